@@ -1,26 +1,26 @@
 /**
  * Every command of `muster`: noun → verb → declaration, in the order of the help pages. A
- * declaration is loaded when its command runs or its noun's help is shown; add a command by adding
- * its line here and its two files, `<noun>/<verb>.ts` and `<noun>/<verb>.handler.ts`.
+ * declaration is loaded only when its command runs or the help of its noun is shown. A command is a
+ * line here and two files, `<noun>/<verb>.ts` and `<noun>/<verb>.handler.ts`.
  */
 import type { Registry } from '../program/command.ts'
 
 export const registry: Registry = {
   demo: {
-    summary: 'a whole fleet on this machine, with nothing configured',
+    summary: 'a whole fleet on this machine, without configuration',
     command: () => import('./demo/demo.ts'),
   },
-  init: { summary: "make a coordinator's home", command: () => import('./init/init.ts') },
+  init: { summary: "create a coordinator's home", command: () => import('./init/init.ts') },
   coordinator: {
     summary: 'the coordinator daemon',
     verbs: { run: () => import('./coordinator/run.ts') },
   },
   ticket: {
-    summary: 'print how to reach and trust this fleet',
+    summary: 'print the addresses and the root of this fleet',
     command: () => import('./ticket/ticket.ts'),
   },
   enroll: {
-    summary: 'bring hosts into the fleet',
+    summary: 'enrolment of hosts',
     verbs: {
       token: () => import('./enroll/token.ts'),
       list: () => import('./enroll/list.ts'),
@@ -29,7 +29,7 @@ export const registry: Registry = {
     },
   },
   agent: {
-    summary: 'hosts, and the agent on this one',
+    summary: 'hosts, and the agent of this host',
     verbs: {
       join: () => import('./agent/join.ts'),
       run: () => import('./agent/run.ts'),
@@ -42,7 +42,7 @@ export const registry: Registry = {
     },
   },
   status: {
-    summary: 'one screen: is everything fine?',
+    summary: 'show the state of the fleet on one screen',
     command: () => import('./status/status.ts'),
   },
   repo: {
@@ -56,7 +56,7 @@ export const registry: Registry = {
     },
   },
   snapshot: {
-    summary: 'named states of repositories',
+    summary: 'named versions of repositories',
     verbs: {
       create: () => import('./snapshot/create.ts'),
       list: () => import('./snapshot/list.ts'),
@@ -74,15 +74,15 @@ export const registry: Registry = {
     },
   },
   pool: {
-    summary: 'the content store of this node',
+    summary: 'the pool of blobs of this node',
     verbs: { check: () => import('./pool/check.ts') },
   },
   run: {
-    summary: 'run a command on hosts and show its output',
+    summary: 'run a command on hosts and print its output',
     command: () => import('./run/run.ts'),
   },
   process: {
-    summary: 'processes on hosts',
+    summary: 'runs: processes on hosts',
     verbs: {
       start: () => import('./process/start.ts'),
       status: () => import('./process/status.ts'),
@@ -94,11 +94,11 @@ export const registry: Registry = {
     },
   },
   facts: {
-    summary: 'what hosts have installed',
+    summary: 'packages of a host',
     verbs: { show: () => import('./facts/show.ts'), history: () => import('./facts/history.ts') },
   },
   package: {
-    summary: 'packages across the fleet',
+    summary: 'packages in the whole fleet',
     verbs: { find: () => import('./package/find.ts') },
   },
   audit: {
@@ -111,7 +111,7 @@ export const registry: Registry = {
     },
   },
   grant: {
-    summary: 'who may do what',
+    summary: 'rights of operators',
     verbs: {
       add: () => import('./grant/add.ts'),
       list: () => import('./grant/list.ts'),
@@ -119,7 +119,7 @@ export const registry: Registry = {
     },
   },
   context: {
-    summary: 'coordinators by name, for this user',
+    summary: 'names for coordinators, for this user',
     verbs: {
       add: () => import('./context/add.ts'),
       list: () => import('./context/list.ts'),
@@ -135,7 +135,7 @@ export const registry: Registry = {
     },
   },
   doctor: {
-    summary: 'check this machine and this home, and say how to mend what is wrong',
+    summary: 'check this machine and this home, and print how to fix problems',
     command: () => import('./doctor/doctor.ts'),
   },
   completion: {

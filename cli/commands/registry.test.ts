@@ -1,7 +1,4 @@
-/**
- * Every declared command keeps the rules of the command line: names, voice, examples that parse,
- * files that load.
- */
+/** Every declared command keeps the rules: names, summaries, examples that parse. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Declaration, LoadDeclaration } from '../program/command.ts'
@@ -63,7 +60,7 @@ test('commands: no flag shadows a global one, and short flags are unique', () =>
   }
 })
 
-test('commands: only the last argument is variadic or optional, and what passes through ends in a variadic one', () => {
+test('commands: only the last argument is variadic or optional', () => {
   for (const { words, command } of all) {
     const specs = Object.values(command.arguments)
     for (const spec of specs.slice(0, -1)) assert.ok(spec.variadic !== true, words.join(' '))

@@ -34,7 +34,7 @@ test('ID-30: a copied home is reported and gets no intents; a restart is not a c
   )
   assert.equal(copied?.copies?.length, 2)
   assert.match(await fleet.ok(['agent', 'list']), /connected, copied/)
-  assert.match(await fleet.ok(['agent', 'show', 'a1']), /runs on 2 machines, no orders go to it/)
+  assert.match(await fleet.ok(['agent', 'show', 'a1']), /2 machines run with a copy of its home/)
   const run = await fleet.muster(['run', '--on', 'a1', '--', 'true'])
   assert.notEqual(run.code, 0)
   assert.match(run.stderr, /2 machines run as a1 \(.*\): its disk was copied/)

@@ -97,7 +97,7 @@ test('doctor: a stopped coordinator or agent and a lost host are failures', asyn
     const found = await doctor(fleet, { home: 'a2' })
     return found.of('agent').status === 'fail' && found
   }, 'the other agent losing its coordinator')
-  assert.match(left.of('agent').detail, /a2 runs and is not connected to a coordinator/)
+  assert.match(left.of('agent').detail, /a2 runs, but is not connected to a coordinator/)
 })
 
 test('doctor and status: a frozen log is a failure, also in the exit code', async () => {

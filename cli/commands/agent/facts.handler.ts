@@ -1,4 +1,4 @@
-/** Collect the package state once, send it, and exit. */
+/** Collects the package state once, sends it, and exits. */
 import { collectError } from '../../../agent/facts/errors.ts'
 import { type FactsSent, sendFactsOnce } from '../../../agent/facts/once.ts'
 import type { Confirmed } from '../../../agent/facts/plausible.ts'
@@ -12,12 +12,15 @@ import type { Flags } from './facts.ts'
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
   if (!context.flags.once)
-    throw cliError('cli.usage', { reason: '--once is needed', hint: 'muster agent facts --once' })
+    throw cliError('cli.usage', {
+      reason: '--once is required',
+      hint: 'run `muster agent facts --once`',
+    })
   const deps = { clock: context.clock, random: context.random, log: await context.log() }
   const { accept } = context.flags
   const sent = await sendFactsOnce(deps, { home: context.home(), accept, signal: context.signal })
   for (const confirmed of sent.confirmed ?? []) await context.note(confirmedWords(confirmed))
-  await context.note(`${counted(sent.packages, 'package')}${fateOf(sent)}`)
+  await context.note(`${counted(sent.packages, 'package')}${resultWords(sent)}`)
   if (accept.length > 0 && sent.confirmed === undefined)
     throw agentHomeError('agent.older', { folder: context.home() })
   const { problems = [] } = sent
@@ -36,7 +39,7 @@ function confirmedWords({ manager, gone }: Confirmed): string {
   return `confirmed: ${counted(gone, 'package')} of ${manager} ${gone === 1 ? 'is' : 'are'} gone`
 }
 
-/** The coordinator may know a change by gossip before it is sent: it is a change all the same. */
-function fateOf({ changed, result }: FactsSent): string {
+/** A change counts as sent even if the coordinator knew it before, by gossip. */
+function resultWords({ changed, result }: FactsSent): string {
   return changed === true || result === 'applied' ? ' sent' : ', unchanged'
 }

@@ -1,4 +1,4 @@
-/** `muster agent facts --once` beside an agent: what it asks, and what it prints of the answer. */
+/** `muster agent facts --once` on a home whose agent runs. */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,7 @@ import { runMuster } from '../../testing/run-muster.ts'
 
 type Report = NonNullable<LocalInfo['reportFacts']>
 
-/** An agent's home whose socket answers with `report`. */
+/** A home with a socket that returns `report`. */
 async function beside(t: TestContext, report: Report) {
   const home = await mkdtemp(join(tmpdir(), 'muster-facts-'))
   t.after(() => rm(home, { recursive: true, force: true }))
@@ -47,11 +47,11 @@ async function beside(t: TestContext, report: Report) {
   return (...args: string[]) => runMuster(['agent', 'facts', '--once', '--home', home, ...args])
 }
 
-test('agent facts: confirmed removals are named, and never called unchanged', async (t) => {
+test('agent facts: prints confirmed removals, and does not report them as unchanged', async (t) => {
   const asked: (readonly string[])[] = []
   const once = await beside(t, async ({ accept }) => {
     asked.push(accept)
-    // The coordinator knows it already: the news went round before.
+    // The coordinator has received the change by gossip.
     return {
       result: 'known',
       packages: 40,
@@ -79,7 +79,7 @@ test('agent facts: confirmed removals are named, and never called unchanged', as
   assert.deepEqual(asked, [['dpkg', 'rpm'], []])
 })
 
-test('agent facts: an accept of nothing in doubt or of an unknown manager is exit 2', async (t) => {
+test('agent facts: --accept of a certain or unknown manager exits with 2', async (t) => {
   const once = await beside(t, async ({ accept: [manager = ''] }) => {
     if (manager === 'pacman')
       throw collectError('facts.unknown-manager', { manager, managers: ['dpkg', 'rpm'] })
@@ -102,7 +102,7 @@ test('agent facts: an accept of nothing in doubt or of an unknown manager is exi
   assert.equal(bare.code, 2, bare.stderr)
 })
 
-test('agent facts: the hint names the managers that can be accepted, and no others', async (t) => {
+test('agent facts: the hint names only managers that can be accepted', async (t) => {
   const problem = { reason: 'r', since: '2026-01-01T00:00:00.000Z' }
   const unreadable = { ...problem, manager: 'rpm', kind: 'unreadable' }
   const doubted = { ...problem, manager: 'dpkg', kind: 'implausible' }
@@ -132,5 +132,5 @@ test('agent facts: an agent older than --accept is reported', async (t) => {
   ])
   const { code, stderr } = await once('--accept', 'dpkg')
   assert.equal(code, 6)
-  assert.match(stderr, /older than this program and accepts nothing/)
+  assert.match(stderr, /is older than this program/)
 })

@@ -3,11 +3,11 @@ import { defineCommand } from '../../program/command.ts'
 import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  once: { type: 'boolean', summary: 'the only mode; the daemon collects by itself' },
+  once: { type: 'boolean', summary: 'required; the agent daemon collects without this command' },
   accept: {
     type: 'list',
     value: 'MANAGER',
-    summary: 'record what this package manager lists now, although it looks damaged',
+    summary: 'accept the present packages of this manager, although its database looks damaged',
   },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
@@ -15,21 +15,21 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'collect the package state once, send it, and exit',
   description: [
-    'Packages are not recorded as removed where the database is empty, missing, cut short or',
-    'unreadable, or where more than half of them are gone at once: they stay as they were last',
-    'read, the host is marked, and the exit code is 1. A database that can be read and says the',
-    'same four minutes later is believed; --accept believes now what the named package manager',
-    'lists. A database that can not be read is never taken for an empty one.',
+    'A package database may look damaged: it is empty, missing, cut short or unreadable, or more',
+    'than half of its packages are gone at once. Then the last known packages stay recorded, the',
+    'host is marked, and the exit code is 1. If the database is readable and unchanged four',
+    'minutes later, its content is accepted. --accept does this at once for one package manager.',
+    'An unreadable database is never accepted.',
   ].join(' '),
   flags,
   examples: [
     {
       command: 'muster agent facts --once',
-      does: 'for cron; where an agent runs on this home, it does the work',
+      does: 'for cron; if the agent of this home runs, the agent collects',
     },
     {
       command: 'muster agent facts --once --accept dpkg',
-      does: 'after packages were really removed in a number that looks like damage',
+      does: 'after you removed so many packages that the database looks damaged',
     },
   ],
   handler: () => import('./facts.handler.ts'),

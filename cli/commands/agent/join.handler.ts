@@ -1,4 +1,4 @@
-/** Join a fleet with a ticket or a token. */
+/** Joins a fleet with a ticket or a token. */
 import { defined } from '../../../shared/defined.ts'
 import { hostname } from 'node:os'
 import { joinFleet } from '../../../agent/membership/join.ts'
@@ -14,9 +14,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   const text =
     context.args.ticket === '-' ? await readLine(context, 'ticket or token') : context.args.ticket
   if (hostKey !== undefined)
-    await context.note(
-      'the SSH host key now also speaks for this node: whoever holds it is this host in both',
-    )
+    await context.note('the SSH host key is now also the key of this node: protect it as both')
   const joined = await joinFleet(
     {
       clock: context.clock,
@@ -41,7 +39,8 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   })
   if (joined.status === 'pending')
     await context.note(
-      `waiting for approval; compare the fingerprint ${joined.fingerprint}, then on the coordinator: muster enroll approve ${called}`,
+      `waiting for approval; compare the fingerprint ${joined.fingerprint}, ` +
+        `then run on the coordinator: muster enroll approve ${called}`,
     )
   await context.note('next: muster agent run')
 }

@@ -6,7 +6,7 @@ const flags = {
   name: {
     type: 'string',
     value: 'NAME',
-    summary: 'what people call this host; default: the host name',
+    summary: 'the name of this host in the fleet; default: the host name',
   },
   hostKey: {
     accepts: 'path',
@@ -20,7 +20,7 @@ export type Flags = FlagValues<typeof flags>
 const args = {
   ticket: {
     accepts: 'text',
-    summary: 'what muster ticket or muster enroll token printed; - reads it from standard input',
+    summary: 'the output of muster ticket or muster enroll token; - reads standard input',
   },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
@@ -32,11 +32,11 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster agent join muster-token1-… --name web-17',
-      does: 'writes the home and prints the agent id; then: muster agent run',
+      does: 'creates the home and prints the agent id; next: muster agent run',
     },
     {
       command: 'muster agent join muster-token1-… --host-key /etc/ssh/ssh_host_ed25519_key',
-      does: 'with the host’s SSH key as the node’s',
+      does: 'uses the host’s SSH key as the node’s key',
     },
   ],
   output: true,

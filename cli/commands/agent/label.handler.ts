@@ -1,4 +1,4 @@
-/** Set labels of a host; an empty value takes one away. */
+/** Sets labels of a host. An empty value removes a label. */
 import { cliError } from '../../terminal/errors.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
@@ -30,8 +30,8 @@ function pair(text: string): [string, string] {
   const at = text.indexOf('=')
   if (at < 1)
     throw cliError('cli.usage', {
-      reason: `${JSON.stringify(text)} is not a label of the form K=V`,
-      hint: 'muster agent label --help',
+      reason: `expected a label K=V, got ${JSON.stringify(text)}`,
+      hint: 'see `muster agent label --help`',
     })
   return [text.slice(0, at), text.slice(at + 1)]
 }

@@ -1,4 +1,4 @@
-/** The hosts of the fleet. */
+/** Lists the hosts of the fleet. */
 import { agentColumns } from '../../nouns/agent-columns.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'

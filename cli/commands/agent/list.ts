@@ -2,10 +2,10 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'the hosts of the fleet',
+  summary: 'list the hosts of the fleet',
   examples: [
     { command: 'muster agent list', does: 'names, states and labels' },
-    { command: 'muster agent list -o json', does: 'everything' },
+    { command: 'muster agent list -o json', does: 'all fields' },
   ],
   output: true,
   handler: () => import('./list.handler.ts'),

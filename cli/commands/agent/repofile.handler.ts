@@ -1,4 +1,4 @@
-/** Print the .repo file for this host’s own dnf, served by its gateway. */
+/** Prints the .repo file with which this host’s dnf uses the gateway of its agent. */
 import { writeRepoFile } from '../../nouns/repo-file.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './repofile.ts'

@@ -8,14 +8,14 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'print the .repo file for this host’s own dnf, served by its gateway',
+  summary: 'print the .repo file with which this host’s dnf uses its agent',
   flags,
   examples: [
     {
       command: 'muster agent repofile > /etc/yum.repos.d/muster.repo',
-      does: 'every published repository',
+      does: 'all published repositories',
     },
-    { command: 'muster agent repofile --repo-id epel9', does: 'one' },
+    { command: 'muster agent repofile --repo-id epel9', does: 'one repository' },
   ],
   handler: () => import('./repofile.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Take a host out of the fleet for good. */
+/** Removes a host from the fleet permanently. */
 import type { RunRow } from '../../../protocols/control/messages.ts'
 import { registryError } from '../../../coordinator/registry/errors.ts'
 import { trustError } from '../../../shared/trust/errors.ts'
@@ -13,10 +13,10 @@ import type { Args, Flags } from './revoke.ts'
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   await withSession(context, async (session) => {
     const agent = await chooseAgent(session, context.args.host)
-    const alive = context.flags.yes ? 0 : (await aliveOn(session, agent.id)).length
+    const running = context.flags.yes ? 0 : (await runningOn(session, agent.id)).length
     const lost =
-      alive === 0 ? '' : `, with ${runs(alive)} alive there that nobody can stop from here then`
-    await context.confirm(`revokes ${agent.name} for good${lost}`, context.flags.yes)
+      running === 0 ? '' : `; afterwards ${runs(running)} there can't be stopped from here`
+    await context.confirm(`revokes ${agent.name} permanently${lost}`, context.flags.yes)
     const revocation = await signRevocation(session, { kind: 'agent', target: agent.id })
     const { results } = requireDone(
       await session.operate({
@@ -29,18 +29,16 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     const { lost: count, runs: named } = results[0]?.detail ?? {}
     if (typeof count !== 'number' || !Array.isArray(named)) return
     await context.note(
-      `${runs(count)} may still be alive there, and can only be ended on the host itself, with muster process stop RUN --local:`,
+      `${runs(count)} may continue on the host; stop them there with ` +
+        'muster process stop RUN --local:',
     )
     for (const run of named) await context.note(`  ${run}`)
     if (count > named.length) await context.note(`  and ${count - named.length} more`)
   })
 }
 
-/**
- * Runs on the host that are not over. Only to ask the better question: whoever may not see runs may
- * revoke all the same.
- */
-async function aliveOn(session: Session, host: string): Promise<readonly RunRow[]> {
+/** Runs on the host that have not ended. Empty for an operator without the right to list runs. */
+async function runningOn(session: Session, host: string): Promise<readonly RunRow[]> {
   try {
     return (await session.ask('run.list', { on: [host], all: false })).runs
   } catch (error) {

@@ -3,23 +3,23 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  yes: { type: 'boolean', summary: 'do not ask' },
+  yes: { type: 'boolean', summary: 'do not ask for confirmation' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
+  host: { summary: 'the host: a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'take a host out of the fleet for good',
+  summary: 'remove a host from the fleet permanently',
   flags,
   arguments: args,
   examples: [
     {
       command: 'muster agent revoke web-17 --yes',
-      does: 'its connections end at once, its key is never accepted again; names the runs that are left there',
+      does: 'closes its connections, rejects its key, and lists the runs that continue there',
     },
   ],
   needs: [

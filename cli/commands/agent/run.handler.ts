@@ -1,4 +1,4 @@
-/** Run the agent in the foreground. */
+/** Runs the agent in the foreground. */
 import { runAgent } from '../../../agent/main.ts'
 import '../../program/error-tables.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -13,7 +13,7 @@ export async function handle(context: CommandContext): Promise<void> {
       config,
       signal: context.signal,
       onReady: ({ coordinator, gateway }) => {
-        // The contract of `ready`: supervisors and scripts wait for this line.
+        // Supervisors and scripts wait for this line.
         void context.stderr.write(`ready ${coordinator} ${gateway}\n`)
       },
       onPending: (fingerprint) => {

@@ -6,7 +6,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster agent run',
-      does: 'until Ctrl-C or SIGTERM; prints `ready` on stderr once it is connected; runs go on without it',
+      does: 'until Ctrl-C or SIGTERM; prints `ready` on stderr when connected; runs outlive it',
     },
   ],
   daemon: true,

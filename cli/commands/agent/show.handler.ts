@@ -1,4 +1,4 @@
-/** Prints all that the registry says of one host. */
+/** Prints all fields of one host. */
 import type { AgentRow } from '../../../protocols/control/messages.ts'
 import { describeManager, describeProblem } from '../../../shared/facts/collection.ts'
 import { chooseAgent } from '../../nouns/choose-agent.ts'
@@ -18,11 +18,7 @@ export async function handle(
       ['name', agent.name],
       ['id', agent.id],
       ['status', agent.status],
-      [
-        'copied',
-        agent.copies &&
-          `its disk runs on ${agent.copies.length} machines, no orders go to it: ${agent.copies.join(', ')}`,
-      ],
+      ['copied', agent.copies && copiedWords(agent.copies)],
       [
         'labels',
         Object.entries(agent.labels)
@@ -42,14 +38,22 @@ export async function handle(
   })
 }
 
+function copiedWords(addresses: readonly string[]): string {
+  return (
+    `${addresses.length} machines run with a copy of its home, so it receives no intents: ` +
+    addresses.join(', ')
+  )
+}
+
 function clockField({ clockOffsetMs: offset }: AgentRow): string {
-  if (offset === undefined) return 'not known: it has not connected since the coordinator started'
+  if (offset === undefined)
+    return 'unknown: the host has not connected since the coordinator started'
   return clockStatus(offset) === 'ok'
     ? "agrees with the coordinator's"
     : `${clockWords(offset)} of the coordinator's`
 }
 
-/** As of when the host's packages are known, and what is wrong with them. */
+/** The time of the known packages, and the problems with them. */
 function packagesOf({ facts }: AgentRow): string | undefined {
   if (facts === undefined) return undefined
   const known = facts.at === null ? 'unknown' : `as of ${facts.at}`

@@ -3,14 +3,14 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
+  host: { summary: 'the host: a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'one host',
+  summary: 'show one host',
   arguments: args,
-  examples: [{ command: 'muster agent show web-17', does: 'its id, key, labels and addresses' }],
+  examples: [{ command: 'muster agent show web-17', does: 'id, key, labels and addresses' }],
   output: true,
   handler: () => import('./show.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Write the whole log as files that verify offline. */
+/** Writes the whole log into files that can be verified offline. */
 import { withSession } from '../../session/connect.ts'
 import { receiveBundle } from '../../nouns/receive-bundle.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -9,6 +9,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     receiveBundle(context, session, context.flags.to),
   )
   await context.note(
-    `${files} files in ${context.flags.to}; check them anywhere: muster audit verify --bundle ${context.flags.to}`,
+    `${files} files in ${context.flags.to}; verify them on any machine: ` +
+      `muster audit verify --bundle ${context.flags.to}`,
   )
 }

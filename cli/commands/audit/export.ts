@@ -7,19 +7,19 @@ const flags = {
     accepts: 'path',
     type: 'string',
     value: 'DIR',
-    summary: 'a folder that does not exist yet',
+    summary: 'a new folder',
     required: true,
   },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'write the whole log as files that verify offline',
+  summary: 'write the whole log into files that can be verified offline',
   flags,
   examples: [
     {
       command: 'muster audit export --to log-2026-11',
-      does: 'then: muster audit verify --bundle log-2026-11',
+      does: 'next: muster audit verify --bundle log-2026-11',
     },
   ],
   handler: () => import('./export.handler.ts'),

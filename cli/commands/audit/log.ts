@@ -3,15 +3,15 @@ import { defineCommand } from '../../program/command.ts'
 import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  actor: { type: 'string', value: 'FINGERPRINT', summary: 'only what this key signed' },
+  actor: { type: 'string', value: 'FINGERPRINT', summary: 'only the entries of this key' },
   follow: {
     type: 'boolean',
-    summary: 'go on with those that come, until Ctrl-C; JSON is one object a line then',
+    summary: 'print new entries until Ctrl-C; with -o json one object on each line',
   },
   count: {
     type: 'integer',
     value: 'N',
-    summary: 'how many entries',
+    summary: 'number of entries',
     default: 100,
     min: 1,
     max: 1_000_000,
@@ -20,15 +20,15 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'the newest entries of the log',
+  summary: 'list the newest entries of the log',
   flags,
   examples: [
-    { command: 'muster audit log', does: 'the last 100' },
+    { command: 'muster audit log', does: 'the last 100 entries' },
     {
       command: 'muster audit log --count 10 --follow',
-      does: 'the last ten, and then as they come',
+      does: 'the last ten, then new entries',
     },
-    { command: 'muster audit log --actor SHA256:… -o json', does: 'one actor, for machines' },
+    { command: 'muster audit log --actor SHA256:… -o json', does: 'entries of one actor, as JSON' },
   ],
   output: true,
   handler: () => import('./log.handler.ts'),

@@ -1,4 +1,4 @@
-/** Prove that an entry stands in the log. */
+/** Prints the proof that an entry is in the log. */
 import { cliError } from '../../terminal/errors.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -9,8 +9,8 @@ export async function handle(
 ): Promise<void> {
   if (!/^\d{1,15}$/.test(context.args.index))
     throw cliError('cli.usage', {
-      reason: `${JSON.stringify(context.args.index)} is not an index`,
-      hint: 'muster audit log shows them',
+      reason: `expected the index of an entry, got ${JSON.stringify(context.args.index)}`,
+      hint: 'run `muster audit log` to see the indexes',
     })
   const proof = await withSession(context, (session) =>
     session.ask('audit.prove', { index: Number(context.args.index) }),

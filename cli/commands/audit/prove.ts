@@ -3,17 +3,17 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
-  index: { summary: 'the entry' },
+  index: { summary: 'the index of the entry' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'prove that an entry stands in the log',
+  summary: 'prove that an entry is in the log',
   arguments: args,
   examples: [
     {
       command: 'muster audit prove 42 -o json',
-      does: 'entry, proof and checkpoint, checkable by anyone',
+      does: 'entry, proof and checkpoint, which anyone can verify',
     },
   ],
   output: true,

@@ -1,4 +1,4 @@
-/** Check the whole log, or an exported one without any network. */
+/** Verifies the whole log, or an exported log without a network. */
 import { defined } from '../../../shared/defined.ts'
 import { verifyBundle } from '../../../shared/audit/bundle.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
@@ -44,6 +44,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   })
   if (root === undefined)
     await context.note(
-      'the bundle is whole and consistent in itself; pass --root with the fingerprint you pinned to know that it is your fleet’s',
+      'the bundle is complete and consistent; to check that it belongs to your fleet, ' +
+        'pass --root with the fingerprint of the root',
     )
 }

@@ -1,4 +1,4 @@
-/** Put a file into the store and print its BLAKE3 id. */
+/** Adds a file to the pool and prints its BLAKE3 id. */
 import { addBlob } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './add.ts'

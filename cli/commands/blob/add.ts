@@ -8,11 +8,12 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'put a file into the store and print its BLAKE3 id',
+  summary: 'add a file to the pool and print its BLAKE3 id',
   description:
-    'On a coordinator it is an operation of yours: signed and logged. On an agent the file goes into the pool of that host.',
+    'On a coordinator this is a signed and logged operation. On an agent the file is added to the ' +
+    'pool of that host.',
   arguments: args,
-  examples: [{ command: 'muster blob add build.tar', does: 'the id is what b3sum prints' }],
+  examples: [{ command: 'muster blob add build.tar', does: 'prints the same id as b3sum' }],
   output: true,
   handler: () => import('./add.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Write a blob to a file, from whoever holds it, verified. */
+/** Fetches a blob from any node that has it, verifies it and writes it to a file. */
 import { getBlob } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Args, Flags } from './get.ts'

@@ -7,28 +7,32 @@ const flags = {
     accepts: 'path',
     type: 'string',
     value: 'FILE',
-    summary: 'a file, device or pipe; - is standard output',
+    summary: 'a file, a device or a pipe; - means standard output',
     required: true,
   },
-  range: { type: 'string', value: 'A-B', summary: 'bytes from A to before B' },
+  range: {
+    type: 'string',
+    value: 'A-B',
+    summary: 'only the bytes from A up to, but not including, B',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  blob: { summary: 'the BLAKE3 id, as b3sum prints it' },
+  blob: { summary: 'the BLAKE3 id of the blob' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'write a blob to a file, from whoever holds it, verified',
+  summary: 'fetch a blob from any node, verify it, and write it to a file',
   description: [
-    'Exits with 5 if no host holds the blob. Exits with 7 if that is not known: while an approved',
-    'host that was ever connected is away, the blob may be there, and the error names the host.',
+    'Exits with 5 if no host has the blob. Exits with 7 if an approved host that may have the blob',
+    'is offline; the error names the host.',
   ].join(' '),
   flags,
   arguments: args,
   examples: [
-    { command: 'muster blob get ID --to build.tar', does: 'resumes where it stopped' },
+    { command: 'muster blob get ID --to build.tar', does: 'continues an interrupted transfer' },
     { command: 'muster blob get ID --to part --range 0-65536', does: 'only these bytes' },
   ],
   handler: () => import('./get.handler.ts'),

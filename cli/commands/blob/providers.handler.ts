@@ -1,4 +1,4 @@
-/** Who holds a blob. */
+/** Lists the nodes that have a blob. */
 import { MAX_PROVIDERS } from '../../../protocols/providers/messages.ts'
 import { blobProviders } from '../../nouns/blob.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -18,5 +18,5 @@ export async function handle(
     ],
   })
   if (providers.length >= MAX_PROVIDERS)
-    await context.note(`${providers.length} nodes are listed; further ones may hold it too`)
+    await context.note(`only ${providers.length} nodes are listed; others may have it too`)
 }

@@ -1,7 +1,4 @@
-/**
- * Prints the words that may stand at the end of the given ones, one a line; nothing where a file or
- * a free value may.
- */
+/** Prints possible last words of a command line. Prints nothing for a file or a free value. */
 import type { Declaration, Registry } from '../../program/command.ts'
 import { type FlagSpec, type FlagSpecs, flagName } from '../../program/flags.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -43,7 +40,7 @@ async function candidates(
   }
 }
 
-/** Nouns, the verbs of one, or what a flag before them may be. */
+/** Nouns, the verbs of a noun, or the values of a flag before them. */
 function ofWords(
   commands: Registry,
   words: readonly string[],
@@ -78,7 +75,7 @@ function ofCommand(declaration: Declaration, before: readonly string[], current:
   for (const word of before) {
     if (waiting !== undefined) waiting = undefined
     else if (word.startsWith('-')) {
-      // What stands behind a bare -- is the remote command's.
+      // The words after -- belong to the remote command.
       if (word === '--' && declaration.passThrough) return []
       const flag = byName.get(word)
       waiting = flag === undefined || flag.type === 'boolean' ? undefined : flag

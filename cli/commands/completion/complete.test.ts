@@ -1,7 +1,4 @@
-/**
- * Completion knows nouns, verbs, flags, choices and arguments, and says nothing where a free value
- * stands.
- */
+/** Completion of nouns, verbs, flags, choices and arguments, but not of free values. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -72,7 +69,7 @@ test('completion: words, verbs, flags, choices and arguments', async () => {
     assert.deepEqual(await complete(registry, line.split(' ')), expected, line)
 })
 
-test('completion: bash asks with the words up to the cursor, and takes the answer', async () => {
+test('completion: the bash script passes the words up to the cursor', async () => {
   const bin = join(import.meta.dirname, '../../../bin')
   const script = `source <(muster completion bash)
 for line in "$@"; do

@@ -1,4 +1,4 @@
-/** `muster __complete`: what the completion scripts ask. */
+/** `muster __complete`, which the completion scripts call. */
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
@@ -6,7 +6,7 @@ export const command = defineCommand({
   arguments: {
     words: {
       accepts: 'text',
-      summary: 'the words behind muster, the last of them unfinished',
+      summary: 'the words after muster; the last one may be incomplete',
       variadic: true,
       optional: true,
     },

@@ -1,7 +1,4 @@
-/**
- * `muster config validate` and `show`: which file is read, what is said of it, and that no secret
- * is shown (CC-04).
- */
+/** `muster config validate` and `show`: the chosen file, the reported problems, masked secrets. */
 import assert from 'node:assert/strict'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,12 +15,13 @@ before(() => {
     'database: { url: "postgresql://m:canary-in-url@db/muster" }\n',
   )
   const repository =
-    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\ncredentials: { type: basic, username: u, password: canary-in-field }\n'
+    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\n' +
+    'credentials: { type: basic, username: u, password: canary-in-field }\n'
   writeFileSync(join(home, 'conf.d/10-epel9.yaml'), repository)
 })
 after(() => rmSync(home, { recursive: true }))
 
-test('config validate: says which files and repositories are good', async () => {
+test('config validate: lists the valid files and repositories', async () => {
   const file = join(home, 'good.yaml')
   writeFileSync(file, 'http: {}\n')
   const { code, stdout, stderr } = await runMuster(
@@ -38,7 +36,7 @@ test('config validate: says which files and repositories are good', async () => 
   })
 })
 
-test('config validate: what this version does not do is refused with file and line, and doctor says so', async (t) => {
+test('config validate: rejects unsupported settings with file and line, and doctor warns', async (t) => {
   const other = mkdtempSync(join(tmpdir(), 'muster-cli-unsupported-'))
   t.after(() => rmSync(other, { recursive: true }))
   mkdirSync(join(other, 'conf.d'))
@@ -46,7 +44,8 @@ test('config validate: what this version does not do is refused with file and li
   const file = join(other, 'conf.d/epel9.yaml')
   writeFileSync(
     file,
-    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\nschedule: { cron: "0 2 * * *" }\n',
+    'name: epel9\ntype: rpm\nupstream: { url: "https://m.example/" }\n' +
+      'schedule: { cron: "0 2 * * *" }\n',
   )
   const validate = await runMuster(['config', 'validate'], { MUSTER_HOME: other })
   assert.deepEqual([validate.code, validate.stdout], [2, ''])
@@ -72,7 +71,7 @@ test('config validate: what this version does not do is refused with file and li
   )
 })
 
-test('config validate: --config goes before MUSTER_CONFIG, that before the home; problems are exit 2 with file and line', async () => {
+test('config validate: --config overrides MUSTER_CONFIG, and problems exit with 2, file and line', async () => {
   const bad = join(home, 'bad.txt')
   writeFileSync(bad, 'http: {}\ndownlaod: {}\nlisten: 3\n')
   const byFlag = await runMuster(['config', 'validate', '--config', bad], {
@@ -96,7 +95,7 @@ test('config validate: --config goes before MUSTER_CONFIG, that before the home;
   )
 })
 
-test('config validate: without any configuration the error names the places', async () => {
+test('config validate: without a configuration the error names the searched paths', async () => {
   const { code, stderr } = await runMuster(['config', 'validate', '--home', join(home, 'nowhere')])
   assert.equal(code, 2)
   assert.match(

@@ -1,7 +1,4 @@
-/**
- * Prints the loaded configuration with secrets masked: those in fields of their own, and those
- * inside addresses.
- */
+/** Prints the loaded configuration. Secrets in fields and in URLs are masked. */
 import { MASK } from '../../../shared/redact.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

@@ -2,9 +2,10 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'print the configuration that is in force',
+  summary: 'print the effective configuration',
   description:
-    'All files merged, the environment put in, defaults filled in, paths absolute, secrets masked.',
+    'All files are merged, with environment variables, defaults and absolute paths. Secrets are ' +
+    'masked.',
   examples: [
     { command: 'muster config show', does: 'as YAML' },
     { command: 'muster config show -o json', does: 'as JSON' },

@@ -1,7 +1,4 @@
-/**
- * Loads the configuration; the loader's error lists what is wrong, ours what is right and not done
- * by this version.
- */
+/** Loads the configuration. Valid settings that this version doesn't support are errors too. */
 import { configError } from '../../../shared/config/errors.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

@@ -1,4 +1,4 @@
-/** Give a coordinator a name. */
+/** Stores a coordinator under a name. */
 import { defined } from '../../../shared/defined.ts'
 import { resolve } from 'node:path'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
@@ -13,7 +13,7 @@ export async function handle(
   const name = requireContextName(context.args.name)
   const { identity } = context.globals
   const text = context.args.ticket === '-' ? await readLine(context, 'ticket') : context.args.ticket
-  // Of a token only what is no secret: it lets one host in, and is of no use here.
+  // The secret of a token admits one host. A context doesn't need it.
   const { secret: _, ...ticket } = parseTicket(text)
   const file = contextFile(context, context.env)
   const { current, contexts } = await file.read()

@@ -3,27 +3,28 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
-  name: { summary: 'what you call it' },
+  name: { summary: 'the name of the context' },
   ticket: {
     accepts: 'text',
-    summary: 'what muster ticket printed; - reads it from standard input',
+    summary: 'the output of muster ticket; - reads standard input',
   },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'give a coordinator a name',
+  summary: 'store a coordinator under a name',
   description:
-    'With --identity the key is kept too, for whoever names no other. The first context becomes the current one. Nothing is connected to.',
+    'With --identity the path of the key is stored too, as the default for this context. The ' +
+    'first context becomes the current one. Does not connect to the coordinator.',
   arguments: args,
   examples: [
     {
       command: 'muster context add prod muster-ticket1-…',
-      does: 'then every command goes to prod, unless told otherwise',
+      does: 'the first context: all commands use prod now',
     },
     {
       command: 'muster context add lab - --identity ~/.ssh/lab',
-      does: 'reads the ticket from standard input; this key signs there',
+      does: 'reads the ticket from standard input, and stores the key',
     },
   ],
   handler: () => import('./add.handler.ts'),

@@ -1,4 +1,4 @@
-/** The coordinators that have a name. */
+/** Lists the contexts. */
 import { parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { contextFile } from '../../session/contexts.ts'
 import type { CommandContext } from '../../program/handler.ts'

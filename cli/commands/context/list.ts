@@ -2,8 +2,8 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'the coordinators that have a name',
-  examples: [{ command: 'muster context list', does: 'the current one is marked' }],
+  summary: 'list the contexts of this user',
+  examples: [{ command: 'muster context list', does: 'marks the current context' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

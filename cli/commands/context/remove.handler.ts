@@ -1,4 +1,4 @@
-/** Forget the name of a coordinator. */
+/** Removes a context. */
 import { contextFile, requireContext } from '../../session/contexts.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Args } from './remove.ts'
@@ -17,7 +17,7 @@ export async function handle(
   await file.write({ current, contexts })
   await context.note(
     current === stored.current
-      ? `${name} is forgotten`
-      : `${name} is forgotten; it was the current context`,
+      ? `context ${name} is removed`
+      : `context ${name} is removed; it was the current context`,
   )
 }

@@ -8,12 +8,12 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'forget the name of a coordinator',
+  summary: 'remove a context',
   arguments: args,
   examples: [
     {
       command: 'muster context remove lab',
-      does: 'nothing else is changed; its ticket adds it again',
+      does: 'does not change the coordinator',
     },
   ],
   handler: () => import('./remove.handler.ts'),

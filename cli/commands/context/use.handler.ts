@@ -1,4 +1,4 @@
-/** Choose the coordinator that commands go to. */
+/** Selects the current context. */
 import { contextFile, requireContext } from '../../session/contexts.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import { cliError } from '../../terminal/errors.ts'
@@ -8,8 +8,8 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   const { name } = context.args
   if ((name === undefined) !== context.flags.none)
     throw cliError('cli.usage', {
-      reason: 'either a name or --none is needed',
-      hint: 'muster context list shows the names',
+      reason: 'expected either a name or --none',
+      hint: 'run `muster context list` to see the names',
     })
   const file = contextFile(context, context.env)
   const contexts = await file.read()
@@ -17,7 +17,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   await file.write({ ...contexts, current: name ?? null })
   await context.note(
     name === undefined
-      ? 'no context: commands go to the coordinator of the home'
+      ? 'no current context: commands use the coordinator of the home'
       : `${name} is the current context`,
   )
 }

@@ -3,7 +3,7 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  none: { type: 'boolean', summary: 'no context: the coordinator of the home again' },
+  none: { type: 'boolean', summary: 'use the coordinator of the home again' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
@@ -13,14 +13,16 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'choose the coordinator that commands go to',
+  summary: 'select the coordinator for all commands',
   description:
-    "It goes before the coordinator of the default home. --coordinator, --context, their environment variables, and a coordinator's home named with --home or MUSTER_HOME go before it.",
+    'The current context overrides the coordinator of the default home. These override the ' +
+    "context: --coordinator, --context, their environment variables, and a coordinator's home " +
+    'that --home or MUSTER_HOME names.',
   flags,
   arguments: args,
   examples: [
-    { command: 'muster context use prod', does: 'until another is chosen' },
-    { command: 'muster context use --none', does: 'back to the home' },
+    { command: 'muster context use prod', does: 'for all later commands' },
+    { command: 'muster context use --none', does: 'uses the home again' },
   ],
   handler: () => import('./use.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Run the coordinator in the foreground. */
+/** Runs the coordinator in the foreground. */
 import { runCoordinator } from '../../../coordinator/main.ts'
 import type { CommandContext } from '../../program/handler.ts'
 
@@ -12,7 +12,7 @@ export async function handle(context: CommandContext): Promise<void> {
       config,
       signal: context.signal,
       onReady: ({ addresses, http }) => {
-        // The contract of `ready`: supervisors and scripts wait for this line.
+        // Supervisors and scripts wait for this line.
         void context.stderr.write(`ready ${addresses[0] ?? ''} ${http}\n`)
       },
     },

@@ -6,7 +6,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster coordinator run',
-      does: 'until Ctrl-C or SIGTERM; prints `ready <address>` on stderr once it serves',
+      does: 'until Ctrl-C or SIGTERM; prints `ready <address>` on stderr when it serves',
     },
   ],
   daemon: true,

@@ -1,4 +1,4 @@
-/** Runs every check and prints what it found. A check that breaks does not stop the others. */
+/** Runs every check and prints the findings. A check that throws does not stop the others. */
 import { defined } from '../../../shared/defined.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -10,7 +10,7 @@ import { checks } from './checks.ts'
 import { createSubject, reasonOf, type Subject } from './ground/subject.ts'
 
 const COLOR = { ok: 'green', warn: 'yellow', fail: 'red', skipped: 'yellow' } as const
-/** The longest status, `skipped`, and a gap: findings stand below each other. */
+/** Columns for the status. The longest one is `skipped`. */
 const WIDTH = 10
 
 type Row = Finding & { readonly check: string }
@@ -50,8 +50,7 @@ async function findingsOf(check: Check, subject: Subject): Promise<Row[]> {
     subject.context.signal.throwIfAborted()
     return broken(error)
   })
-  const findings: readonly Finding[] =
-    found === undefined ? [] : isList(found) ? found : ([found] as const)
+  const findings = found === undefined ? [] : isList(found) ? found : [found]
   return findings.map((finding) => ({ check: check.name, ...finding }))
 }
 
@@ -60,9 +59,9 @@ const isList = (found: Finding | readonly Finding[]): found is readonly Finding[
 
 function line(context: CommandContext, { check, status, detail, fix }: Row): string {
   const word = context.stdout.style(COLOR[status], status.padEnd(WIDTH))
-  const said = status === 'skipped' ? `${check}: ${detail}` : detail
+  const text = status === 'skipped' ? `${check}: ${detail}` : detail
   const advice = fix === undefined ? '' : `${' '.repeat(WIDTH)}fix: ${printable(fix)}\n`
-  return `${word}${printable(said)}\n${advice}`
+  return `${word}${printable(text)}\n${advice}`
 }
 
 function broken(error: unknown): Finding {

@@ -1,7 +1,4 @@
-/**
- * `muster doctor` finds what is wrong with a home and says how to mend it; its exit code is 1 only
- * for failures.
- */
+/** `muster doctor` finds problems of a home and prints fixes. It exits with 1 only for failures. */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -32,7 +29,7 @@ async function doctor(
   return { code, rows: new Map((JSON.parse(stdout) as Row[]).map((row) => [row.check, row])) }
 }
 
-test('doctor: a sound machine and home are ok, with versions', async () => {
+test('doctor: a correct machine and home are ok, with versions', async () => {
   writeFileSync(join(home, 'config.yaml'), '')
   const { code, rows } = await doctor()
   assert.equal(code, 0)
@@ -42,7 +39,7 @@ test('doctor: a sound machine and home are ok, with versions', async () => {
   assert.equal(rows.get('blake3')?.detail, 'blake3 kernel simd')
 })
 
-test('doctor: a slow fallback is a warning that says so, not a failure', async () => {
+test('doctor: a slow fallback is a warning, not a failure', async () => {
   const { code, rows } = await doctor({ MUSTER_BLAKE3: 'typescript' })
   assert.equal(code, 0)
   assert.deepEqual(
@@ -51,7 +48,7 @@ test('doctor: a slow fallback is a warning that says so, not a failure', async (
   )
 })
 
-test('doctor: a native library that does not load is a warning that says so', async () => {
+test('doctor: a missing native library is a warning', async () => {
   const { code, rows } = await doctor({ MUSTER_BLAKE3: 'simd' })
   assert.equal(code, 0)
   assert.deepEqual(
@@ -63,7 +60,7 @@ test('doctor: a native library that does not load is a warning that says so', as
   )
 })
 
-test('doctor: a home that others may write and a broken configuration are failures with a fix', async () => {
+test('doctor: a writable home and a wrong configuration are failures with a fix', async () => {
   writeFileSync(join(home, 'config.yaml'), 'downlaod: {}\n')
   chmodSync(home, 0o777)
   const { code, rows } = await doctor()
@@ -79,10 +76,10 @@ test('doctor: a home that others may write and a broken configuration are failur
   assert.match(rows.get('config')?.detail ?? '', /config\.yaml:1:1 downlaod: unknown key/)
 })
 
-test('doctor: for people it is one line for each check and a sum', async () => {
+test('doctor: prints one line for each check and a summary', async () => {
   const { code, stdout, stderr } = await runMuster(['doctor', '--home', join(home, 'none')])
   assert.equal(code, 0)
   assert.match(stdout, /^ok {8}node v24/)
-  assert.match(stdout, /\nwarn {6}there is no home at .*none\n {10}fix: muster init/)
+  assert.match(stdout, /\nwarn {6}there is no home at .*none\n {10}fix: create one: muster init/)
   assert.match(stderr, /^\d+ ok, \d+ skipped, \d+ warnings?, 0 failures\n$/)
 })

@@ -2,9 +2,12 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'check this machine and this home, and say how to mend what is wrong',
+  summary: 'check this machine and this home, and print how to fix problems',
   description:
-    'On a coordinator, on a host with an agent, or where only a context names the coordinator. Changes nothing. Exit code 1 if a check failed; warnings do not count. What could not be checked is `skipped`, with the reason: log and hosts take an operator key that may observe the fleet.',
+    'Works on a coordinator, on a host with an agent, and on any machine with a context. Changes ' +
+    'nothing. Exits with 1 if a check failed, but not for warnings. A check is `skipped`, with the ' +
+    'reason, if it is not possible: the checks of the log and of hosts need an operator key with ' +
+    'the right to observe the fleet.',
   examples: [
     { command: 'muster doctor', does: 'one line for each check' },
     { command: 'muster doctor -o json', does: 'for monitoring' },

@@ -1,4 +1,4 @@
-/** Make a waiting host a member. */
+/** Approves a host that waits. */
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
@@ -15,6 +15,6 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
         arguments: { labels: { ...context.flags.label } },
       }),
     )
-    await context.note(`${agent.name} is a member now; it notices within seconds`)
+    await context.note(`${agent.name} is approved; it connects within seconds`)
   })
 }

@@ -3,23 +3,23 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  label: { type: 'pairs', value: 'K=V', summary: 'a label of the host' },
+  label: { type: 'pairs', value: 'K=V', summary: 'a label for the host' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
+  host: { summary: 'the host: a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'make a waiting host a member',
+  summary: 'approve a host that waits',
   flags,
   arguments: args,
   examples: [
     {
       command: 'muster enroll approve web-17 --label role=web',
-      does: 'after comparing its fingerprint',
+      does: 'after you compared its fingerprint',
     },
   ],
   needs: [

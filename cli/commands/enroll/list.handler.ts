@@ -1,4 +1,4 @@
-/** Hosts that wait for approval. */
+/** Lists the hosts that wait for approval. */
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

@@ -1,4 +1,4 @@
-/** Forget a waiting host. */
+/** Rejects a host that waits. */
 import { chooseAgent } from '../../nouns/choose-agent.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
@@ -13,6 +13,6 @@ export async function handle(
     requireDone(
       await session.operate({ verb: 'enroll.reject', targets: [agent.id], arguments: {} }),
     )
-    await context.note(`${agent.name} is forgotten`)
+    await context.note(`${agent.name} is rejected`)
   })
 }

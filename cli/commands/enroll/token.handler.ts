@@ -1,4 +1,4 @@
-/** Print a single-use token for a new host. */
+/** Prints a single-use token for a new host. */
 import { tokenHash } from '../../../protocols/enroll/token-hash.ts'
 import { formatTicket, parseTicket } from '../../../protocols/enroll/ticket.ts'
 import { withSession } from '../../session/connect.ts'
@@ -10,7 +10,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
   const { label, ttl, approve } = context.flags
   const token = await withSession(context, async (session) => {
     const { ticket } = await session.ask('ticket', {})
-    // Drawn here: the coordinator and the log hold only its hash until a host uses it.
+    // The coordinator and the log contain only the hash of the secret.
     const secret = context.random.bytes(32)
     requireDone(
       await session.operate({

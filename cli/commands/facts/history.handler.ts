@@ -1,4 +1,4 @@
-/** What was installed, updated and removed on a host. */
+/** Lists the packages that were installed, updated and removed on a host. */
 import { defined } from '../../../shared/defined.ts'
 import { counted } from '../../terminal/counted.ts'
 import { withSession } from '../../session/connect.ts'
@@ -27,6 +27,6 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   })
   if (omitted > 0)
     await context.note(
-      `${counted(omitted, 'older event')} not listed; --package NAME lists those of one package`,
+      `${counted(omitted, 'older event')} not listed; --package NAME lists the events of one package`,
     )
 }

@@ -8,12 +8,12 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
+  host: { summary: 'the host: a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'what was installed, updated and removed on a host',
+  summary: 'list the packages that were installed, updated and removed on a host',
   flags,
   arguments: args,
   examples: [

@@ -3,16 +3,16 @@ import { defineCommand } from '../../program/command.ts'
 import type { ArgumentSpecs, ArgumentValues } from '../../program/flags.ts'
 
 const args = {
-  host: { summary: 'a name, an id, a key fingerprint, or a unique beginning of one' },
+  host: { summary: 'the host: a name, an id, a key fingerprint, or a unique beginning of one' },
 } as const satisfies ArgumentSpecs
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'what a host has installed',
+  summary: 'list the packages of a host',
   arguments: args,
   examples: [
     { command: 'muster facts show web-17', does: 'names and versions' },
-    { command: 'muster facts show web-17 -o json', does: 'with the host itself' },
+    { command: 'muster facts show web-17 -o json', does: 'with data about the host' },
   ],
   output: true,
   handler: () => import('./show.handler.ts'),

@@ -1,4 +1,4 @@
-/** Let a key observe or control. */
+/** Grants a right to a key. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { signGrant } from '../../nouns/grant.ts'

@@ -7,14 +7,15 @@ const flags = {
     accepts: 'path',
     type: 'string',
     value: 'FILE.pub|FINGERPRINT',
-    summary: 'whose key',
+    summary: 'the key that gets the right',
     required: true,
   },
   namespace: {
     type: 'string',
     value: 'NS',
     summary:
-      'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy, each with /NAME to narrow it',
+      'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy; /NAME after ' +
+      'it limits the right to one thing',
     required: true,
   },
   level: {
@@ -27,14 +28,13 @@ const flags = {
   on: {
     type: 'list',
     value: 'HOSTS',
-    summary: 'which hosts: names, one k=v[,k=v], or all; default: all',
+    summary: 'hosts: names, one k=v[,k=v], or all; default: all',
   },
-  // Ten years: what shall hold for longer is somebody's forgotten grant, and beyond the year 9999
-  // no statement can name its end.
+  // Ten years. A longer grant would be forgotten, and no statement can name a time after year 9999.
   ttl: {
     type: 'duration',
     value: 'TIME',
-    summary: 'how long, at most 3650d',
+    summary: 'validity, at most 3650d',
     default: 2_592_000_000,
     min: 1_000,
     max: 315_360_000_000,
@@ -42,7 +42,7 @@ const flags = {
   depth: {
     type: 'integer',
     value: 'N',
-    summary: 'how often it may be passed on',
+    summary: 'how many times the right can be passed on',
     default: 0,
     min: 0,
     max: 3,
@@ -51,12 +51,12 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'let a key observe or control',
+  summary: 'grant a right to a key',
   flags,
   examples: [
     {
       command: 'muster grant add --to alice.pub --namespace run --level observe --on role=web',
-      does: 'alice may watch runs on web hosts for 30 days',
+      does: 'alice can watch runs on web hosts for 30 days',
     },
   ],
   output: true,

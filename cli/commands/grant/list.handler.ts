@@ -1,4 +1,4 @@
-/** Who may do what. */
+/** Lists the grants. */
 import { shortId } from '../../../shared/short-id.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'

@@ -2,8 +2,8 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'who may do what',
-  examples: [{ command: 'muster grant list', does: 'grants in force and revoked' }],
+  summary: 'list the grants',
+  examples: [{ command: 'muster grant list', does: 'valid and revoked grants' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Take a grant back, and everything passed on from it. */
+/** Revokes a grant and all grants that depend on it. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { chooseGrant } from '../../nouns/choose-grant.ts'
@@ -10,7 +10,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   await withSession(context, async (session) => {
     const grant = await chooseGrant(session, context.args.id)
     await context.confirm(
-      `takes ${grant.level} on ${grant.namespace} from ${grant.subject}`,
+      `revokes the right to ${grant.level} ${grant.namespace} of ${grant.subject}`,
       context.flags.yes,
     )
     const revocation = await signRevocation(session, { kind: 'grant', target: grant.id })

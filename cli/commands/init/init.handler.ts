@@ -1,4 +1,4 @@
-/** Make a coordinator's home: keys, database, configuration, the fleet's root. */
+/** Creates a coordinator's home: keys, database, configuration, the fleet's root. */
 import { hostname } from 'node:os'
 import { initCoordinator } from '../../../coordinator/home/init.ts'
 import { parsePublicKeyLine } from '../../../shared/identity/public-key.ts'
@@ -43,11 +43,11 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     ],
   })
   await context.note(
-    'next: muster coordinator run, and in another terminal: muster enroll token --approve',
+    'next: muster coordinator run, then in another terminal: muster enroll token --approve',
   )
 }
 
-/** A name that a person chose is never changed. @throws cli.usage */
+/** Rejects a chosen name that statements don't allow. @throws cli.usage */
 function requireName(flag: string, text: string): void {
   const checked = nameField.safeParse(text)
   if (checked.success) return
@@ -57,7 +57,7 @@ function requireName(flag: string, text: string): void {
   })
 }
 
-/** A name as statements allow it: the comment of an SSH key may hold anything. */
+/** Turns any text, such as the comment of an SSH key, into a name that statements allow. */
 function nameOf(text: string, otherwise: string): string {
   return (
     text

@@ -1,4 +1,4 @@
-/** Which hosts have a package. */
+/** Lists the hosts that have a package. */
 import { defined } from '../../../shared/defined.ts'
 import { inventoryError } from '../../../coordinator/inventory/errors.ts'
 import { versionCondition } from '../../../shared/facts/version-condition.ts'
@@ -9,7 +9,7 @@ import type { Args, Flags } from './find.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { version, on } = context.flags
-  // Before anything is asked: a mistake would look like a fleet without the package.
+  // A wrong condition would look like a fleet without the package.
   if (version !== undefined && versionCondition(version) === undefined)
     throw inventoryError('inventory.bad-version', { version })
   const hosts = on.length === 0 ? undefined : [...on]
@@ -32,13 +32,14 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
     ],
   })
   for (const host of crowded)
-    await context.note(`${host} has more versions than are listed: muster facts show ${host}`)
+    await context.note(`${host} has more versions; run \`muster facts show ${host}\` to see all`)
   for (const { problem, host } of found)
     if (problem !== undefined) await context.note(`${host}: ${problem}`)
   const others = unsure.filter(({ host }) => !found.some((row) => row.host === host))
-  for (const { host, reason } of others) await context.note(`${host} may have it or not: ${reason}`)
+  for (const { host, reason } of others)
+    await context.note(`unknown whether ${host} has it: ${reason}`)
   if (unsureCount > unsure.length)
-    await context.note(`${unsureCount - unsure.length} more hosts may have it or not`)
+    await context.note(`unknown whether ${unsureCount - unsure.length} more hosts have it`)
 }
 
 function staleMark({ stale, problem }: FindRow): string {

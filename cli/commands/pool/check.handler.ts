@@ -1,4 +1,4 @@
-/** Hash content of the pool, and fetch again what is damaged. */
+/** Hashes blobs of the pool and fetches damaged ones again. */
 import { openClient } from '../../../protocols/rpc/call.ts'
 import type { CheckResponse } from '../../../protocols/local/messages.ts'
 import { localProtocol } from '../../../protocols/local/protocol.ts'
@@ -54,21 +54,22 @@ async function print(context: CommandContext<Flags>, checked: CheckResponse): Pr
     name: isSound(checked) ? 'sound' : 'damaged',
     line: `pool: ${hashed} of ${blobs} blobs hashed (${formatSize(hashedBytes)}); ${
       bad === 0
-        ? 'all of them are right'
+        ? 'none is damaged'
         : `${damaged} damaged, ${missing} missing, ${healed} of them fetched again`
     }`,
   })
   for (const { blob, state, files, healedFrom, reason } of found) {
     const names = files.length === 0 ? '' : ` (${files.join(', ')})`
-    const end =
-      healedFrom === null ? `could not be fetched again: ${reason}` : `fetched from ${healedFrom}`
+    const end = healedFrom === null ? `not repaired: ${reason}` : `fetched again from ${healedFrom}`
     await context.note(printable(`${blob}${names} ${state}; ${end}`))
   }
   if (bad > found.length) await context.note(`and ${bad - found.length} more`)
   for (const target of repaired)
     await context.note(
-      printable(`published as ${target}: not what it must be; it was laid out again`),
+      printable(`published as ${target}: a file was altered; the tree was built again`),
     )
   for (const target of unrepaired)
-    await context.note(printable(`published as ${target}; it can't be laid out again`))
+    await context.note(
+      printable(`published as ${target}: a file is altered; the tree can't be built again`),
+    )
 }

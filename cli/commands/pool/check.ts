@@ -3,18 +3,26 @@ import { defineCommand } from '../../program/command.ts'
 import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  deep: { type: 'boolean', summary: 'hash everything, however long it takes' },
+  deep: { type: 'boolean', summary: 'hash all blobs, which may take long' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'hash content of the pool, and fetch again what is damaged',
-  description:
-    'Works on the machine of the node, coordinator or agent. Without --deep it hashes what changed since it was verified, and a sample of the rest: at most 512 MiB, in at most 20 seconds. Damaged content goes to quarantine and is fetched again from agents, the upstream or the fleet. A coordinator also compares the files that latest of each repository serves, and with --deep those of the snapshots, and lays out again what was altered. Exit code 9 if anything was damaged, missing or altered, also where all of it was put right. With -o json: {deep, blobs, hashed, hashedBytes, damaged, missing, healed, found: [{blob, size, state: damaged|missing, files, healedFrom, reason}], repaired, unrepaired}.',
+  summary: 'hash blobs of the pool, and fetch damaged ones again',
+  description: [
+    'Run it on the machine of the coordinator or agent. Without --deep it hashes all blobs whose',
+    'files changed and a sample of the others: at most 512 MiB, in at most 20 seconds. Damaged',
+    'blobs are moved to quarantine and fetched again from agents or the upstream. A coordinator',
+    'also checks the published files of each latest, and with --deep of each snapshot, and builds',
+    'an altered tree again. Exits with 9 if anything was damaged, missing or altered, even if all',
+    'of it was repaired. With -o json: {deep, blobs, hashed, hashedBytes, damaged, missing,',
+    'healed, found: [{blob, size, state: damaged|missing, files, healedFrom, reason}], repaired,',
+    'unrepaired}.',
+  ].join(' '),
   flags,
   examples: [
-    { command: 'muster pool check', does: 'a sample, in seconds' },
-    { command: 'muster pool check --deep', does: 'everything, with progress; Ctrl-C ends it' },
+    { command: 'muster pool check', does: 'a sample, within seconds' },
+    { command: 'muster pool check --deep', does: 'all blobs, with progress, until Ctrl-C' },
   ],
   output: true,
   handler: () => import('./check.handler.ts'),

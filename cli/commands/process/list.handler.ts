@@ -1,4 +1,4 @@
-/** Runs on the hosts. */
+/** Lists runs. */
 import { summarizeRun } from '../../../shared/describe-run.ts'
 import { shortId } from '../../../shared/short-id.ts'
 import { runStatusWords } from '../../runs/run-status-words.ts'

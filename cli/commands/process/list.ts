@@ -6,18 +6,19 @@ import { localFlag } from '../../runs/run-flags.ts'
 const flags = {
   on: { type: 'list', value: 'HOSTS', summary: 'only these hosts' },
   ...localFlag,
-  all: { type: 'boolean', summary: 'ended ones too' },
+  all: { type: 'boolean', summary: 'also runs that have ended' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'runs on the hosts',
+  summary: 'list the runs on the hosts',
   description:
-    'Shows the last digits of each run id, which every command takes; the whole id with -o wide, json or name. All runs are listed, however many they are.',
+    'Shows the last digits of each run id. Every command accepts them. -o wide, json and name show ' +
+    'the whole id.',
   flags,
   examples: [
-    { command: 'muster process list', does: 'those that are running' },
-    { command: 'muster process list --all --on web-17', does: 'and those that ended, on one host' },
+    { command: 'muster process list', does: 'runs that have not ended' },
+    { command: 'muster process list --all --on web-17', does: 'all runs of one host' },
   ],
   output: true,
   handler: () => import('./list.handler.ts'),

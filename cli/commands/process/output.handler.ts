@@ -1,4 +1,4 @@
-/** A run's output so far. */
+/** Prints the output of a run so far. */
 import { gapNote, plainWriter } from '../../runs/run-output.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'

@@ -12,9 +12,11 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: "a run's output so far",
+  summary: 'print the output of a run so far',
   flags,
   arguments: args,
-  examples: [{ command: 'muster process output 3f9a71c2 > log', does: 'what there is now' }],
+  examples: [
+    { command: 'muster process output 3f9a71c2 > log', does: 'does not wait for more output' },
+  ],
   handler: () => import('./output.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Start a process on a host and print its run id. */
+/** Starts a process on hosts and prints the run ids. */
 import { cliError } from '../../terminal/errors.ts'
 import { withRuns } from '../../runs/runs.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -8,8 +8,8 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   const { on, local } = context.flags
   if (!local && on.length === 0)
     throw cliError('cli.usage', {
-      reason: 'it is not said where',
-      hint: '--on HOST, --on k=v or --on all; --local on the host itself',
+      reason: 'no host is given',
+      hint: 'pass --on HOST, --on k=v or --on all, or --local for this host',
     })
   await withRuns(context, async (runs) => {
     const { started, failure } = await runs.start(context.flags, context.args.command)

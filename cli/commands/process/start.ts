@@ -9,27 +9,29 @@ export type Flags = FlagValues<typeof flags>
 export type Args = ArgumentValues<typeof runArguments>
 
 export const command = defineCommand({
-  summary: 'start a process on a host and print its run id',
+  summary: 'start a process on hosts and print the run ids',
   description:
-    'The command is signed with your key, stands in the log before it starts, and each host checks both. No shell is involved unless you name one. With --local it is started on this host by whoever may open the socket of its runner.',
+    'Your key signs the intent, the coordinator logs it before the start, and each host checks ' +
+    'both. No shell interprets the command unless you name one. --local starts it on this host, ' +
+    'without a signature, for every user who can open the socket of the runner.',
   flags,
   arguments: runArguments,
   examples: [
     {
       command: 'muster process start --on web-17 -- dnf -y upgrade openssl',
-      does: 'then: muster process stream RUN',
+      does: 'next: muster process stream RUN',
     },
     {
       command: "muster process start --on role=web --memory 512M -- sh -c 'make test'",
-      does: 'on every web host, one run id a line',
+      does: 'on every web host; prints one run id on each line',
     },
     {
       command: 'muster process start --on db --env PGPASSWORD -- pg_dump -h db app',
-      does: 'the password that is set here, in no log and no process list',
+      does: 'passes on a variable; no log and no process list contains it',
     },
     {
       command: 'muster process start --local -- dnf -y upgrade openssl',
-      does: 'on this host, with no coordinator',
+      does: 'on this host, without a coordinator',
     },
   ],
   passThrough: true,

@@ -1,4 +1,4 @@
-/** The state of a run in a few words. */
+/** Prints the state of a run. */
 import { remarkOn } from '../../runs/run-remarks.ts'
 import { runStatusWords } from '../../runs/run-status-words.ts'
 import { withRuns } from '../../runs/runs.ts'
@@ -14,8 +14,8 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
       await context.printOne({ value: run, fields: [], line, name: run.run })
       await remarkOn(context, run)
       if (run.stale !== true) return
-      const heard = run.seenAt ?? 'never'
-      await context.note(`${run.host} does not answer; what it last reported, at: ${heard}`)
+      const seen = run.seenAt ?? 'never'
+      await context.note(`${run.host} does not answer; last report: ${seen}`)
     }),
   )
 }

@@ -11,13 +11,13 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'the state of a run in a few words',
+  summary: 'print the state of a run',
   description: [
     'Prints `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON` or',
-    '`lost: REASON`. Where the host does not answer, the state is the last that it reported,',
-    'marked so: `running (web-17 offline since 12:03)`; in JSON `stale`, `seenAt`, `contact` and',
-    '`unreachableSince` say so. `not confirmed` means that the host has not said whether it',
-    'started the run.',
+    '`lost: REASON`. If the host does not answer, it prints the last reported state with a mark:',
+    '`running (web-17 offline since 12:03)`. In JSON these are `stale`, `seenAt`, `contact` and',
+    '`unreachableSince`. `not confirmed` means that the host has not reported whether it started',
+    'the run.',
   ].join(' '),
   flags: localFlag,
   arguments: args,

@@ -1,4 +1,4 @@
-/** Stop a run and everything it started. */
+/** Stops a run and all processes that it started. */
 import { defined } from '../../../shared/defined.ts'
 import { cliError } from '../../terminal/errors.ts'
 import { signalName, signalNumber } from '../../../shared/signals.ts'
@@ -26,13 +26,12 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   )
 }
 
-/** `usr1` and `SIGUSR1` are the same. Before an order is signed that the host would refuse. */
+/** The name that intents require. Accepts `usr1`, `USR1` and `SIGUSR1`. @throws cli.usage */
 function chosenSignal(text: string): string {
   const number = signalNumber(text.toUpperCase().replace(/^(?!SIG)/, 'SIG'))
-  // The one spelling that orders take.
   if (number !== undefined) return signalName(number)
   throw cliError('cli.usage', {
     reason: `--signal: expected the name of a signal, got ${JSON.stringify(text)}`,
-    hint: 'such as TERM, INT, HUP, USR1 or RTMIN+3',
+    hint: 'pass a name such as TERM, INT, HUP, USR1 or RTMIN+3',
   })
 }

@@ -24,15 +24,15 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'stop a run and everything it started',
-  description: 'Prints `process stopped` once nothing of it lives.',
+  summary: 'stop a run and all processes that it started',
+  description: 'Prints `process stopped` after all processes of the run have ended.',
   flags,
   arguments: args,
   output: true,
   examples: [
     {
       command: 'muster process stop 3f9a71c2 --grace 30s',
-      does: 'SIGTERM, and SIGKILL after 30 seconds',
+      does: 'sends SIGTERM, and SIGKILL after 30 seconds',
     },
   ],
   handler: () => import('./stop.handler.ts'),

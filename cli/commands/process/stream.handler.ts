@@ -1,4 +1,4 @@
-/** A run's output from its first byte until it ends. */
+/** Prints the output of a run from its first byte until the run ends. */
 import { gapNote, plainWriter, watching } from '../../runs/run-output.ts'
 import { withRuns } from '../../runs/runs.ts'
 import { orUnknownRun } from '../../runs/unknown-run.ts'

@@ -12,7 +12,7 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: "a run's output from its first byte until it ends",
+  summary: 'print the output of a run from the first byte until the run ends',
   flags,
   arguments: args,
   examples: [

@@ -1,4 +1,4 @@
-/** Wait for a run to end; exits as it did. */
+/** Waits until a run ends, and exits with its exit code. */
 import { defined } from '../../../shared/defined.ts'
 import { defineErrors, MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
@@ -14,11 +14,11 @@ export const waitError = defineErrors({
     exit: 'pending',
     message: (d: { run: string }) => `run ${d.run} has not ended yet`,
     hint: (d: { run: string }) =>
-      `it goes on; wait again, or end it: \`muster process stop ${d.run}\``,
+      `the run continues; wait again, or run \`muster process stop ${d.run}\``,
   },
 })
 
-const nowhere = async (): Promise<void> => undefined
+const discard = async (): Promise<void> => undefined
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<number | void> {
   const { run } = context.args
@@ -31,9 +31,9 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
         const row = await runs.output({
           run,
           follow: true,
-          stdout: nowhere,
-          stderr: nowhere,
-          // With --timeout it waits for a silent host as long as for the run.
+          stdout: discard,
+          stderr: discard,
+          // --timeout limits the wait for a silent host too.
           ...defined({ patienceMs: late === undefined ? undefined : Number.POSITIVE_INFINITY }),
         })
         await context.note(endWords(row))
@@ -44,7 +44,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
     context.signal.throwIfAborted()
     if (late?.aborted === true) throw waitError('wait.pending', { run }, { cause: error })
     if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
-    // Not 7, which the program itself may have exited with.
+    // Exit code 7 could be the exit code of the program.
     await context.report(error)
     return EXIT.ownFailure
   }

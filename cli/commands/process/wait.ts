@@ -8,7 +8,7 @@ const flags = {
   timeout: {
     type: 'duration',
     value: 'TIME',
-    summary: 'how long to wait; exit code 8 if it still runs then',
+    summary: 'stop waiting after this time, and exit with 8',
     min: 1,
     max: 2_147_483_647,
   },
@@ -21,13 +21,15 @@ const args = {
 export type Args = ArgumentValues<typeof args>
 
 export const command = defineCommand({
-  summary: 'wait for a run to end; exits as it did',
+  summary: 'wait until a run ends, and exit with its exit code',
   description:
-    'Says on stderr how it ended, and exits as `muster run` would. Waits a minute for a host or a coordinator that does not answer, with --timeout until then, and exits with 125 after that. The run goes on when the waiting ends before it.',
+    'Prints on stderr how the run ended, and exits like `muster run`. If the host or the ' +
+    'coordinator does not answer for a minute, it exits with 125. With --timeout it waits for ' +
+    'them until the timeout. The run continues if the wait ends first.',
   flags,
   arguments: args,
   examples: [
-    { command: 'muster process wait 3f9a71c2', does: 'without its output' },
+    { command: 'muster process wait 3f9a71c2', does: 'does not print the output' },
     { command: 'muster process wait 3f9a71c2 --timeout 10m', does: 'at most ten minutes' },
   ],
   handler: () => import('./wait.handler.ts'),

@@ -1,4 +1,4 @@
-/** Whether upstream has changes; exit code 100 if so. */
+/** Checks whether the upstream has changes. Exits with 100 if it has. */
 import { EXIT } from '../../../shared/exit-codes.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'

@@ -8,12 +8,12 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'whether upstream has changes; exit code 100 if so',
+  summary: 'check whether the upstream has changes; exits with 100 if it has',
   flags,
   examples: [
     {
       command: 'muster repo check --repo-id epel9 || muster repo sync --repo-id epel9',
-      does: 'sync only where there is something',
+      does: 'syncs only if there are changes',
     },
   ],
   output: true,

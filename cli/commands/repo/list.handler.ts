@@ -1,4 +1,4 @@
-/** The repositories. */
+/** Lists the repositories. */
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../session/connect.ts'
 import { servedShort } from '../../nouns/served.ts'

@@ -2,8 +2,8 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'the repositories',
-  examples: [{ command: 'muster repo list', does: 'sizes and last syncs' }],
+  summary: 'list the repositories',
+  examples: [{ command: 'muster repo list', does: 'with sizes and last syncs' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

@@ -1,4 +1,4 @@
-/** Switch what `latest` serves. */
+/** Selects the version that `latest` serves. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import type { CommandContext } from '../../program/handler.ts'
@@ -21,7 +21,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     await context.note(
       snapshot === undefined
         ? `${repoId}/latest serves the newest version${at} and follows the next ones`
-        : `${repoId}/latest serves snapshot ${snapshot}${at} and stays there; \`muster repo publish --repo-id ${repoId}\` follows the newest again`,
+        : `${repoId}/latest serves snapshot ${snapshot}${at} and stays there; ` +
+            `run \`muster repo publish --repo-id ${repoId}\` to follow the newest version again`,
     )
   })
 }

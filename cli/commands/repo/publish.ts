@@ -13,15 +13,16 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'switch what `latest` serves',
+  summary: 'select the version that `latest` serves',
   description:
-    'With --snapshot, `latest` stays at that snapshot: later syncs accept new versions and do not serve them. Without it, `latest` serves the newest version and follows the next ones.',
+    'With --snapshot, `latest` stays at that snapshot: later syncs store new versions, but don’t ' +
+    'serve them. Without it, `latest` serves the newest version, also after later syncs.',
   flags,
   examples: [
-    { command: 'muster repo publish --repo-id epel9', does: 'the newest synced state' },
+    { command: 'muster repo publish --repo-id epel9', does: 'serves the newest version' },
     {
       command: 'muster repo publish --repo-id epel9 --snapshot 2026-10',
-      does: 'back to a snapshot',
+      does: 'serves a snapshot',
     },
   ],
   handler: () => import('./publish.handler.ts'),

@@ -1,4 +1,5 @@
-/** One repository. */
+/** Shows one repository. */
+import type { RepositoryRow } from '../../../protocols/control/messages.ts'
 import { formatSize } from '../../../shared/units.ts'
 import { withSession } from '../../session/connect.ts'
 import { servedLong } from '../../nouns/served.ts'
@@ -20,15 +21,20 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['packages', `${repository.packages}, ${formatSize(repository.bytes)}`],
       ['revision', repository.revision ?? undefined],
       ['retention', repository.retention],
-      [
-        'last sync',
-        lastSync === null
-          ? undefined
-          : `${lastSync.finishedAt ?? lastSync.startedAt}   ${lastSync.result ?? 'under way'}${lastSync.message ? `\n${lastSync.message}` : ''}`,
-      ],
+      ['last sync', lastSync === null ? undefined : syncWords(lastSync)],
       ['snapshots', repository.snapshots.join('\n')],
       ['latest', servedLong(repository)],
       ['published', repository.published ?? undefined],
     ],
   })
+}
+
+function syncWords({
+  finishedAt,
+  startedAt,
+  result,
+  message,
+}: NonNullable<RepositoryRow['lastSync']>): string {
+  const line = `${finishedAt ?? startedAt}   ${result ?? 'in progress'}`
+  return message ? `${line}\n${message}` : line
 }

@@ -8,7 +8,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'one repository',
+  summary: 'show one repository',
   flags,
   examples: [
     {

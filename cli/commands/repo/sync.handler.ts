@@ -1,4 +1,4 @@
-/** Mirror a repository and publish it. */
+/** Mirrors repositories and publishes them. */
 import { snapshotName as validSnapshotName } from '../../../coordinator/repositories/snapshots/name.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -15,8 +15,8 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
   const { repoId, all, dryRun, allowRollback, acceptShrink } = context.flags
   if ((repoId === undefined) === !all)
     throw cliError('cli.usage', {
-      reason: 'either --repo-id or --all is needed',
-      hint: 'muster repo sync --help',
+      reason: 'expected either --repo-id or --all',
+      hint: 'see `muster repo sync --help`',
     })
   const snapshot = snapshotName(context)
   return withSession(context, async (session) => {
@@ -24,7 +24,7 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
     if (ids.length === 0) await context.note('no repository is enabled')
     const print = (rows: readonly SyncRow[]): Promise<void> =>
       context.printList({ rows, name: (row) => row.repository, line: syncLine, columns: [] })
-    // People see each when it is done; JSON is one list.
+    // A person sees each result at once. JSON is one list.
     const rows: SyncRow[] = []
     const atOnce = ['table', 'wide'].includes(context.globals.output)
     const done = async (row: SyncRow): Promise<void> =>
@@ -41,10 +41,7 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
   })
 }
 
-/**
- * One repository that cannot be synced does not keep the others from it: its error is printed, its
- * exit code counts.
- */
+/** Prints the error of one repository and returns its exit code, so that the others are synced. */
 async function reported(
   context: CommandContext<Flags>,
   work: () => Promise<number>,
@@ -58,7 +55,7 @@ async function reported(
   }
 }
 
-/** What all of them say, or that only a part was done. */
+/** The common exit code, or `partly` if they differ. */
 function exitOf(codes: readonly number[]): number {
   const [first = EXIT.done] = codes
   return codes.every((code) => code === first) ? first : EXIT.partly
@@ -74,7 +71,9 @@ async function plan(context: CommandContext<Flags>, session: Session, id: string
   await context.printOne({
     value: { repository: id, fetch, bytes, remove, unchanged },
     fields: [],
-    line: `${id}: would fetch ${fetch} files (${formatSize(bytes)}), would remove ${remove}, ${unchanged} unchanged`,
+    line:
+      `${id}: would fetch ${fetch} files (${formatSize(bytes)}), ` +
+      `would remove ${remove}, ${unchanged} unchanged`,
     name: id,
   })
   return EXIT.done
@@ -84,8 +83,8 @@ function snapshotName(context: CommandContext<Flags>): string | undefined {
   const { createSnapshot, snapshotName: named } = context.flags
   if (named !== undefined && !createSnapshot)
     throw cliError('cli.usage', {
-      reason: '--snapshot-name needs --create-snapshot',
-      hint: 'muster repo sync --help',
+      reason: '--snapshot-name requires --create-snapshot',
+      hint: 'see `muster repo sync --help`',
     })
   if (!createSnapshot) return undefined
   if (named !== undefined) return validSnapshotName(named)

@@ -4,26 +4,38 @@ import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
   repoId: { type: 'string', value: 'ID', summary: 'the repository' },
-  all: { type: 'boolean', summary: 'every enabled repository' },
-  createSnapshot: { type: 'boolean', summary: 'make a snapshot of the result' },
-  snapshotName: { type: 'string', value: 'NAME', summary: 'its name; default: the date and time' },
-  allowRollback: { type: 'boolean', summary: 'accept a revision below the last one' },
+  all: { type: 'boolean', summary: 'all enabled repositories' },
+  createSnapshot: { type: 'boolean', summary: 'create a snapshot of the result' },
+  snapshotName: {
+    type: 'string',
+    value: 'NAME',
+    summary: 'the name of the snapshot; default: the date and time',
+  },
+  allowRollback: {
+    type: 'boolean',
+    summary: 'accept metadata that is older than the last version',
+  },
   acceptShrink: { type: 'boolean', summary: 'accept the loss of nearly all packages' },
-  dryRun: { type: 'boolean', summary: 'say what would be fetched and removed, and do nothing' },
+  dryRun: {
+    type: 'boolean',
+    summary: 'print how much would be fetched and removed, and change nothing',
+  },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
   summary: 'mirror a repository and publish it',
   description:
-    'Nothing is published unless every file that the metadata names was fetched and verified; otherwise the exit code is 3 and the missing files are named. With --all a repository that fails does not keep the others from being synced; the exit code is 3 if only some were.',
+    'A version is published only if every file that the metadata names was fetched and verified. ' +
+    'Otherwise the missing files are listed, and the exit code is 3. With --all the other ' +
+    'repositories are synced even if one fails; the exit code is 3 if only some were synced.',
   flags,
   examples: [
-    { command: 'muster repo sync --repo-id epel9', does: 'one' },
-    { command: 'muster repo sync --all', does: 'every enabled one' },
+    { command: 'muster repo sync --repo-id epel9', does: 'one repository' },
+    { command: 'muster repo sync --all', does: 'all enabled repositories' },
     {
       command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11',
-      does: 'and keep this state',
+      does: 'and keeps this version as a snapshot',
     },
   ],
   output: true,

@@ -1,4 +1,4 @@
-/** Run a command on hosts and show its output. */
+/** Runs a command on hosts and prints its output. */
 import { withSession } from '../../session/connect.ts'
 import { watchMany, watchOne } from '../../runs/run-watch.ts'
 import type { CommandContext } from '../../program/handler.ts'

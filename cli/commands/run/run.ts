@@ -9,20 +9,25 @@ export type Flags = FlagValues<typeof flags>
 export type Args = ArgumentValues<typeof runArguments>
 
 export const command = defineCommand({
-  summary: 'run a command on hosts and show its output',
+  summary: 'run a command on hosts and print its output',
   description:
-    'On one host it exits with the remote exit code (128 + n for a signal, 124 after --timeout, 137 beyond --memory, 143 where it was stopped, 125 where it could not be started), on several with 0 only if all did. Ctrl-C ends the watching; the runs go on.',
+    'On one host it exits with the remote exit code: 128 + n after signal n, 124 after --timeout, ' +
+    '137 after --memory was exceeded, 143 after a stop, 125 if the start failed. On several hosts ' +
+    'it exits with 0 only if all exited with 0. After Ctrl-C the runs continue.',
   flags,
   arguments: runArguments,
   examples: [
     {
       command: 'muster run --on web-17 -- systemctl is-active httpd',
-      does: 'exits with its exit code',
+      does: 'exits with the remote exit code',
     },
-    { command: 'muster run --on role=web -- uptime', does: 'lines prefixed with the host' },
+    {
+      command: 'muster run --on role=web -- uptime',
+      does: 'each line begins with the name of the host',
+    },
     {
       command: 'muster run --on db --env PGPASSWORD -- pg_dump -h db app',
-      does: 'the password that is set here, in no log and no process list',
+      does: 'passes on a variable; no log and no process list contains it',
     },
   ],
   passThrough: true,

@@ -1,4 +1,4 @@
-/** Keep the present state of a repository under a name. */
+/** Keeps the newest version of a repository under a name. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { publishedPath } from '../../../shared/repository-paths.ts'
@@ -24,7 +24,8 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
     for (const note of Array.isArray(notes) ? notes : []) await context.note(`${repoId}: ${note}`)
     if (typeof detail['pinned'] === 'string')
       await context.note(
-        `it holds the newest version, not the one that latest serves: latest stays at snapshot ${detail['pinned']} (version ${String(detail['served'])})`,
+        'it contains the newest version, which is not the version that latest serves: ' +
+          `latest stays at snapshot ${detail['pinned']} (version ${String(detail['served'])})`,
       )
   })
 }

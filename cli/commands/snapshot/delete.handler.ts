@@ -1,4 +1,4 @@
-/** Delete a snapshot. */
+/** Deletes a snapshot. */
 import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'

@@ -3,9 +3,9 @@ import { defineCommand } from '../../program/command.ts'
 import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
+  name: { type: 'string', value: 'NAME', summary: 'the name of the snapshot', required: true },
   repoId: { type: 'string', value: 'ID', summary: 'the repository' },
-  yes: { type: 'boolean', summary: 'do not ask' },
+  yes: { type: 'boolean', summary: 'do not ask for confirmation' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
@@ -15,7 +15,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster snapshot delete --name 2026-10 --yes',
-      does: 'its packages stay as long as anything else needs them',
+      does: 'keeps packages that another version contains',
     },
   ],
   handler: () => import('./delete.handler.ts'),

@@ -1,4 +1,4 @@
-/** What one snapshot has that another has not. */
+/** Compares two snapshots. */
 import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'

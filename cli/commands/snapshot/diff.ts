@@ -10,12 +10,12 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'what one snapshot has that another has not',
+  summary: 'compare two snapshots',
   flags,
   examples: [
     {
       command: 'muster snapshot diff --from 2026-10 --to 2026-11',
-      does: 'packages added, removed and updated, and the advisories that come with them',
+      does: 'added, removed and updated packages, and their advisories',
     },
   ],
   output: true,

@@ -1,4 +1,4 @@
-/** The snapshots. */
+/** Lists the snapshots. */
 import { snapshotColumns } from '../../nouns/snapshot-columns.ts'
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'

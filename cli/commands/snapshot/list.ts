@@ -8,11 +8,11 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'the snapshots',
+  summary: 'list the snapshots',
   flags,
   examples: [
     { command: 'muster snapshot list', does: 'of all repositories' },
-    { command: 'muster snapshot list --repo-id epel9', does: 'of one' },
+    { command: 'muster snapshot list --repo-id epel9', does: 'of one repository' },
   ],
   output: true,
   handler: () => import('./list.handler.ts'),

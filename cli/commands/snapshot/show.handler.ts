@@ -1,4 +1,4 @@
-/** One snapshot. */
+/** Shows one snapshot. */
 import { formatSize } from '../../../shared/units.ts'
 import { chooseSnapshot } from '../../nouns/choose-snapshot.ts'
 import { withSession } from '../../session/connect.ts'

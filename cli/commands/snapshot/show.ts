@@ -3,13 +3,13 @@ import { defineCommand } from '../../program/command.ts'
 import type { FlagSpecs, FlagValues } from '../../program/flags.ts'
 
 const flags = {
-  name: { type: 'string', value: 'NAME', summary: 'the snapshot', required: true },
+  name: { type: 'string', value: 'NAME', summary: 'the name of the snapshot', required: true },
   repoId: { type: 'string', value: 'ID', summary: 'the repository' },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'one snapshot',
+  summary: 'show one snapshot',
   flags,
   examples: [
     { command: 'muster snapshot show --name 2026-11', does: 'its repository, time and size' },

@@ -2,12 +2,14 @@
 import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
-  summary: 'one screen: is everything fine?',
+  summary: 'show the state of the fleet on one screen',
   description:
-    'Exit code 9 while the log is frozen, 1 while it cannot be signed or the disk of the coordinator is full: every change is refused then. Hosts that are not connected do not count; `muster doctor` fails for those too.',
+    'Exits with 9 if the log is frozen, and with 1 if the log cannot be signed or the disk of the ' +
+    'coordinator is full. Every change is refused then. Offline hosts do not change the exit ' +
+    'code; use `muster doctor` to check them too.',
   examples: [
-    { command: 'muster status', does: 'people' },
-    { command: 'muster status -o json', does: 'machines' },
+    { command: 'muster status', does: 'for people' },
+    { command: 'muster status -o json', does: 'for scripts' },
   ],
   output: true,
   handler: () => import('./status.handler.ts'),

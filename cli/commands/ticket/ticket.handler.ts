@@ -1,4 +1,4 @@
-/** Print the ticket: where the coordinator is, and the root to pin. */
+/** Prints the ticket: the addresses of the coordinator and the root to pin. */
 import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

@@ -1,4 +1,4 @@
-/** Prints the version; in JSON and wide form also of what Muster runs on. */
+/** Prints the version, with -o json and wide also the version of Node and the platform. */
 import { VERSION } from '../../../shared/version.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

@@ -1,4 +1,4 @@
-/** The agent of this home runs and is connected to a coordinator. */
+/** Checks that the agent of this home runs and is connected. */
 import { openClient } from '../../../../protocols/rpc/call.ts'
 import { localProtocol } from '../../../../protocols/local/protocol.ts'
 import { dialSocket } from '../../../../protocols/rpc/socket.ts'
@@ -25,8 +25,8 @@ export const agent: Check = {
       if (info.coordinator === null)
         return {
           status: 'fail',
-          detail: `the agent ${info.name} runs and is not connected to a coordinator`,
-          fix: `mend what the check of the coordinator shows; the agent's log has the reason`,
+          detail: `the agent ${info.name} runs, but is not connected to a coordinator`,
+          fix: `fix the problem that the check of the coordinator shows; the agent's log has the reason`,
         }
       return { status: 'ok', detail: `agent ${info.name}, v${info.version}` }
     } catch (error) {

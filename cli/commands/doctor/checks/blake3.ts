@@ -1,7 +1,4 @@
-/**
- * How BLAKE3 is computed here: the fallbacks work, only slower, and that should not be found out by
- * waiting.
- */
+/** Checks which implementation of BLAKE3 is used. The fallbacks are several times slower. */
 import type { Check } from '../ground/check.ts'
 
 export const blake3: Check = {
@@ -22,7 +19,7 @@ export const blake3: Check = {
     return {
       status: 'warn',
       detail:
-        'blake3 kernel simd, without the native library: whole files hash several times slower',
+        'blake3 kernel simd, without the native library: hashing whole files is several times slower',
       fix: 'unset MUSTER_BLAKE3; install the dependencies with --include=optional',
     }
   },

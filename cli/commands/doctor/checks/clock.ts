@@ -1,6 +1,4 @@
-/**
- * This machine's clock against the coordinator's: certificates, grants and orders hold for a time.
- */
+/** Compares the clocks of this machine and the coordinator, because statements expire. */
 import type { Check } from '../ground/check.ts'
 import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 
@@ -20,7 +18,7 @@ export const clock: Check = {
     return {
       status,
       detail: `the clock of this machine is ${clockWords(-offset)} of the coordinator's`,
-      fix: 'set both clocks, such as with chrony or systemd-timesyncd',
+      fix: 'set both clocks, for example with chrony or systemd-timesyncd',
     }
   },
 }

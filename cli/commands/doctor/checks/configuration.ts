@@ -1,6 +1,7 @@
-/** The configuration loads, and asks for nothing that this version does not do. */
+/** Checks that the configuration loads and has no unsupported settings. */
 import { configError } from '../../../../shared/config/errors.ts'
 import { MusterError } from '../../../../shared/errors.ts'
+import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../ground/check.ts'
 
 export const configuration: Check = {
@@ -13,13 +14,15 @@ export const configuration: Check = {
         const status = unsupported.settings.length > 0 ? 'fail' : 'warn'
         return {
           status,
-          detail: `this version does not do what the configuration asks for: ${problem}`,
+          detail: `this version does not support a setting of the configuration: ${problem}`,
           fix: 'muster config validate',
         }
       }
       return {
         status: 'ok',
-        detail: `configuration ${files[0]}, ${files.length} files, ${repositories.length} repositories`,
+        detail:
+          `configuration ${files[0]}, ${counted(files.length, 'file')}, ` +
+          counted(repositories.length, 'repository', 'repositories'),
       }
     } catch (error) {
       if (configError.is(error, 'config.not-found')) return undefined

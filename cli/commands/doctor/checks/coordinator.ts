@@ -1,4 +1,4 @@
-/** The coordinator answers. It is asked without a key, so this works on every host of the fleet. */
+/** Checks that the coordinator answers. This needs no key, so it works on every host. */
 import { defined } from '../../../../shared/defined.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { VERSION } from '../../../../shared/version.ts'
@@ -12,7 +12,8 @@ export const coordinator: Check = {
     if (!subject.named)
       return {
         status: 'skipped',
-        detail: 'no coordinator is named: this home has none, and no context is set',
+        detail:
+          'no coordinator is named: this is not a home of a node, and there is no current context',
         fix: 'name one: --coordinator TICKET or muster context add NAME TICKET',
       }
     try {
@@ -20,7 +21,7 @@ export const coordinator: Check = {
       if (version === VERSION) return { status: 'ok', detail: `coordinator ${name}, v${version}` }
       return {
         status: 'warn',
-        detail: `coordinator ${name} has version ${version}, and this is version ${VERSION}`,
+        detail: `coordinator ${name} has version ${version}, this program has version ${VERSION}`,
         fix: 'install the same version on both',
       }
     } catch (error) {
@@ -30,7 +31,7 @@ export const coordinator: Check = {
       const fix = own ? `start it: muster coordinator run --home ${home}, or its service` : hint
       return {
         status: 'fail',
-        detail: `the coordinator cannot be reached: ${reasonOf(error)}`,
+        detail: `cannot reach the coordinator: ${reasonOf(error)}`,
         ...defined({ fix }),
       }
     }

@@ -1,4 +1,4 @@
-/** The files that the configuration names for upstreams: keys, certificates, passwords. */
+/** Checks the files that the configuration names for upstreams: keys, certificates, passwords. */
 import { inspectFile, namedFiles } from '../../../nouns/credential-files.ts'
 import { counted } from '../../../terminal/counted.ts'
 import type { Check } from '../ground/check.ts'
@@ -10,7 +10,7 @@ export const credentialFiles: Check = {
     if (config === undefined)
       return kind === undefined
         ? undefined
-        : { status: 'skipped', detail: 'the configuration cannot be read' }
+        : { status: 'skipped', detail: 'cannot read the configuration' }
     const files = config.repositories.flatMap(namedFiles)
     if (files.length === 0) return undefined
     const found = []

@@ -1,4 +1,4 @@
-/** The packages of this host: whether its agent could read them when it looked last. */
+/** Checks that the agent could read the packages of this host the last time. */
 import { readCollection } from '../../../../agent/facts/collection-store.ts'
 import {
   acceptableOf,
@@ -16,7 +16,7 @@ function fixOf(problem: FactProblem): string {
     ? 'repair the package database'
     : [
         'repair the package database',
-        `if its packages are really gone, muster agent facts --once --accept ${manager}`,
+        `if the packages were really removed, run muster agent facts --once --accept ${manager}`,
       ].join('; ')
 }
 
@@ -26,7 +26,7 @@ export const facts: Check = {
     if (subject.kind !== 'agent') return undefined
     const collection = await readCollection(agentPaths(subject.home).facts)
     if (collection === undefined)
-      return { status: 'skipped', detail: 'the packages of this host were not looked at yet' }
+      return { status: 'skipped', detail: 'the agent has not read the packages of this host yet' }
     const { problems, managers } = collection
     if (problems.length === 0)
       return { status: 'ok', detail: managers.map(describeManager).join(', ') }

@@ -1,4 +1,4 @@
-/** The clocks of the connected hosts against the coordinator's. */
+/** Compares the clocks of the hosts with the coordinator's. */
 import type { Check } from '../ground/check.ts'
 import { clockStatus, clockWords } from '../../../terminal/clock-words.ts'
 
@@ -7,7 +7,7 @@ export const hostClocks: Check = {
   run: async (subject) => {
     const asked = await subject.fleet()
     if ('skipped' in asked) return asked.skipped
-    // A host with a wrong clock may fail to connect, and its greeting has shown its clock.
+    // Also offline hosts: a host with a wrong clock may fail to connect after its greeting.
     const known = asked.value.agents.flatMap(({ name, status, clockOffsetMs: offset }) =>
       offset === undefined || status === 'revoked' ? [] : [{ name, offset }],
     )
@@ -16,7 +16,7 @@ export const hostClocks: Check = {
     return wrong.map(({ name, offset }) => ({
       status: clockStatus(offset),
       detail: `the clock of ${name} is ${clockWords(offset)} of the coordinator's`,
-      fix: `set the clock of ${name}, such as with chrony or systemd-timesyncd`,
+      fix: `set the clock of ${name}, for example with chrony or systemd-timesyncd`,
     }))
   },
 }

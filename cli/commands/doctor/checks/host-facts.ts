@@ -1,4 +1,4 @@
-/** The packages of every host that takes part: whether they are known, and as they are now. */
+/** Checks that the packages of every approved host are known. */
 import { isFailure } from '../../../../shared/facts/collection.ts'
 import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../ground/check.ts'
@@ -8,7 +8,7 @@ export const hostFacts: Check = {
   run: async (subject) => {
     const asked = await subject.fleet()
     if ('skipped' in asked) return asked.skipped
-    // A coordinator of an older version says nothing about facts.
+    // An older coordinator doesn't send the state of facts.
     const rows = asked.value.agents.flatMap(({ name, status, facts }) =>
       facts === undefined || (status !== 'connected' && status !== 'offline')
         ? []
@@ -21,14 +21,14 @@ export const hostFacts: Check = {
     if (failed.length > 0)
       found.push({
         status: 'fail',
-        detail: `the packages of ${counted(failed.length, 'host')} could not be read: ${names(failed)}`,
-        fix: 'muster agent show HOST has the reason; repair the package database there',
+        detail: `cannot read the packages of ${counted(failed.length, 'host')}: ${names(failed)}`,
+        fix: 'run muster agent show HOST for the reason, and repair the package database there',
       })
     if (unknown.length > 0)
       found.push({
         status: 'warn',
         detail: `the packages of ${counted(unknown.length, 'host')} are unknown: ${names(unknown)}`,
-        fix: 'muster agent show HOST has the reason, if the host has told one',
+        fix: 'run muster agent show HOST for the reason, if the host reported one',
       })
     if (found.length > 0) return found
     return { status: 'ok', detail: `packages of ${counted(rows.length, 'host')} known` }

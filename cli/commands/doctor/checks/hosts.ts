@@ -1,4 +1,4 @@
-/** The hosts of the fleet: connected, each on one machine, with disks that take what is written. */
+/** Checks that the hosts are connected, have no copies, and can write to their disks. */
 import type { AgentRow } from '../../../../protocols/control/messages.ts'
 import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../ground/check.ts'
@@ -20,20 +20,20 @@ export const hosts: Check = {
       found.push({
         status: 'fail',
         detail: `${counted(offline.length, 'host')} not connected: ${someOf(offline)}`,
-        fix: 'on the host: muster doctor; a host that is gone for good: muster agent revoke HOST',
+        fix: 'run muster doctor on the host; revoke a removed host with muster agent revoke HOST',
       })
     if (copied.length > 0)
       found.push({
         status: 'fail',
         detail: `several machines run as one host: ${someOf(copied)}`,
-        fix: 'end the copy, then enrol it with an empty home: muster agent join TOKEN --home DIR',
+        fix: 'stop the copy, then enrol it with a new home: muster agent join TOKEN --home DIR',
       })
     for (const { name, trouble } of agents)
       if (trouble !== undefined)
         found.push({
           status: 'fail',
           detail: `${name}: ${trouble}`,
-          fix: 'free some space there, or look at its disk: on the host: muster doctor',
+          fix: 'free some space on the host, or check its disk with muster doctor there',
         })
     if (pending.length > 0)
       found.push({

@@ -1,4 +1,4 @@
-/** The audit log takes entries: without it nothing can be changed. */
+/** Checks that the log accepts entries. Otherwise every change is refused. */
 import type { Check } from '../ground/check.ts'
 
 export const log: Check = {
@@ -17,7 +17,7 @@ export const log: Check = {
       return {
         status: 'fail',
         detail: 'the log cannot be signed, and every change is refused',
-        fix: "free space on the coordinator's disk; the coordinator's log has the reason",
+        fix: "free some space on the coordinator's disk; its log output has the reason",
       }
     return { status: 'ok', detail: `log of ${size} entries` }
   },

@@ -1,4 +1,4 @@
-/** The Node.js that runs us: 24.12 is where running TypeScript became stable. */
+/** Checks the version of Node.js. TypeScript is stable since 24.12. */
 import type { Check } from '../ground/check.ts'
 
 export const node: Check = {
@@ -10,7 +10,7 @@ export const node: Check = {
     return {
       status: 'fail',
       detail: `${detail} is older than 24.12`,
-      fix: 'install Node 24, or start muster through bin/muster, which brings one',
+      fix: 'install Node 24, or start muster through bin/muster, which contains one',
     }
   },
 }

@@ -1,13 +1,10 @@
-/**
- * A sample of the pool: content is what its id says. Reads the files themselves, so the node need
- * not run; changes nothing.
- */
+/** Hashes a sample of the pool. The node doesn't have to run. Changes nothing. */
 import { join } from 'node:path'
 import { MusterError } from '../../../../shared/errors.ts'
 import { formatSize, MIB } from '../../../../shared/units.ts'
 import { type Check, someOf } from '../ground/check.ts'
 
-/** A person waits for it, and monitoring may ask every minute. */
+/** Small, because monitoring may run this every minute. */
 const BUDGET = { bytes: 64 * MIB, ms: 3_000 }
 
 export const pool: Check = {
@@ -38,10 +35,12 @@ export const pool: Check = {
         fix: 'muster pool check --deep',
       }
     if (damaged.length === 0)
-      return { status: 'ok', detail: `pool ${folder}: ${part}, all of them are right` }
+      return { status: 'ok', detail: `pool ${folder}: ${part}, none is damaged` }
     return {
       status: 'fail',
-      detail: `pool ${folder}: ${part}, ${damaged.length} damaged: ${someOf(damaged.map(({ id }) => id))}`,
+      detail:
+        `pool ${folder}: ${part}, ${damaged.length} damaged: ` +
+        someOf(damaged.map(({ id }) => id)),
       fix: 'muster pool check --deep',
     }
   },

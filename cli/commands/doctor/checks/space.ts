@@ -1,11 +1,11 @@
-/** Free space where content is kept. */
+/** Checks the free space for the pool and the log. */
 import { statfs } from 'node:fs/promises'
 import { formatSize, GIB, MIB } from '../../../../shared/units.ts'
 import type { Check } from '../ground/check.ts'
 
-/** Below this a single sync of a middle-sized repository fills the disk. */
+/** With less, one sync of a medium-sized repository can fill the disk. */
 const LOW_BYTES = 5 * GIB
-/** Less does not take one more entry of the log with its checkpoint for certain. */
+/** With less, one more log entry with its checkpoint may not fit. */
 const FULL_BYTES = MIB
 
 export const space: Check = {

@@ -1,6 +1,6 @@
 /**
- * What the checks of `muster doctor` look at: this machine, the home, and the coordinator that
- * belongs to it. Each question is asked once, and only if a check needs its answer.
+ * The subject of the checks of `muster doctor`: this machine, the home, and its coordinator. Each
+ * request is sent once, and only if a check needs it.
  */
 import { defined } from '../../../../shared/defined.ts'
 import { readAgentIdentity } from '../../../../agent/home/identity.ts'
@@ -21,9 +21,7 @@ import {
 import type { Finding } from './check.ts'
 import '../../../program/error-tables.ts'
 
-/**
- * One question, on a busy machine. A stopped coordinator accepts the connection and stays silent.
- */
+/** Limit for one request. A stopped coordinator process accepts a connection, but never answers. */
 const ASK_MS = 30_000
 
 export interface FleetState {
@@ -31,21 +29,21 @@ export interface FleetState {
   readonly agents: readonly AgentRow[]
 }
 
-/** The answer, or the finding of a check that cannot be made without it. */
+/** The result of a request, or the finding of a check that needs it. */
 export type Asked<T> = { readonly value: T } | { readonly skipped: Finding }
 
 export interface Subject extends AsyncDisposable {
   readonly context: CommandContext
   readonly home: string
-  /** Undefined: the home is missing, or holds no node. */
+  /** Undefined: the home is missing or is not a home of a node. */
   readonly kind: HomeKind | undefined
-  /** True where a coordinator is named: by a flag, the environment, a context, or the home. */
+  /** True if a flag, the environment, a context or the home names a coordinator. */
   readonly named: boolean
-  /** What the coordinator says of itself to strangers. Rejects where it cannot be reached. */
+  /** The coordinator's public greeting. Rejects if the coordinator can't be reached. */
   greeting(): Promise<CoordinatorGreeting>
-  /** The state of the fleet. It takes an operator's key. */
+  /** The state of the fleet. Needs an operator's key. */
   fleet(): Promise<Asked<FleetState>>
-  /** A signal that ends one question. */
+  /** A signal that limits one request. */
   soon(): AbortSignal
 }
 
@@ -54,7 +52,7 @@ export async function createSubject(context: CommandContext): Promise<Subject> {
   const kind = await kindOfHome(home)
   const soon = (): AbortSignal => AbortSignal.any([context.signal, context.clock.timeout(ASK_MS)])
   const target = await chooseTarget(context, kind)
-  // Owned by this subject: opened by the first question, closed with the subject.
+  // Opened by the first request, closed with the subject.
   let opened: Promise<Reach> | undefined
   const reach = (): Promise<Reach> =>
     (opened ??=
@@ -113,7 +111,7 @@ interface Target {
   reach(signal: AbortSignal): Promise<Reach>
 }
 
-/** A coordinator that is named goes before the one of the home. */
+/** A named coordinator overrides the coordinator of the home. */
 async function chooseTarget(
   context: CommandContext,
   kind: HomeKind | undefined,
@@ -121,7 +119,7 @@ async function chooseTarget(
   const dial = () => import('../../../session/dial.ts')
   const { ticket, identity, source } = await chooseCoordinator(context)
   const own = context.env['MUSTER_IDENTITY'] ? undefined : identity
-  // The home is what the person asks about. A context only stands in where there is no home.
+  // The current context is used only if there is no home.
   if (ticket !== undefined && (source !== 'current context' || kind === undefined))
     return {
       identity: own,
@@ -144,7 +142,7 @@ async function chooseTarget(
   return undefined
 }
 
-/** The words of an error in a finding. */
+/** The text of an error in a finding. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `no answer within ${ASK_MS / 1000} seconds`
