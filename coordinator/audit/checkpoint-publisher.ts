@@ -4,23 +4,29 @@
  * only by rows that lead to the head's root. A smaller or different log is never signed. One run at
  * a time; callers that arrive during a run share the next one.
  */
-import { auditError } from '../../shared/audit/errors.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
-import { joinSubtrees, sameHash, subtrees } from '../../shared/audit/tree.ts'
+import { sameHash } from '../../shared/audit/tree.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { createLane } from '../../shared/concurrency/lanes.ts'
+import { shareRuns } from '../../shared/concurrency/shared-run.ts'
 import type { MusterError } from '../../shared/errors.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { FleetId } from '../../shared/ids.ts'
 import { abortable } from '../../shared/interrupt.ts'
-import { CHECKPOINT_FILE } from '../../shared/audit/bundle-layout.ts'
 import type { Database } from '../database/database.ts'
-import { issuersOf, newestCheckpoint, storeCheckpoint } from './checkpoints.ts'
+import {
+  issuersOf,
+  newestCheckpoint,
+  requireNotSmaller,
+  requireSameLog,
+  storeCheckpoint,
+} from './checkpoints.ts'
 import { ledgerError } from './errors.ts'
-import { type Head, readHead } from './head.ts'
-import { readRows } from './rows.ts'
+import { readHead } from './head.ts'
+import { LocalLog } from './local-log.ts'
+import { isLogFault, LogFault } from './log-fault.ts'
 import type { TileFiles } from './tile-files.ts'
-import { emptyTileStore, openTileStore, type TileStore } from './tile-store.ts'
+import type { TileStore } from './tile-store.ts'
 
 export interface CheckpointPublisherDeps {
   readonly database: Database
@@ -64,209 +70,111 @@ export interface CheckpointPublisher {
 export async function openCheckpointPublisher(
   deps: CheckpointPublisherDeps,
 ): Promise<CheckpointPublisher> {
-  const { database, clock, signer, files, fleet } = deps
-  let store: TileStore | undefined
-  let published: Checkpoint | undefined
-  let fault: MusterError | undefined
-  // Owned by signPending().
-  let behind = false
-  const lane = createLane({ name: 'the queue of checkpoints' })
-  // Owned by checkpoint(): the run that callers wait for.
-  let next: Promise<Checkpoint> | undefined
-
-  const freezeOnFault = async <T>(work: () => Promise<T>): Promise<T> => {
+  const { database, files, fleet } = deps
+  const fault = new LogFault()
+  const log = new LocalLog({ database, files, fleet, fault })
+  const lane = createLane({ name: 'checkpoints' })
+  // Owned by sign().
+  let isBehind = false
+  const sign = async (): Promise<Checkpoint> => {
     try {
-      return await work()
-    } catch (error) {
-      // The log contradicts itself or a signed state, so no later run may sign. Other errors may
-      // pass, such as a full disk or an unreachable database.
-      if (isFatal(error)) fault ??= error
-      throw error
-    }
-  }
-
-  const signPending = async (): Promise<Checkpoint> => {
-    try {
-      const made = await freezeOnFault(run)
-      behind = false
+      const made = await fault.watch(() => signLog(deps, log))
+      isBehind = false
       return made
     } catch (error) {
-      behind = true
+      isBehind = true
       throw error
     }
   }
+  // A run may have read the head before the caller's commit. The next run reads it after.
+  const signNext = shareRuns(lane, sign)
 
-  const requireSound = (): void => {
-    if (fault !== undefined)
-      throw ledgerError('ledger.frozen', { reason: fault.message }, { cause: fault })
-  }
-
-  const tiles = (): TileStore => {
-    requireSound()
-    return store as TileStore
-  }
-
-  /** Makes the tiles of the whole log and returns its head. */
-  const extend = async (): Promise<Head> => {
-    const head = await readHead(database.query)
-    requireNotSmaller(head, published, 'this coordinator')
-    await tiles().extend(head.size, head.root, (from, to) => readRows(database.query, from, to))
-    return head
-  }
-
-  const rootAt = async (size: number): Promise<Uint8Array> =>
-    joinSubtrees(await tiles().nodes(subtrees(0, size)))
-
-  const run = async (): Promise<Checkpoint> => {
-    requireSound()
-    const needed = (await readHead(database.query)).size
-    if (needed === 0) throw ledgerError('ledger.empty')
-    if (published !== undefined && published.size === needed) return published
-    for (;;) {
-      const head = await extend()
-      const newest = await newestCheckpoint(database.query, fleet)
-      // Another coordinator signed more than the head that was read, so read again. If the head is
-      // still behind, entries were lost.
-      if (newest !== undefined && newest.size > head.size) {
-        requireNotSmaller(await readHead(database.query), newest, 'a stored checkpoint')
-        continue
-      }
-      if (newest !== undefined && newest.size >= needed) {
-        requireSameLog(newest, await rootAt(newest.size), 'a stored checkpoint')
-        return publish(newest)
-      }
-      await requireIssuing()
-      const { size, root } = head
-      const checkpoint = await signCheckpoint(signer, fleet, { size, root, at: clock.now() })
-      // Crash here: the signature was not stored or shown. The next start signs again.
-      if (await storeCheckpoint(database, checkpoint)) return publish(checkpoint)
-    }
-  }
-
-  /** Other nodes would reject a checkpoint by a key that the root doesn't name. */
-  const requireIssuing = async (): Promise<void> => {
-    const { current } = await issuersOf(database.query)
-    if (!current.some((key) => sameHash(key, signer.publicKey)))
-      throw ledgerError('ledger.signer', { key: signer.fingerprint })
-  }
-
-  const publish = async (checkpoint: Checkpoint): Promise<Checkpoint> => {
-    // Crash here: the row is stored and the file is older. The next start extends the tiles from
-    // the file's size, and checks the rows since then.
-    await files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
-    published = checkpoint
-    await tiles().prune()
-    return checkpoint
-  }
-
-  const open = async (): Promise<void> => {
-    const head = await readHead(database.query)
-    // This coordinator's key comes first: the note stays valid even if the database is empty or
-    // foreign.
-    const issuers = [signer.publicKey, ...(await issuersOf(database.query)).all]
-    const note = await files.read(CHECKPOINT_FILE)
-    const own = note && openOwn(Buffer.from(note).toString(), fleet, issuers)
-    published = own
-    requireNotSmaller(head, own, "this coordinator's own checkpoint")
-    requireNotSmaller(head, await newestCheckpoint(database.query, fleet), 'a stored checkpoint')
-    store = own ? await openTileStore(files, own) : emptyTileStore(files)
-    if (store === undefined && own !== undefined) {
-      // Tiles are lost or damaged. They are rebuilt from the rows, if the rows still have the
-      // signed root.
-      store = emptyTileStore(files)
-      await store.extend(own.size, own.root, (from, to) => readRows(database.query, from, to))
-    }
-    if (head.size === 0) return
-    await requireIssuing()
-    await run()
-  }
-
-  await lane
-    .run(() => freezeOnFault(open))
+  await fault
+    .watch(() => openLog(deps, log))
     .catch((error: unknown) => {
-      if (!isFatal(error)) throw error
+      if (!isLogFault(error)) throw error
     })
 
   return {
     async checkpoint(signal) {
       signal?.throwIfAborted()
-      // The current run may have read the head before the caller's commit. The next run reads it
-      // after.
-      next ??= lane.run(() => {
-        next = undefined
-        return signPending()
-      })
-      return abortable(next, signal)
+      return abortable(signNext(), signal)
     },
-    published: () => published,
-    behind: () => behind,
-    frozen: () => fault,
-    requireSound,
+    published: () => log.published,
+    behind: () => isBehind,
+    frozen: () => fault.error,
+    requireSound: () => fault.requireSound(),
     compareCheckpoint: (note) =>
-      lane.run(() =>
-        freezeOnFault(async () => {
-          const seen = openCheckpoint(note, {
-            fleet,
-            issuers: [signer.publicKey, ...(await issuersOf(database.query)).all],
-          })
-          const head = await readHead(database.query)
-          requireNotSmaller(head, seen, 'a member of the fleet')
-          if (seen.size > tiles().size()) await extend()
-          requireSameLog(seen, await rootAt(seen.size), 'a member of the fleet')
-        }),
-      ),
-    tiles,
-    betweenCheckpoints: (work) => lane.run(() => work(store)),
+      lane.run(() => fault.watch(() => compareCheckpoint(deps, log, note))),
+    tiles: () => log.tiles(),
+    betweenCheckpoints: (work) => lane.run(() => work(log.store)),
   }
+}
+
+/** Opens the local files, compares them with the database, and signs what is not signed yet. */
+async function openLog(deps: CheckpointPublisherDeps, log: LocalLog): Promise<void> {
+  const { query } = deps.database
+  const head = await readHead(query)
+  const own = await log.readPublished(await knownIssuers(deps))
+  requireNotSmaller(head, own, "this coordinator's own checkpoint")
+  requireNotSmaller(head, await newestCheckpoint(query, deps.fleet), 'a stored checkpoint')
+  await log.openTiles()
+  if (head.size === 0) return
+  await requireIssuing(deps)
+  await signLog(deps, log)
+}
+
+async function signLog(deps: CheckpointPublisherDeps, log: LocalLog): Promise<Checkpoint> {
+  const { database, fleet, signer, clock } = deps
+  log.tiles()
+  const needed = (await readHead(database.query)).size
+  if (needed === 0) throw ledgerError('ledger.empty')
+  if (log.published?.size === needed) return log.published
+  for (;;) {
+    const head = await log.extend()
+    const newest = await newestCheckpoint(database.query, fleet)
+    // Another coordinator signed more than the head that was read, so read again. If the head is
+    // still behind, entries were lost.
+    if (newest !== undefined && newest.size > head.size) {
+      requireNotSmaller(await readHead(database.query), newest, 'a stored checkpoint')
+      continue
+    }
+    if (newest !== undefined && newest.size >= needed) {
+      requireSameLog(newest, await log.rootAt(newest.size), 'a stored checkpoint')
+      return log.publish(newest)
+    }
+    await requireIssuing(deps)
+    const { size, root } = head
+    const checkpoint = await signCheckpoint(signer, fleet, { size, root, at: clock.now() })
+    // Crash here: the signature was not stored or shown. The next start signs again.
+    if (await storeCheckpoint(database, checkpoint)) return log.publish(checkpoint)
+  }
+}
+
+async function compareCheckpoint(
+  deps: CheckpointPublisherDeps,
+  log: LocalLog,
+  note: string,
+): Promise<void> {
+  const { database, fleet } = deps
+  const seen = openCheckpoint(note, { fleet, issuers: await knownIssuers(deps) })
+  const head = await readHead(database.query)
+  requireNotSmaller(head, seen, 'a member of the fleet')
+  if (seen.size > log.tiles().size()) await log.extend()
+  requireSameLog(seen, await log.rootAt(seen.size), 'a member of the fleet')
 }
 
 /**
- * This coordinator's checkpoint file is written atomically. If it doesn't open, the disk failed or
- * a program changed it.
+ * This coordinator's key comes first: its checkpoint file stays valid even if the database is empty
+ * or foreign.
  */
-function openOwn(note: string, fleet: FleetId, issuers: readonly Uint8Array[]): Checkpoint {
-  try {
-    return openCheckpoint(note, { fleet, issuers })
-  } catch (cause) {
-    throw ledgerError(
-      'ledger.damaged',
-      {
-        index: null,
-        reason: `this coordinator's own checkpoint file: ${(cause as Error).message}`,
-      },
-      { cause },
-    )
-  }
+async function knownIssuers({ database, signer }: CheckpointPublisherDeps): Promise<Uint8Array[]> {
+  return [signer.publicKey, ...(await issuersOf(database.query)).all]
 }
 
-function isFatal(error: unknown): error is MusterError {
-  return (
-    auditError.is(error, 'audit.entry') ||
-    ledgerError.is(
-      error,
-      'ledger.rolled-back',
-      'ledger.forked',
-      'ledger.damaged',
-      'ledger.read-back',
-    )
-  )
-}
-
-function requireNotSmaller(head: Head, known: Checkpoint | undefined, source: string): void {
-  if (known !== undefined && known.size > head.size)
-    throw ledgerError('ledger.rolled-back', { source, known: known.size, got: head.size })
-}
-
-function requireSameLog(known: Checkpoint, root: Uint8Array, source: string): void {
-  if (sameHash(known.root, root)) return
-  throw ledgerError('ledger.forked', {
-    source,
-    size: known.size,
-    known: hex(known.root),
-    got: hex(root),
-  })
-}
-
-function hex(hash: Uint8Array): string {
-  return Buffer.from(hash).toString('hex')
+/** Other nodes would reject a checkpoint by a key that the root doesn't name. */
+async function requireIssuing({ database, signer }: CheckpointPublisherDeps): Promise<void> {
+  const { current } = await issuersOf(database.query)
+  if (!current.some((key) => sameHash(key, signer.publicKey)))
+    throw ledgerError('ledger.signer', { key: signer.fingerprint })
 }

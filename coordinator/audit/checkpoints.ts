@@ -3,6 +3,7 @@
  * for each size, and sizes only grow.
  */
 import type { Kysely } from 'kysely'
+import { asError } from '../../shared/as-error.ts'
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { decodeEntry, statementOf } from '../../shared/audit/entry.ts'
 import { sameHash } from '../../shared/audit/tree.ts'
@@ -12,7 +13,7 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import type { Database } from '../database/database.ts'
 import type { Tables } from '../database/tables/all.ts'
 import { ledgerError } from './errors.ts'
-import { lockHead } from './head.ts'
+import { type Head, lockHead } from './head.ts'
 
 /**
  * The newest checkpoint that any coordinator signed, with its signature verified; undefined if
@@ -36,14 +37,8 @@ export async function newestCheckpoint(
     return openStored(row, fleet, all)
   } catch (cause) {
     if (ledgerError.is(cause)) throw cause
-    throw ledgerError(
-      'ledger.damaged',
-      {
-        index: null,
-        reason: `the checkpoint row of size ${row.size}: ${(cause as Error).message}`,
-      },
-      { cause },
-    )
+    const reason = `the checkpoint row of size ${row.size}: ${asError(cause).message}`
+    throw ledgerError('ledger.damaged', { index: null, reason }, { cause })
   }
 }
 
@@ -84,13 +79,8 @@ export async function storeCheckpoint(
       .limit(1)
       .executeTakeFirst()
     if (newest !== undefined && newest.size >= checkpoint.size) {
-      if (newest.size === checkpoint.size && !sameHash(newest.root, checkpoint.root))
-        throw ledgerError('ledger.forked', {
-          source: 'a stored checkpoint',
-          size: newest.size,
-          known: hex(newest.root),
-          got: hex(checkpoint.root),
-        })
+      if (newest.size === checkpoint.size)
+        requireSameLog(newest, checkpoint.root, 'a stored checkpoint')
       return false
     }
     const { size, root, note, at } = checkpoint
@@ -116,34 +106,58 @@ export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
     .where('type', '=', 'root')
     .orderBy('index')
     .execute()
-  const keys = new Set<string>()
-  let state: RootState | undefined
+  const roots = rootStates(
+    rows.map((row) => statementOf(decodeEntry(row.bytes, row.index), row.index).signed),
+  )
+  const keys = roots.map(({ root }) => root.issuers.map((issuer) => issuer.key))
+  const decode = (key: string): Uint8Array => Buffer.from(key, 'base64')
+  return { all: [...new Set(keys.flat())].map(decode), current: (keys.at(-1) ?? []).map(decode) }
+}
+
+/** The versions of the root, oldest first. Each entry carries one signature of a version. */
+function rootStates(signed: readonly Signed[]): RootState[] {
+  const states: RootState[] = []
   let signatures: Signed[] = []
-  for (const row of rows) {
-    const { signed } = statementOf(decodeEntry(row.bytes, row.index), row.index)
+  for (const next of signed) {
+    const state = states.at(-1)
     // Another signature of the current root.
-    if (
-      state?.signatures.some((known) => Buffer.from(known.statement).equals(signed.statement)) ===
-      true
-    )
-      continue
-    signatures = signatures.every((other) => Buffer.from(other.statement).equals(signed.statement))
-      ? [...signatures, signed]
-      : [signed]
+    if (state?.signatures.some((known) => isSameStatement(known, next)) === true) continue
+    signatures = signatures.every((other) => isSameStatement(other, next))
+      ? [...signatures, next]
+      : [next]
     try {
-      state = state === undefined ? openRoot(signatures) : nextRoot(state, signatures)
+      states.push(state === undefined ? openRoot(signatures) : nextRoot(state, signatures))
       signatures = []
     } catch {
       // Not enough signatures yet. `verify` reports it if they never arrive.
-      continue
     }
-    for (const issuer of state.root.issuers) keys.add(issuer.key)
   }
-  const decode = (key: string): Uint8Array => Buffer.from(key, 'base64')
-  return {
-    all: [...keys].map(decode),
-    current: (state?.root.issuers ?? []).map((issuer) => decode(issuer.key)),
-  }
+  return states
+}
+
+function isSameStatement(a: Signed, b: Signed): boolean {
+  return Buffer.from(a.statement).equals(b.statement)
+}
+
+/** @throws ledger.rolled-back if the log has lost entries that were signed */
+export function requireNotSmaller(head: Head, known: Checkpoint | undefined, source: string): void {
+  if (known !== undefined && known.size > head.size)
+    throw ledgerError('ledger.rolled-back', { source, known: known.size, got: head.size })
+}
+
+/** @throws ledger.forked if the log has another root than the one that was signed */
+export function requireSameLog(
+  known: Pick<Checkpoint, 'size' | 'root'>,
+  root: Uint8Array,
+  source: string,
+): void {
+  if (sameHash(known.root, root)) return
+  throw ledgerError('ledger.forked', {
+    source,
+    size: known.size,
+    known: hex(known.root),
+    got: hex(root),
+  })
 }
 
 function hex(hash: Uint8Array): string {

@@ -31,10 +31,11 @@ import { exportLog } from './export.ts'
 import { ensureHead, readHead } from './head.ts'
 import { closeIntent, type OpenIntent, openIntent, openIntents } from './open-intents.ts'
 import { openCheckpointPublisher, type CheckpointPublisher } from './checkpoint-publisher.ts'
-import { PAGE, readRows } from './rows.ts'
-import { tileFiles } from './tile-files.ts'
+import { PAGE, readRow, readRows } from './rows.ts'
+import { type TileFiles, tileFiles } from './tile-files.ts'
 import type { TileStore } from './tile-store.ts'
 import { type VerifyReport, verifyLog } from './verify.ts'
+import type { ReadLogFile } from './verify-entry.ts'
 import { newestSigned } from './writable.ts'
 
 type Tx = Kysely<Tables>
@@ -168,38 +169,46 @@ export async function openLedger(deps: LedgerDeps, options: LedgerOptions): Prom
     prove: (index, size) => prove(database, publisher, index, size),
     consistency: (from, to) => proveContinued(publisher, from, to),
     entries: (from, to) => entries(database, from, to),
-    async verify(signal) {
-      // Partial tiles are replaced at every checkpoint; the others never change.
-      const { tiles, partial } = await publisher.betweenCheckpoints(async (store) => ({
-        tiles: store?.size() ?? 0,
-        partial: await store?.partialTiles(),
-      }))
-      const read = async (path: string): Promise<Uint8Array | undefined> =>
-        partial?.get(path) ?? files.read(path)
-      return verifyLog(
-        { query: database.query, fleet, read },
-        { tiles, published: publisher.published(), ...(signal ? { signal } : {}) },
-      )
-    },
-    async export(target, signal) {
-      const checkpoint =
-        publisher.frozen() === undefined
-          ? await newestSigned(publisher, signal)
-          : publisher.published()
-      if (checkpoint === undefined) throw ledgerError('ledger.empty')
-      return exportLog(
-        { query: database.query, random },
-        { checkpoint, fleet, folder: target, ...(signal ? { signal } : {}) },
-      )
+    verify: (signal) => verifyLedger({ database, files, publisher }, { fleet, signal }),
+    export: async (target, signal) => {
+      const checkpoint = await checkpointToExport(publisher, signal)
+      const parts = { query: database.query, random }
+      return exportLog(parts, { checkpoint, fleet, folder: target, signal })
     },
     compareCheckpoint: publisher.compareCheckpoint,
     frozen: publisher.frozen,
   }
 }
 
+async function verifyLedger(
+  parts: { database: Database; files: TileFiles; publisher: CheckpointPublisher },
+  { fleet, signal }: { fleet: FleetId; signal: AbortSignal | undefined },
+): Promise<VerifyReport> {
+  const { database, files, publisher } = parts
+  // Partial tiles are replaced at every checkpoint; the others never change.
+  const { tiles, partial } = await publisher.betweenCheckpoints(async (store) => ({
+    tiles: store?.size() ?? 0,
+    partial: await store?.partialTiles(),
+  }))
+  const read: ReadLogFile = async (path) => partial?.get(path) ?? files.read(path)
+  const deps = { query: database.query, fleet, read }
+  return verifyLog(deps, { tiles, published: publisher.published(), signal })
+}
+
+/** A frozen log signs no new checkpoint, so the last one is exported. @throws ledger.empty */
+async function checkpointToExport(
+  publisher: CheckpointPublisher,
+  signal: AbortSignal | undefined,
+): Promise<Checkpoint> {
+  if (publisher.frozen() === undefined) return newestSigned(publisher, signal)
+  const checkpoint = publisher.published()
+  if (checkpoint === undefined) throw ledgerError('ledger.empty')
+  return checkpoint
+}
+
 /**
- * Checks a proof before it is returned. To its reader, an invalid proof would look like a log that
- * lies.
+ * Checks a proof before it is returned. To its reader, an invalid proof would look like a forged
+ * log.
  */
 async function prove(
   database: Database,
@@ -211,9 +220,9 @@ async function prove(
   if (size > tiles.size())
     throw auditError('audit.range', { what: 'size', got: size, limit: tiles.size() })
   const proof = await proveInclusion(index, size, tiles.nodes)
-  const [row] = await readRows(database.query, index, index + 1)
+  const { hash } = await readRow(database.query, index)
   const root = await rootAt(tiles, size)
-  checked(index, () => verifyInclusion(proof, (row as { hash: Uint8Array }).hash, root))
+  checked(index, () => verifyInclusion(proof, hash, root))
   return proof
 }
 

@@ -31,17 +31,32 @@ export async function readRows(
     .where('index', '<', Math.min(to, from + PAGE))
     .orderBy('index')
     .execute()
-  return Array.from({ length: Math.max(0, Math.min(to - from, PAGE)) }, (_, i) => {
-    const row = rows[i]
-    const index = from + i
-    if (row === undefined || row.index !== index)
-      throw ledgerError('ledger.damaged', { index, reason: 'its row is missing' })
-    const hash = leafHash(row.bytes)
-    if (!sameHash(hash, row.leaf_hash))
-      throw ledgerError('ledger.damaged', {
-        index,
-        reason: 'its bytes do not have the hash that was stored with them',
-      })
-    return { index, bytes: row.bytes, hash }
-  })
+  return Array.from({ length: Math.max(0, Math.min(to - from, PAGE)) }, (_, position) =>
+    checkRow(rows[position], from + position),
+  )
+}
+
+/** One entry. @throws ledger.damaged */
+export async function readRow(query: Kysely<Tables>, index: number): Promise<EntryRow> {
+  const row = await query
+    .selectFrom('log_entry')
+    .select(['index', 'bytes', 'leaf_hash'])
+    .where('index', '=', index)
+    .executeTakeFirst()
+  return checkRow(row, index)
+}
+
+function checkRow(
+  row: Pick<Tables['log_entry'], 'index' | 'bytes' | 'leaf_hash'> | undefined,
+  index: number,
+): EntryRow {
+  if (row === undefined || row.index !== index)
+    throw ledgerError('ledger.damaged', { index, reason: 'its row is missing' })
+  const hash = leafHash(row.bytes)
+  if (!sameHash(hash, row.leaf_hash))
+    throw ledgerError('ledger.damaged', {
+      index,
+      reason: 'its bytes do not have the hash that was stored with them',
+    })
+  return { index, bytes: row.bytes, hash }
 }

@@ -14,6 +14,12 @@ import { migrate } from '../database/migrate.ts'
 import { testPlace } from '../database/testing.ts'
 import { type Ledger, openLedger } from './ledger.ts'
 
+interface ReopenOptions {
+  readonly clock?: Clock
+  readonly signer?: Signer
+  readonly folder?: string
+}
+
 export interface TestLog extends AsyncDisposable {
   readonly url: string
   /** The coordinator's tiles. */
@@ -24,7 +30,7 @@ export interface TestLog extends AsyncDisposable {
   readonly database: Database
   readonly ledger: Ledger
   /** Closes and opens the log again, as a restart does. */
-  reopen(options?: { clock?: Clock; signer?: Signer; folder?: string }): Promise<Ledger>
+  reopen(options?: ReopenOptions): Promise<Ledger>
   /** Appends statements, each in its own transaction. */
   fill(statements: readonly Statement[]): Promise<void>
 }
@@ -33,39 +39,45 @@ export async function testLog(dialect: Dialect = 'sqlite', entries = 0): Promise
   const place = await testPlace(dialect)
   const scratch = await mkdtemp(join(tmpdir(), 'muster-ledger-'))
   const folder = join(scratch, 'log')
-  let database: Database | undefined
-  let ledger: Ledger | undefined
-  const reopen: TestLog['reopen'] = async (options = {}) => {
-    await database?.close()
-    const clock = options.clock ?? systemClock
-    database = await openDatabase({ clock }, { url: place.url, create: true })
-    await migrate(database)
-    const deps = { database, clock, random: systemRandom, signer: options.signer ?? issuer }
-    ledger = await openLedger(deps, {
-      fleet: FLEET,
-      coordinator: 'c1',
-      folder: options.folder ?? folder,
-    })
-    return ledger
+  const connect = async (clock: Clock): Promise<Database> => {
+    const opened = await openDatabase({ clock }, { url: place.url, create: true })
+    await migrate(opened)
+    return opened
   }
-  await reopen()
+  const open = (options: ReopenOptions): Promise<Ledger> =>
+    openLedger(
+      {
+        database,
+        clock: options.clock ?? systemClock,
+        random: systemRandom,
+        signer: options.signer ?? issuer,
+      },
+      { fleet: FLEET, coordinator: 'c1', folder: options.folder ?? folder },
+    )
+  let database = await connect(systemClock)
+  let ledger = await open({})
   const log: TestLog = {
     url: place.url,
     folder,
     scratch,
     get database() {
-      return database as Database
+      return database
     },
     get ledger() {
-      return ledger as Ledger
+      return ledger
     },
-    reopen,
+    async reopen(options = {}) {
+      await database.close()
+      database = await connect(options.clock ?? systemClock)
+      ledger = await open(options)
+      return ledger
+    },
     async fill(statements) {
       for (const statement of statements)
         await log.database.transaction((tx) => log.ledger.append(tx, statement))
     },
     [Symbol.asyncDispose]: async () => {
-      await database?.close()
+      await database.close()
       await place.remove()
       await rm(scratch, { recursive: true, force: true })
     },

@@ -6,8 +6,10 @@ import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type TileName, TILE_WIDTH, tilePath } from '../../shared/audit/tile.ts'
 import { sameHash } from '../../shared/audit/tree.ts'
+import { asError } from '../../shared/as-error.ts'
 import { diskReason } from '../../shared/disk-reason.ts'
 import { syncFolder, writeDurable } from '../../shared/durable-file.ts'
+import { errno } from '../../shared/errno.ts'
 import type { Random } from '../../shared/random.ts'
 import { ledgerError } from './errors.ts'
 
@@ -36,31 +38,17 @@ export function tileFiles(
 ): TileFiles {
   const { folder, mode } = options
   const { readBack = readFile } = deps
-  // Owned by ensure(): the folders that exist durably.
-  const known = new Set<string>()
-
-  const ensure = async (path: string): Promise<void> => {
-    if (known.has(path)) return
-    if (path !== folder) await ensure(dirname(path))
-    try {
-      await mkdir(path, { recursive: path === folder, mode: 0o755 })
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    }
-    await syncFolder(dirname(path))
-    known.add(path)
-  }
-
+  const folders = new DurableFolders(folder)
   return {
     folder,
     async write(path, bytes) {
       const target = join(folder, path)
       let stored: Uint8Array
       try {
-        await ensure(dirname(target))
+        await folders.ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
-        // The page cache answers, so this finds faults of memory and of our own code, not of the
-        // disk. `verify` reads the files again.
+        // The page cache returns the bytes, so this finds faults of memory and of our own code, not
+        // of the disk. `verify` reads the files again.
         stored = await readBack(target)
       } catch (cause) {
         throw ledgerError('ledger.storage', { path: target, reason: reasonOf(cause) }, { cause })
@@ -71,39 +59,82 @@ export function tileFiles(
       try {
         return await readFile(join(folder, path))
       } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+        if (errno(cause) === 'ENOENT') return undefined
         const about = { path: join(folder, path), reason: reasonOf(cause), operation: 'reading' }
         throw ledgerError('ledger.storage', about, { cause })
       }
     },
-    async prune(current) {
-      const keep = new Set(
-        current
-          .filter((name) => name.width < TILE_WIDTH)
-          .map((name) => join(folder, tilePath(name))),
-      )
-      // A partial tile is in `NNN.p/`, beside the other tiles of its thousand.
-      const parents = new Set(
-        current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))),
-      )
-      for (const parent of parents) {
-        for (const entry of await readdir(parent).catch(() => [])) {
-          if (!entry.endsWith('.p')) continue
-          const partial = join(parent, entry)
-          for (const file of await readdir(partial).catch(() => []))
-            if (!keep.has(join(partial, file)))
-              await rm(join(partial, file), { force: true }).catch(() => {})
-          // Fails if a current tile is left there, as it should.
-          await rmdir(partial).then(
-            () => known.delete(partial),
-            () => {},
-          )
-        }
-      }
-    },
+    prune: (current) => prunePartialTiles(folders, folder, current),
   }
 }
 
+/** Creates folders so that they survive a power loss. */
+class DurableFolders {
+  readonly #root: string
+  /** The folders that exist durably. */
+  readonly #known = new Set<string>()
+
+  constructor(root: string) {
+    this.#root = root
+  }
+
+  async ensure(path: string): Promise<void> {
+    if (this.#known.has(path)) return
+    if (path !== this.#root) await this.ensure(dirname(path))
+    try {
+      await mkdir(path, { recursive: path === this.#root, mode: 0o755 })
+    } catch (error) {
+      if (errno(error) !== 'EEXIST') throw error
+    }
+    await syncFolder(dirname(path))
+    this.#known.add(path)
+  }
+
+  /** Removes a folder if it is empty. */
+  async removeEmpty(path: string): Promise<void> {
+    const isRemoved = await rmdir(path).then(
+      () => true,
+      () => false,
+    )
+    if (isRemoved) this.#known.delete(path)
+  }
+}
+
+/** Removes the partial tiles that are not in `current`. */
+async function prunePartialTiles(
+  folders: DurableFolders,
+  folder: string,
+  current: readonly TileName[],
+): Promise<void> {
+  const partial = current.filter((name) => name.width < TILE_WIDTH)
+  const keep = new Set(partial.map((name) => join(folder, tilePath(name))))
+  // A partial tile is in `NNN.p/`, beside the other tiles of its thousand.
+  const parents = new Set(
+    current.map((name) => dirname(join(folder, tilePath({ ...name, width: TILE_WIDTH })))),
+  )
+  for (const parent of parents) {
+    const names = await namesIn(parent)
+    for (const name of names.filter((each) => each.endsWith('.p')))
+      await pruneFolder(folders, join(parent, name), keep)
+  }
+}
+
+async function pruneFolder(
+  folders: DurableFolders,
+  folder: string,
+  keep: ReadonlySet<string>,
+): Promise<void> {
+  const paths = (await namesIn(folder)).map((name) => join(folder, name))
+  for (const path of paths)
+    if (!keep.has(path)) await rm(path, { force: true }).catch(() => undefined)
+  await folders.removeEmpty(folder)
+}
+
+/** The names in a folder; none if it can't be read. */
+async function namesIn(folder: string): Promise<string[]> {
+  return readdir(folder).catch(() => [])
+}
+
 function reasonOf(cause: unknown): string {
-  return diskReason(cause) ?? (cause as Error).message
+  return diskReason(cause) ?? asError(cause).message
 }

@@ -35,6 +35,9 @@ import type { TileFiles } from './tile-files.ts'
  */
 const CACHED_TILES = 128
 
+/** Reads entries `from` to `to` (exclusive). */
+export type ReadRows = (from: number, to: number) => Promise<EntryRow[]>
+
 export interface TileStore {
   /** Number of entries whose tiles are written. */
   size(): number
@@ -45,11 +48,7 @@ export interface TileStore {
    * @throws ledger.storage, and ledger.damaged if a row doesn't match its tile or the rows don't
    * have the root
    */
-  extend(
-    to: number,
-    root: Uint8Array,
-    rows: (from: number, to: number) => Promise<EntryRow[]>,
-  ): Promise<void>
+  extend(to: number, root: Uint8Array, rows: ReadRows): Promise<void>
   /** Hashes of complete nodes of the tree, as far as tiles are written. @throws ledger.damaged */
   readonly nodes: NodeReader
   /** The partial tiles and the partial bundle on disk, by path. */
@@ -90,96 +89,135 @@ function edgeTile(level: number | 'entries', size: number): TileName {
 }
 
 function createTileStore(files: TileFiles, start: TileState): TileStore {
-  // Owned by adopt(), which replaces all of it together.
-  let state = start
-  let edges = state.edges.map(tileTree)
-  let root = rootOfTiles(state)
-  const cache = new Map<string, TileTree>()
+  // Owned by extend(): replaced as a whole.
+  let view = viewOf(start)
+  const fullTiles = new FullTiles(files)
+  return {
+    size: () => view.state.size,
+    root: () => view.root,
+    async extend(to, root, rows) {
+      view = viewOf(await writeTiles(files, view.state, { to, root, rows }))
+    },
+    nodes: (wanted) => Promise.all(wanted.map((node) => readNode(view, fullTiles, node))),
+    partialTiles: () => readPartialTiles(files, view.state.size),
+    prune: () => files.prune(edgeTiles(view.state.size)),
+  }
+}
 
-  const adopt = (next: TileState): void => {
-    state = next
-    edges = next.edges.map(tileTree)
-    root = rootOfTiles(next)
+/** The right-most tiles with the nodes above them. */
+interface TileView {
+  readonly state: TileState
+  readonly edges: readonly TileTree[]
+  readonly root: Uint8Array
+}
+
+const viewOf = (state: TileState): TileView => ({
+  state,
+  edges: state.edges.map(tileTree),
+  root: rootOfTiles(state),
+})
+
+/** Full tiles with the nodes above them. The oldest ones leave the memory first. */
+class FullTiles {
+  readonly #files: TileFiles
+  readonly #cached = new Map<string, TileTree>()
+
+  constructor(files: TileFiles) {
+    this.#files = files
   }
 
-  const fullTile = async (level: number, index: number): Promise<TileTree> => {
+  /** @throws ledger.damaged */
+  async read(level: number, index: number): Promise<TileTree> {
     const path = tilePath({ level, index, width: TILE_WIDTH })
-    const cached = cache.get(path)
+    const cached = this.#cached.get(path)
     if (cached !== undefined) return cached
-    const hashes = decodeHashes((await files.read(path)) ?? new Uint8Array(), TILE_WIDTH)
+    const hashes = decodeHashes((await this.#files.read(path)) ?? new Uint8Array(), TILE_WIDTH)
     if (hashes === undefined)
       throw ledgerError('ledger.damaged', {
         index: index * TILE_WIDTH ** (level + 1),
         reason: `${path} is missing or not a tile`,
       })
-    const oldest = cache.size >= CACHED_TILES ? cache.keys().next().value : undefined
-    if (oldest !== undefined) cache.delete(oldest)
     const tree = tileTree(hashes)
-    cache.set(path, tree)
+    this.#keep(path, tree)
     return tree
   }
 
-  const node = async (wanted: Node): Promise<Uint8Array> => {
-    const { tileLevel, tile, row, column } = placeOf(wanted)
-    const partial = tile === edgeTile(tileLevel, state.size).index
-    const tree = partial ? edges[tileLevel] : await fullTile(tileLevel, tile)
-    const hash = tree?.[row]?.[column]
-    if (hash === undefined)
-      throw auditError('audit.range', {
-        what: 'node',
-        got: (wanted.index + 1) * 2 ** wanted.level,
-        limit: state.size,
+  #keep(path: string, tree: TileTree): void {
+    const [oldest] = this.#cached.keys()
+    if (oldest !== undefined && this.#cached.size >= CACHED_TILES) this.#cached.delete(oldest)
+    this.#cached.set(path, tree)
+  }
+}
+
+async function readNode(view: TileView, fullTiles: FullTiles, wanted: Node): Promise<Uint8Array> {
+  const { tileLevel, tile, row, column } = placeOf(wanted)
+  const isEdge = tile === edgeTile(tileLevel, view.state.size).index
+  const tree = isEdge ? view.edges[tileLevel] : await fullTiles.read(tileLevel, tile)
+  const hash = tree?.[row]?.[column]
+  if (hash === undefined)
+    throw auditError('audit.range', {
+      what: 'node',
+      got: (wanted.index + 1) * 2 ** wanted.level,
+      limit: view.state.size,
+    })
+  return hash
+}
+
+/** The right-most bundle, and the right-most tile of each level. */
+function edgeTiles(size: number): TileName[] {
+  const levels = Array.from({ length: tileLevels(size) }, (_, level) => level)
+  return (['entries', ...levels] as const).map((level) => edgeTile(level, size))
+}
+
+async function readPartialTiles(files: TileFiles, size: number): Promise<Map<string, Uint8Array>> {
+  const tiles = new Map<string, Uint8Array>()
+  for (const path of edgeTiles(size).map(tilePath)) {
+    const bytes = await files.read(path)
+    if (bytes !== undefined) tiles.set(path, bytes)
+  }
+  return tiles
+}
+
+/** Writes the tiles from the end of `state` to a log of `to` entries, which must have `root`. */
+async function writeTiles(
+  files: TileFiles,
+  state: TileState,
+  { to, root, rows }: { readonly to: number; readonly root: Uint8Array; readonly rows: ReadRows },
+): Promise<TileState> {
+  const builder = createTileBuilder(state, (name, bytes) => files.write(tilePath(name), bytes))
+  let from = Math.floor(state.size / TILE_WIDTH) * TILE_WIDTH
+  for (; from < to; from += TILE_WIDTH) {
+    const batch = await rows(from, Math.min(to, from + TILE_WIDTH))
+    // The same bundle holds entries that were signed before.
+    if (from < state.size) requireUnchanged(batch, from, state.edges[0] ?? [])
+    await builder.add(
+      batch.map((row) => row.bytes),
+      batch.map((row) => row.hash),
+    )
+  }
+  const next = await builder.finish()
+  // Crash here: tiles exist for a size that was never signed. The next start opens the signed size
+  // and writes these tiles again.
+  if (!sameHash(rootOfTiles(next), root))
+    throw ledgerError('ledger.damaged', {
+      index: null,
+      reason: `the rows do not have the root of the head (${to} entries)`,
+    })
+  return next
+}
+
+/** @throws ledger.damaged if a row has another hash than the tile that was signed */
+function requireUnchanged(
+  rows: readonly EntryRow[],
+  from: number,
+  signed: readonly Uint8Array[],
+): void {
+  for (const [position, hash] of signed.entries()) {
+    const row = rows[position]
+    if (row === undefined || !sameHash(hash, row.hash))
+      throw ledgerError('ledger.damaged', {
+        index: from + position,
+        reason: 'its row is not what was signed',
       })
-    return hash
-  }
-
-  const current = (): TileName[] => {
-    const levels = Array.from({ length: tileLevels(state.size) }, (_, level) => level)
-    return (['entries', ...levels] as const).map((level) => edgeTile(level, state.size))
-  }
-
-  return {
-    size: () => state.size,
-    root: () => root,
-    async extend(to, expected, rows) {
-      const builder = createTileBuilder(state, (name, bytes) => files.write(tilePath(name), bytes))
-      const published = state.edges[0] ?? []
-      let from = Math.floor(state.size / TILE_WIDTH) * TILE_WIDTH
-      for (; from < to; from += TILE_WIDTH) {
-        const batch = await rows(from, Math.min(to, from + TILE_WIDTH))
-        const hashes = batch.map((row) => row.hash)
-        // The same bundle holds entries that were signed before. They must not have changed.
-        if (from < state.size)
-          for (const [i, hash] of published.entries())
-            if (!sameHash(hash, hashes[i] as Uint8Array))
-              throw ledgerError('ledger.damaged', {
-                index: from + i,
-                reason: 'its row is not what was signed',
-              })
-        await builder.add(
-          batch.map((row) => row.bytes),
-          hashes,
-        )
-      }
-      const next = await builder.finish()
-      // Crash here: tiles exist for a size that was never signed. The next start opens the signed
-      // size and writes these tiles again.
-      if (!sameHash(rootOfTiles(next), expected))
-        throw ledgerError('ledger.damaged', {
-          index: null,
-          reason: `the rows do not have the root of the head (${to} entries)`,
-        })
-      adopt(next)
-    },
-    nodes: (wanted) => Promise.all(wanted.map(node)),
-    async partialTiles() {
-      const tiles = new Map<string, Uint8Array>()
-      for (const path of current().map(tilePath)) {
-        const bytes = await files.read(path)
-        if (bytes !== undefined) tiles.set(path, bytes)
-      }
-      return tiles
-    },
-    prune: () => files.prune(current()),
   }
 }

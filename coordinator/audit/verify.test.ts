@@ -16,7 +16,8 @@ import { encodeEntry } from '../../shared/audit/entry.ts'
 import { leafHash } from '../../shared/audit/tree.ts'
 import { ledgerError } from './errors.ts'
 import { testLog, type TestLog } from './testing.ts'
-import type { Finding, VerifyReport } from './verify.ts'
+import type { Finding } from './findings.ts'
+import type { VerifyReport } from './verify.ts'
 
 const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
   ledgerError.is(error, code)
