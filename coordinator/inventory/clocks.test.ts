@@ -63,7 +63,7 @@ for (const dialect of DIALECTS) {
     const behind = rfc3339(TEST_TIME - HOUR_MS)
     assert.equal((await store.state(a.record.id))?.at, behind)
     assert.deepEqual(
-      (await store.history(a.record.id)).map(({ at }) => at),
+      (await store.history(a.record.id)).events.map(({ at }) => at),
       [behind],
     )
     clock.at = TEST_TIME
@@ -83,7 +83,7 @@ for (const dialect of DIALECTS) {
     await news(a, a.install('bash=3-1'))
     await news(a, poisoned)
     assert.deepEqual(await installed(a), ['bash=3-1'])
-    const times = (await store.history(a.record.id)).map(({ at }) => at)
+    const times = (await store.history(a.record.id)).events.map(({ at }) => at)
     assert.deepEqual(times, [rfc3339(TEST_TIME), rfc3339(TEST_TIME + 3000)])
   })
 

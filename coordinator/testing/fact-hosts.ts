@@ -150,7 +150,7 @@ export async function scene(stack: AsyncDisposableStack, dialect: Dialect): Prom
       return `${state?.epoch ?? 0}.${state?.sequence ?? 0}`
     },
     async history(host, name) {
-      const events = await store.history(host.record.id, name)
+      const { events } = await store.history(host.record.id, name)
       return events.map((event) => `${event.event} ${event.name} ${event.from} ${event.to}`)
     },
     news: async (host, update) =>

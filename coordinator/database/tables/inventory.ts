@@ -2,6 +2,9 @@
  * Each host's installed packages, and how they changed. Derived from the agents' signed facts,
  * never edited.
  */
+import type { FactEvent } from '../../../shared/facts/events.ts'
+import type { HostFacts } from '../../../shared/facts/package-set.ts'
+import type { JsonText } from '../schema/json-text.ts'
 
 export interface InventoryTables {
   fact_state: FactStateTable
@@ -17,8 +20,7 @@ export interface FactStateTable {
   /** Root of the full set, in hex. */
   root: string
   at: number
-  /** JSON object. */
-  os: string
+  os: JsonText<HostFacts>
 }
 
 /**
@@ -41,13 +43,13 @@ export interface FactEventTable {
   /** Position within the facts of one sequence number. */
   position: number
   at: number
-  event: string
+  event: FactEvent['event']
   manager: string
   name: string
   arch: string
   from: string | null
   to: string | null
-  source: string | null
+  source: FactEvent['source']
   /** Duration of the change in milliseconds, if the package manager's log has it. */
   duration: number | null
 }
