@@ -3,6 +3,7 @@
  * fingerprint, a unique prefix of its name or id, a unique suffix of its id, `k=v[,k=v]`, or `all`.
  * Several selectors add up. Pure: it decides over the given rows.
  */
+import type { Target } from '../../protocols/rpc/peer.ts'
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
 import { type AgentId, agentId } from '../../shared/ids.ts'
 import { matchesId } from '../../shared/short-id.ts'
@@ -56,6 +57,23 @@ export function selectHosts<T extends Selectable>(
   return agents.filter((agent) => chosen.has(agent))
 }
 
+/**
+ * Like {@link selectHosts}, but also selects hosts that are not approved if they are named, because
+ * an approval begins with the name. A set of hosts consists of approved ones.
+ * @throws registry.unknown-host if a selector matches none
+ */
+export function resolveHosts<T extends Selectable & { readonly status: string }>(
+  agents: readonly T[],
+  selectors: readonly string[],
+): T[] {
+  const approved = agents.filter((agent) => agent.status === 'approved')
+  const isSet = (text: string): boolean => text === 'all' || text.includes('=')
+  const chosen = new Set(
+    selectors.flatMap((text) => selectHosts(isSet(text) ? approved : agents, [text])),
+  )
+  return agents.filter((agent) => chosen.has(agent))
+}
+
 function select<T extends Selectable>(agents: readonly T[], selector: string): readonly T[] {
   if (selector === 'all') return agents
   if (!selector.includes('=')) return [selectHost(agents, selector)]
@@ -81,12 +99,10 @@ export function labelsOf(selector: string): (readonly [key: string, value: strin
 const NO_HOST = agentId.parse('00000000-0000-4000-8000-000000000000')
 
 /**
- * What a caller must be allowed to see to learn that no host matches: hosts with the labels that it
- * named, or all of them (PC-27).
+ * The targets that a caller must be allowed to see to learn that no host matches: hosts with the
+ * labels that it named, or all of them (PC-27).
  */
-export function targetsWithoutHosts(
-  selectors: readonly string[],
-): { agent?: AgentId; labels?: Readonly<Record<string, string>> }[] {
+export function targetsWithoutHosts(selectors: readonly string[]): Target[] {
   return selectors.map((selector) => {
     if (!selector.includes('=')) return {}
     try {

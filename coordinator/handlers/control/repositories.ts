@@ -1,4 +1,4 @@
-/** Answers about repositories and snapshots. */
+/** Responses about repositories and snapshots. */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { RepositoryRow, SnapshotRow } from '../../../protocols/control/messages.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -12,6 +12,7 @@ import type { Formats } from '../../repositories/formats/format.ts'
 import type { Mirror } from '../../repositories/sync/mirror.ts'
 import { repositoryStatus, typeOf } from '../../repositories/versions/status.ts'
 import type { Repositories } from '../../repositories/configured.ts'
+import { servedBy } from '../../repositories/publish/served.ts'
 import { servedRow } from './served.ts'
 import { diffVersions } from '../../repositories/snapshots/diff.ts'
 import type { Snapshot, Snapshots } from '../../repositories/snapshots/snapshots.ts'
@@ -29,110 +30,120 @@ export interface RepositoryDeps {
   readonly database: Database
   readonly formats: Formats
   readonly pool: Pool
-  /** Where the web server serves `latest`; undefined while there is none. */
+  /** The address where the web server serves `latest`; undefined without a web server. */
   readonly url: (repository: string) => string | undefined
 }
 
-/** Upstreams that are asked at once for news. */
+/** Upstreams that are checked at once. */
 const PARALLEL_CHECKS = 4
 
 export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {
-  const { database, repositories, snapshots } = deps
-  const target = ({ repository }: { repository: string }): Promise<Target[]> =>
-    Promise.resolve([{ namespace: `repo/${repository}` }])
-
-  const row = async (config: RepositoryConfig): Promise<RepositoryRow> => {
-    const {
-      packages,
-      bytes,
-      revision,
-      lastSync,
-      snapshots: names,
-      published,
-      version,
-    } = await repositoryStatus(database.query, config.name)
-    return {
-      id: config.name,
-      type: config.type,
-      enabled: config.enabled,
-      upstream: config.upstream.url,
-      packages,
-      bytes,
-      revision,
-      lastSync: lastSync && {
-        startedAt: rfc3339(lastSync.startedAt),
-        finishedAt: lastSync.finishedAt === null ? null : rfc3339(lastSync.finishedAt),
-        result: lastSync.result,
-        message: lastSync.message,
-      },
-      snapshots: [...names],
-      retention: config.retention.policy,
-      published: published === null ? null : (deps.url(config.name) ?? null),
-      version,
-      served: servedRow(published, version),
-    }
-  }
-
+  const { repositories, snapshots } = deps
+  const targets = async ({ repository }: { repository: string }): Promise<Target[]> => [
+    { namespace: `repo/${repository}` },
+  ]
   return {
-    'repo.list': async () => ({ repositories: await Promise.all(repositories.all.map(row)) }),
-    'repo.show': { targets: target, run: ({ repository }) => row(repositories.get(repository)) },
-    'repo.check': async ({ repository }, { signal }) => {
+    'repo.list': async () => ({
+      repositories: await Promise.all(
+        repositories.all.map((config) => repositoryRow(deps, config)),
+      ),
+    }),
+    'repo.show': {
+      targets,
+      run: ({ repository }) => repositoryRow(deps, repositories.get(repository)),
+    },
+    async 'repo.check'({ repository }, { signal }) {
       const chosen =
         repository === undefined
           ? repositories.all.filter((config) => config.enabled)
           : [repositories.get(repository)]
-      const checked = await concurrently(chosen, PARALLEL_CHECKS, async (config) => ({
-        id: config.name,
-        ...(await deps.mirror.check(config, signal)),
-      }))
-      const ids = (changed: boolean): string[] =>
-        checked.filter((one) => one.changed === changed).map((one) => one.id)
-      return { changed: ids(true), unchanged: ids(false) }
+      return checkUpstreams(deps.mirror, chosen, signal)
     },
     'repo.plan': {
-      targets: target,
-      async run({ repository }, { signal }) {
-        const result = await deps.mirror.sync(repositories.get(repository), {
-          signal,
-          dryRun: true,
-        })
-        if (result.result === 'failed') throw result.error
-        return {
-          repository,
-          fetch: result.fetched,
-          bytes: result.bytes,
-          remove: result.removed,
-          unchanged: result.unchanged,
-        }
-      },
+      targets,
+      run: ({ repository }, { signal }) =>
+        planSync(deps.mirror, repositories.get(repository), signal),
     },
-    'snapshot.list': async ({ repository }) => {
+    async 'snapshot.list'({ repository }) {
       if (repository !== undefined) repositories.get(repository)
       return { snapshots: (await snapshots.list({ repository })).map(snapshotRow) }
     },
     'snapshot.diff': {
       targets: async ({ repository }) => [{ namespace: `snapshot/${repository}` }],
-      async run({ repository, from, to }, { signal }) {
-        const [before, after] = [
-          await snapshots.show({ repository, name: from }),
-          await snapshots.show({ repository, name: to }),
-        ]
-        const type = await typeOf(database.query, repository)
-        const format = deps.formats.of(repository, type)
-        const { added, removed, updated, advisories } = await diffVersions(
-          { query: database.query, pool: deps.pool, format },
-          before.version,
-          after.version,
-          signal,
-        )
-        return {
-          added: [...added],
-          removed: [...removed],
-          updated: [...updated],
-          advisories: [...advisories],
-        }
-      },
+      run: (request, { signal }) => diffSnapshots(deps, request, signal),
     },
+  }
+}
+
+async function repositoryRow(
+  { database, url }: Pick<RepositoryDeps, 'database' | 'url'>,
+  { name, type, enabled, upstream, retention }: RepositoryConfig,
+): Promise<RepositoryRow> {
+  const status = await repositoryStatus(database.query, name)
+  const { packages, bytes, revision, lastSync, published, version } = status
+  return {
+    id: name,
+    type,
+    enabled,
+    upstream: upstream.url,
+    packages,
+    bytes,
+    revision,
+    lastSync: lastSync && {
+      startedAt: rfc3339(lastSync.startedAt),
+      finishedAt: lastSync.finishedAt === null ? null : rfc3339(lastSync.finishedAt),
+      result: lastSync.result,
+      message: lastSync.message,
+    },
+    snapshots: [...status.snapshots],
+    retention: retention.policy,
+    published: published === null ? null : (url(name) ?? null),
+    version,
+    served: servedRow(servedBy(published, version)),
+  }
+}
+
+async function checkUpstreams(
+  mirror: Mirror,
+  configs: readonly RepositoryConfig[],
+  signal: AbortSignal,
+): Promise<{ changed: string[]; unchanged: string[] }> {
+  const checked = await concurrently(configs, PARALLEL_CHECKS, async (config) => ({
+    id: config.name,
+    ...(await mirror.check(config, signal)),
+  }))
+  const ids = (isChanged: boolean): string[] =>
+    checked.filter((each) => each.changed === isChanged).map((each) => each.id)
+  return { changed: ids(true), unchanged: ids(false) }
+}
+
+async function planSync(mirror: Mirror, config: RepositoryConfig, signal: AbortSignal) {
+  const plan = await mirror.sync(config, { signal, dryRun: true })
+  if (plan.result === 'failed') throw plan.error
+  const { fetched: fetch, bytes, removed: remove, unchanged } = plan
+  return { repository: config.name, fetch, bytes, remove, unchanged }
+}
+
+async function diffSnapshots(
+  { database, formats, pool, snapshots }: RepositoryDeps,
+  { repository, from, to }: { repository: string; from: string; to: string },
+  signal: AbortSignal,
+) {
+  const { query } = database
+  const before = await snapshots.show({ repository, name: from })
+  const after = await snapshots.show({ repository, name: to })
+  const format = formats.of(repository, await typeOf(query, repository))
+  const { added, removed, updated, advisories } = await diffVersions(
+    { query, pool, format },
+    before.version,
+    after.version,
+    signal,
+  )
+  return {
+    added: [...added],
+    removed: [...removed],
+    updated: [...updated],
+    advisories: [...advisories],
   }
 }
 

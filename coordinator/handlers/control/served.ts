@@ -1,30 +1,9 @@
-/** What `latest` of a repository serves, for `repo list`, `repo show` and `status`. */
+/** What `latest` of a repository serves, as `repo list`, `repo show` and `status` show it. */
 import type { ServedRow } from '../../../protocols/control/messages.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
-import type { Database } from '../../database/database.ts'
-import { newestVersion } from '../../repositories/versions/versions.ts'
-import { currentPublication } from '../../repositories/publish/publications.ts'
+import type { Served } from '../../repositories/publish/served.ts'
 
-export function servedRow(
-  published: {
-    readonly version: number
-    readonly pin: string | null
-    readonly since: number | null
-  } | null,
-  newest: number | null,
-): ServedRow | null {
-  if (published === null) return null
-  const { version, pin, since } = published
-  return {
-    version,
-    snapshot: pin,
-    newest: version === newest,
-    since: since === null ? null : rfc3339(since),
-  }
-}
-
-export async function servedOf(database: Database, repository: string): Promise<ServedRow | null> {
-  const current = await currentPublication(database.query, { repository, target: 'latest' })
-  const newest = await newestVersion(database.query, repository)
-  return servedRow(current ?? null, newest?.id ?? null)
+export function servedRow(served: Served | null): ServedRow | null {
+  if (served === null) return null
+  return { ...served, since: served.since === null ? null : rfc3339(served.since) }
 }

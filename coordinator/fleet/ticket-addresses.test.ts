@@ -1,7 +1,7 @@
-/** Which addresses a ticket names. */
+/** The addresses that a ticket names. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ticketAddresses } from './fleet.ts'
+import { ticketAddresses } from './ticket-addresses.ts'
 
 const PEER = '/p2p/12D3KooWCQtdkEoh8pyRWQUQCJjK5PrYXoeF4SjoJXhyu4w4qvvZ'
 
