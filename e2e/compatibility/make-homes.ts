@@ -23,6 +23,7 @@ import {
 import { shiftClock } from '../testing/shift-clock.ts'
 
 const [clone = '', archive = ''] = process.argv.slice(2)
+const program = resolve(clone, 'bin/muster')
 
 const tide = (version: string): PackageSpec => ({
   name: 'tide',
@@ -211,6 +212,58 @@ async function leaveOpen(fleet: Fleet, coordinator: Daemon, web: Daemon): Promis
   await web.stop()
 }
 
+/**
+ * Records the bytes with which an agent sends its facts, as the file `frames/push`. The homes are
+ * kept as they were before.
+ */
+async function recordPush(fleet: Fleet, debian: readonly string[]): Promise<void> {
+  const frames = fleet.path('frames')
+  const [kept, recorder] = [fleet.path('kept'), fleet.path('recorder.mjs')]
+  await mkdir(frames)
+  await mkdir(kept)
+  const homes = [fleet.path('coordinator'), fleet.path('web-1')]
+  execute('cp', '-a', ...homes, kept)
+  await writeFile(
+    recorder,
+    `import { appendFileSync } from 'node:fs'
+    import { registerHooks } from 'node:module'
+    globalThis.recorded = (protocol, duplex) => protocol.name !== 'facts' ? duplex : {
+      source: duplex.source,
+      close: () => duplex.close(),
+      abort: (reason) => duplex.abort(reason),
+      write(...chunks) {
+        for (const chunk of chunks) appendFileSync('${join(frames, 'push')}', chunk)
+        return duplex.write(...chunks)
+      },
+    }
+    registerHooks({
+      load(url, context, next) {
+        const loaded = next(url, context)
+        if (!url.endsWith('/protocols/call.ts')) return loaded
+        const source = String(loaded.source).replace(
+          'createChannel(deps, duplex,',
+          'createChannel(deps, globalThis.recorded(protocol, duplex),',
+        )
+        return { ...loaded, source }
+      },
+    })`,
+  )
+  const coordinator = await fleet.coordinator()
+  await fleet.ok(['agent', 'join', await fleet.ok(['ticket'])], { home: 'web-1' })
+  await writeFile(fleet.path('hosts', 'web-1', 'dpkg', 'status'), dpkg('3.0.15-1~deb12u1'))
+  const [shell, ...words] = [...debian, program, 'agent', 'facts', '--once']
+  const env = { NODE_OPTIONS: `--import=${recorder}` }
+  const { status, stderr } = spawnSync(shell, words, {
+    env: fleet.environment({ home: 'web-1', env }),
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(stderr)
+  await coordinator.stop()
+  execute('rm', '-r', recorder, ...homes)
+  execute('mv', join(kept, 'coordinator'), join(kept, 'web-1'), fleet.folder)
+  execute('rmdir', kept)
+}
+
 async function makeHomes(folder: string): Promise<void> {
   await using stack = new AsyncDisposableStack()
   const upstream = join(folder, 'upstream')
@@ -219,18 +272,19 @@ async function makeHomes(folder: string): Promise<void> {
   const fleet = openFleet(stack, {
     folder,
     upstream: url,
-    program: resolve(clone, 'bin/muster'),
+    program,
     env: { UPSTREAM: url, PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
   })
   await writeFile(fleet.path('note'), 'a blob of an operator\n')
   const coordinator = await found(fleet)
   await mirror(fleet)
-  const { web, db, redhat } = await hosts(fleet)
+  const { web, db, debian, redhat } = await hosts(fleet)
   await runs(fleet)
   await db.stop()
   await refuse(fleet, redhat)
   await keep(fleet)
   await leaveOpen(fleet, coordinator, web)
+  await recordPush(fleet, debian)
 }
 
 await owned(async (stack) => {

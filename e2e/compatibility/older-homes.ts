@@ -6,13 +6,14 @@ import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { systemClock } from '../../shared/clock.ts'
+import { type Clock, systemClock } from '../../shared/clock.ts'
 import { type Fleet, openFleet, owned, serveFolder, temporaryFolder } from '../testing/fleet.ts'
 import { shiftClock } from '../testing/shift-clock.ts'
 
 /**
  * Made by make-homes.ts with the last commit before the files moved into their rooms (db48368, of
- * 2026-11-30), which had migrations up to 0008. Its keys are test keys.
+ * 2026-11-30), which had migrations up to 0008. All keys in it are test keys. `frames/push` has the
+ * bytes with which its agent sent facts, and `outputs/` what its commands printed.
  */
 const ARCHIVE = join(import.meta.dirname, '..', '..', 'fixtures', 'homes', 'muster-0008.tar.gz')
 const LATER_MS = 60_000
@@ -20,6 +21,8 @@ const LATER_MS = 60_000
 const madeSchema = z.strictObject({ commit: z.string(), at: z.number(), folder: z.string() })
 
 export interface OlderHomes extends Fleet {
+  /** The clock of the homes' processes. */
+  readonly clock: Clock
   /** What the older version printed for these words with `-o json`. */
   older(words: string): Promise<unknown>
   /** What this version prints. */
@@ -39,6 +42,7 @@ export function openOlderHomes(): Promise<OlderHomes> {
     const fleet = openFleet(stack, { folder, upstream: url, env: { ...env, UPSTREAM: url } })
     return {
       ...fleet,
+      clock: { ...systemClock, now: () => systemClock.now() + shift },
       async older(words) {
         const output = await text('outputs', `${words}.json`)
         return JSON.parse(output.replaceAll(made.folder, folder)) as unknown
