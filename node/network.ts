@@ -16,7 +16,7 @@ import type { Gater } from './libp2p/gater.ts'
 import { gossipService } from './gossip.ts'
 import * as bounds from './libp2p/limits.ts'
 import type { Membership } from './membership/membership.ts'
-import type { NodeOptions } from './node.ts'
+import type { NodeOptions } from './options.ts'
 import { directTls } from './libp2p/tls.ts'
 
 interface Services extends Record<string, unknown> {

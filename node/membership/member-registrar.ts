@@ -1,85 +1,29 @@
 /**
- * libp2p's registrar as gossipsub sees it: only members exist. gossipsub by itself talks to every
- * peer that speaks its protocol, strangers included, and would hand them the fleet's facts. A
- * stream of a peer whose greeting is still under way waits for it; a stranger's is reset.
+ * libp2p's registrar as gossipsub sees it: it shows only members. gossipsub talks to every peer
+ * that speaks its protocol, and would send the fleet's facts to strangers. A stream waits while the
+ * peer's greeting is under way. A stranger's stream is reset.
  */
-import type { Connection, PeerId, Stream, StreamHandler, Topology } from '@libp2p/interface'
+import type { Connection, PeerId, StreamHandler, Topology } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
 import type { Clock } from '../../shared/clock.ts'
 import { nodeError } from '../ground/errors.ts'
 import type { Membership } from './membership.ts'
 
-/**
- * A greeting is one round trip and a signature check; a stream that comes first waits at most so
- * long.
- */
+/** A greeting is one round trip and a signature check. An early stream waits at most this long. */
 const GREETING_MS = 10_000
 
-type Seen = { readonly peer: PeerId; readonly connection: Connection }
+interface RegistrarDeps {
+  readonly clock: Clock
+  readonly membership: Membership
+}
 
-export function memberRegistrar(
-  deps: { clock: Clock; membership: Membership },
-  registrar: Registrar,
-): Registrar {
-  const { membership } = deps
-  const admitted = async (peer: string): Promise<boolean> => {
-    if (membership.member(peer) !== undefined) return true
-    const { promise, resolve } = Promise.withResolvers<boolean>()
-    const off = membership.onChange((who, standing) => {
-      if (who === peer && standing === 'member') resolve(true)
-    })
-    const cancel = deps.clock.after(GREETING_MS, () => resolve(false))
-    try {
-      return await promise
-    } finally {
-      off()
-      cancel()
-    }
-  }
-  const guard = (handler: StreamHandler): StreamHandler => {
-    return async (stream: Stream, connection: Connection) => {
-      if (await admitted(connection.remotePeer.toString())) return handler(stream, connection)
-      stream.abort(nodeError('node.not-connected', { peer: connection.remotePeer.toString() }))
-    }
-  }
-  /**
-   * Tells the topology of a peer once it is both known to speak the protocol and a member, and
-   * takes it away when either ends.
-   */
-  const filter = (topology: Topology): Topology => {
-    const seen = new Map<string, Seen>()
-    const joined = new Set<string>()
-    const join = ({ peer, connection }: Seen): void => {
-      if (joined.has(peer.toString()) || connection.status !== 'open') return
-      joined.add(peer.toString())
-      void topology.onConnect?.(peer, connection)
-    }
-    const leave = (peer: PeerId): void => {
-      if (joined.delete(peer.toString())) void topology.onDisconnect?.(peer)
-    }
-    membership.onChange((who, standing) => {
-      const known = seen.get(who)
-      if (known === undefined) return
-      if (standing === 'member') join(known)
-      else leave(known.peer)
-    })
-    return {
-      ...topology,
-      onConnect: (peer, connection) => {
-        seen.set(peer.toString(), { peer, connection })
-        if (membership.member(peer.toString()) !== undefined) join({ peer, connection })
-      },
-      onDisconnect: (peer) => {
-        seen.delete(peer.toString())
-        leave(peer)
-      },
-    }
-  }
+export function memberRegistrar(deps: RegistrarDeps, registrar: Registrar): Registrar {
   return {
-    handle: (protocol, handler, handlerOptions) =>
-      registrar.handle(protocol, guard(handler), handlerOptions),
+    handle: (protocol, handler, options) =>
+      registrar.handle(protocol, membersOnly(deps, handler), options),
     unhandle: (protocol, abort) => registrar.unhandle(protocol, abort),
-    register: (protocol, topology, abort) => registrar.register(protocol, filter(topology), abort),
+    register: (protocol, topology, abort) =>
+      registrar.register(protocol, memberTopology(deps.membership, topology), abort),
     unregister: (id) => registrar.unregister(id),
     getProtocols: () => registrar.getProtocols(),
     getHandler: (protocol) => registrar.getHandler(protocol),
@@ -87,5 +31,65 @@ export function memberRegistrar(
     use: (protocol, middleware) => registrar.use(protocol, middleware),
     unuse: (protocol) => registrar.unuse(protocol),
     getMiddleware: (protocol) => registrar.getMiddleware(protocol),
+  }
+}
+
+function membersOnly(deps: RegistrarDeps, handler: StreamHandler): StreamHandler {
+  return async (stream, connection) => {
+    const peer = connection.remotePeer.toString()
+    if (await becomesMember(deps, peer)) return handler(stream, connection)
+    stream.abort(nodeError('node.not-connected', { peer }))
+  }
+}
+
+/** Waits for the peer's greeting. */
+async function becomesMember({ clock, membership }: RegistrarDeps, peer: string): Promise<boolean> {
+  if (membership.member(peer) !== undefined) return true
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const off = membership.onChange((changed, standing) => {
+    if (changed === peer && standing === 'member') resolve(true)
+  })
+  const cancel = clock.after(GREETING_MS, () => resolve(false))
+  try {
+    return await promise
+  } finally {
+    off()
+    cancel()
+  }
+}
+
+interface Speaker {
+  readonly peer: PeerId
+  readonly connection: Connection
+}
+
+/** Connects a peer once it speaks the protocol and is a member. Disconnects it when either ends. */
+function memberTopology(membership: Membership, topology: Topology): Topology {
+  const speakers = new Map<string, Speaker>()
+  const joined = new Set<string>()
+  const join = ({ peer, connection }: Speaker): void => {
+    if (joined.has(peer.toString()) || connection.status !== 'open') return
+    joined.add(peer.toString())
+    void topology.onConnect?.(peer, connection)
+  }
+  const leave = (peer: PeerId): void => {
+    if (joined.delete(peer.toString())) void topology.onDisconnect?.(peer)
+  }
+  membership.onChange((changed, standing) => {
+    const speaker = speakers.get(changed)
+    if (speaker === undefined) return
+    if (standing === 'member') join(speaker)
+    else leave(speaker.peer)
+  })
+  return {
+    ...topology,
+    onConnect: (peer, connection) => {
+      speakers.set(peer.toString(), { peer, connection })
+      if (membership.member(peer.toString()) !== undefined) join({ peer, connection })
+    },
+    onDisconnect: (peer) => {
+      speakers.delete(peer.toString())
+      leave(peer)
+    },
   }
 }

@@ -1,10 +1,10 @@
 /**
- * Who the connected peers are: members with a checked certificate, or strangers. A membership is
- * read anew for every request and ends with the certificate, a revocation or a newer epoch. Nothing
- * here trusts a peer's word: a certificate counts only for the key that the connection proved.
+ * Whether peers are members with a checked certificate, or strangers. A membership ends with its
+ * certificate, a revocation or a newer epoch, so each request reads it again. A certificate counts
+ * only for the key that the connection proved.
  */
-import type { Clock } from '../../shared/clock.ts'
-import { parseRfc3339 } from '../../shared/clock.ts'
+import { type Clock, parseRfc3339 } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -15,197 +15,154 @@ import { CAPABILITY_NUMBER } from '../../protocols/capability.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Greeting, GreetingAnswer, Trouble } from '../../protocols/hello/messages.ts'
 import type { hello } from '../../protocols/hello/protocol.ts'
-import type { Member } from '../../protocols/rpc/peer.ts'
+import { type Member, requirePeerId } from '../../protocols/rpc/peer.ts'
 import { nodeError } from '../ground/errors.ts'
+import { createListeners } from '../ground/listeners.ts'
+import { createPeerRecords, newPeerRecord, type PeerRecord } from './peer-records.ts'
 
-/**
- * What a node knows of certificates: its own, and how to check another's (root, issuing keys,
- * revocations, time).
- */
+/** This node's certificate, and the check of others by root, issuing keys, revocations and time. */
 export interface Credentials {
   /** Undefined before enrolment, and for operators. */
   own(): Signed | undefined
-  /** The body of a good certificate; throws an error of trust.* for any other. */
+  /** The body of a valid certificate. @throws trust.* */
   check(certificate: Signed): Certificate
 }
 
-/**
- * Memberships that are remembered after their connections ended, so that members come back through
- * a crowd of strangers.
- */
-const MAX_REMEMBERED_MEMBERS = 10_000
-/**
- * What strangers said of themselves: more than may be connected at once. They have a place of their
- * own, because anybody can make keys and greet: thousands of such greetings must not push out a
- * member who is connected.
- */
-const MAX_REMEMBERED_STRANGERS = 1_000
+export type Standing = 'member' | 'stranger'
 
 export interface Membership {
-  /** The peer's membership at this moment; undefined for strangers. */
+  /** The peer's membership at this moment. Undefined for strangers. */
   member(peer: string): Member | undefined
-  /** What the peer's program understands; 0 if it did not say. */
+  /** The peer's capability number (protocols/capability.ts). 0 if the peer is unknown. */
   capability(peer: string): number
-  /**
-   * Milliseconds by which the peer's clock was ahead at its last greeting; undefined if it did not
-   * greet.
-   */
+  /** Milliseconds by which the peer's clock was ahead at its last greeting. */
   clockOffset(peer: string): number | undefined
-  /** What the peer's last greeting reported to be wrong with its machine. */
+  /** The fault of the peer's machine, from its last greeting. */
   trouble(peer: string): Trouble | undefined
-  /** What this node says of itself. */
+  /** This node's greeting. */
   introduce(): Greeting
-  /**
-   * Takes what a peer said of itself. Returns the code of the refusal if its certificate was not
-   * accepted.
-   */
+  /** Stores a peer's greeting. Returns the error code if its certificate was not accepted. */
   learn(peer: string, greeting: Greeting): string | undefined
   /** The answering side of hello. */
   readonly handlers: Handlers<typeof hello>
   /**
    * Checks every remembered certificate again, after a revocation or a new root. Returns the peers
-   * that are members no longer.
+   * that lost their membership.
    */
   recheck(): string[]
   /**
-   * Calls `listener` when a peer becomes a member (`member`), is one with another certificate
-   * (`member`), or stops being one (`stranger`).
+   * `member`: the peer has shown an accepted certificate, perhaps not its first. `stranger`: its
+   * membership ended.
    */
-  onChange(listener: (peer: string, standing: 'member' | 'stranger') => void): () => void
+  onChange(listener: (peer: string, standing: Standing) => void): () => void
 }
 
-interface Entry {
-  certificate: Signed | undefined
-  member: Member | undefined
-  capability: number
-  clockOffset: number
-  trouble: Trouble | undefined
+export interface MembershipOptions {
+  readonly credentials: Credentials
+  /** The program's version. Greetings contain it. */
+  readonly version: string
+  readonly trouble?: () => Trouble | undefined
 }
 
 export function createMembership(
   deps: { clock: Clock; log: Logger },
-  options: {
-    credentials: Credentials
-    version: string
-    trouble?: () => Trouble | undefined
-  },
+  options: MembershipOptions,
 ): Membership {
-  // A peer is in one of them; the order of each is that of the last greeting, oldest first.
-  const members = new Map<string, Entry>()
-  const strangers = new Map<string, Entry>()
-  const entryOf = (peer: string): Entry | undefined => members.get(peer) ?? strangers.get(peer)
-  const listeners = new Set<(peer: string, standing: 'member' | 'stranger') => void>()
-  const tell = (peer: string, standing: 'member' | 'stranger'): void => {
-    for (const listener of listeners) listener(peer, standing)
+  const { clock, log } = deps
+  const { credentials } = options
+  const records = createPeerRecords()
+  const changes = createListeners<[peer: string, standing: Standing]>()
+
+  const endMembership = (peer: string, record: PeerRecord): void => {
+    record.member = undefined
+    record.certificate = undefined
+    records.put(peer, record)
+    changes.emit(peer, 'stranger')
   }
-  const place = (peer: string, entry: Entry): void => {
-    members.delete(peer)
-    strangers.delete(peer)
-    const [map, limit] =
-      entry.member === undefined
-        ? [strangers, MAX_REMEMBERED_STRANGERS]
-        : [members, MAX_REMEMBERED_MEMBERS]
-    map.set(peer, entry)
-    if (map.size > limit) map.delete(map.keys().next().value as string)
-  }
-  const forget = (peer: string, entry: Entry): void => {
-    entry.member = undefined
-    entry.certificate = undefined
-    place(peer, entry)
-    tell(peer, 'stranger')
-  }
-  const current = (peer: string): Member | undefined => {
-    const entry = members.get(peer)
-    if (entry?.member === undefined) return undefined
-    if (deps.clock.now() < entry.member.notAfter) return entry.member
-    deps.log.info({ peer, name: entry.member.name }, 'certificate expired')
-    forget(peer, entry)
-    return undefined
-  }
-  const accept = (peer: string, signed: Signed, known: Entry | undefined): Member => {
-    const member = toMember(peer, options.credentials.check(signed))
-    const seen = known?.member
-    if (seen !== undefined && member.epoch < seen.epoch)
-      throw nodeError('node.stale-certificate', { peer, epoch: member.epoch, seen: seen.epoch })
-    return member
-  }
+  const introduce = (): Greeting => introduction(options, clock.now())
   const learn = (peer: string, greeting: Greeting): string | undefined => {
-    const known = entryOf(peer)
-    const entry: Entry = known ?? {
-      certificate: undefined,
-      member: undefined,
-      capability: 0,
-      clockOffset: 0,
-      trouble: undefined,
-    }
-    entry.capability = greeting.capability
-    entry.clockOffset = greeting.at - deps.clock.now()
-    entry.trouble = greeting.trouble
-    place(peer, entry)
+    const record = records.get(peer) ?? newPeerRecord()
+    record.capability = greeting.capability
+    record.clockOffset = greeting.at - clock.now()
+    record.trouble = greeting.trouble
+    records.put(peer, record)
     if (greeting.certificate === undefined) {
-      if (entry.member !== undefined) forget(peer, entry)
+      if (record.member !== undefined) endMembership(peer, record)
       return undefined
     }
     try {
       const signed = fromWire(greeting.certificate)
-      entry.member = accept(peer, signed, known)
-      entry.certificate = signed
+      record.member = memberAfter(record.member, peer, credentials.check(signed))
+      record.certificate = signed
     } catch (error) {
       if (!(error instanceof MusterError)) throw error
-      deps.log.info({ peer, error }, 'certificate not accepted')
+      log.info({ peer, error }, 'certificate not accepted')
       return error.code
     }
-    place(peer, entry)
-    tell(peer, 'member')
+    records.put(peer, record)
+    changes.emit(peer, 'member')
     return undefined
   }
-  const introduce = (): Greeting => {
-    const own = options.credentials.own()
-    const certificate = own === undefined ? {} : { certificate: toWire(own) }
-    const trouble = options.trouble?.()
-    return {
-      ...certificate,
-      ...(trouble === undefined ? {} : { trouble }),
-      capability: CAPABILITY_NUMBER,
-      at: Math.round(deps.clock.now()),
-      version: options.version,
-    }
-  }
   return {
-    member: current,
-    capability: (peer) => entryOf(peer)?.capability ?? 0,
-    clockOffset: (peer) => entryOf(peer)?.clockOffset,
-    trouble: (peer) => entryOf(peer)?.trouble,
+    member: (peer) => {
+      const record = records.member(peer)
+      if (record?.member === undefined) return undefined
+      if (clock.now() < record.member.notAfter) return record.member
+      log.info({ peer, name: record.member.name }, 'certificate expired')
+      endMembership(peer, record)
+      return undefined
+    },
+    capability: (peer) => records.get(peer)?.capability ?? 0,
+    clockOffset: (peer) => records.get(peer)?.clockOffset,
+    trouble: (peer) => records.get(peer)?.trouble,
     introduce,
     learn,
     handlers: {
       greet: async (greeting, { peer }): Promise<GreetingAnswer> => {
-        const refused = learn(peer.peerId as string, greeting)
+        const refused = learn(requirePeerId(peer), greeting)
         return refused === undefined ? introduce() : { ...introduce(), refused }
       },
     },
     recheck: () => {
       const lost: string[] = []
-      for (const [peer, entry] of members) {
-        if (entry.certificate === undefined) continue
+      for (const [peer, record] of records.members()) {
+        if (record.certificate === undefined) continue
         try {
-          entry.member = toMember(peer, options.credentials.check(entry.certificate))
+          record.member = toMember(peer, credentials.check(record.certificate))
         } catch (error) {
-          deps.log.info({ peer, error }, 'membership ended')
-          forget(peer, entry)
+          log.info({ peer, error }, 'membership ended')
+          endMembership(peer, record)
           lost.push(peer)
         }
       }
       return lost
     },
-    onChange: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
+    onChange: changes.on,
   }
 }
 
-/** The member that a checked certificate makes of the peer, if it is that peer's certificate. */
+function introduction({ credentials, version, trouble }: MembershipOptions, now: number): Greeting {
+  const own = credentials.own()
+  return {
+    ...defined({
+      certificate: own === undefined ? undefined : toWire(own),
+      trouble: trouble?.(),
+    }),
+    capability: CAPABILITY_NUMBER,
+    at: Math.round(now),
+    version,
+  }
+}
+
+/** @throws node.stale-certificate if the epoch is lower than the last one of this peer */
+function memberAfter(last: Member | undefined, peer: string, certificate: Certificate): Member {
+  const member = toMember(peer, certificate)
+  if (last !== undefined && member.epoch < last.epoch)
+    throw nodeError('node.stale-certificate', { peer, epoch: member.epoch, seen: last.epoch })
+  return member
+}
+
+/** @throws node.borrowed-certificate if the certificate is another peer's */
 function toMember(peer: string, certificate: Certificate): Member {
   const subject = peerIdOfKey(Buffer.from(certificate.subject, 'base64'))
   if (subject !== peer) throw nodeError('node.borrowed-certificate', { peer, subject })

@@ -1,7 +1,7 @@
 /**
- * The policy of a node for callers that need no operator: strangers, members with a role, and
- * whoever holds the node's own socket. Methods for operators and intents go to the policy that is
- * passed in; without one they are denied.
+ * A node's policy for callers without an operator: strangers, members with a role, and callers on
+ * the node's own socket. `operators` decides about methods for operators and intents. Without it
+ * they are denied.
  */
 import { type Capability, describeCapability } from '../../protocols/capability.ts'
 import type { Ask, Caller, DuplexPeer, Policy } from '../../protocols/rpc/peer.ts'

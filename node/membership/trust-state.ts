@@ -1,19 +1,17 @@
 /**
- * What a node believes of its fleet: the root chain from the one it pinned, revocations, the newest
- * checkpoint of the log, and its own certificate. Durable before it is used and monotone: a lower
- * root version, a smaller log or a shorter list of revocations changes nothing.
+ * The trust state of a node: the root chain from its pinned root, revocations, the newest
+ * checkpoint of the log, and its own certificate. It is durable before it is used, and monotone: a
+ * lower root version, a smaller log or fewer revocations change nothing.
  */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Checkpoint, openCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { createFollower, type Follower } from '../../shared/audit/follower.ts'
 import { createLane } from '../../shared/concurrency/lanes.ts'
-import { writeDurable } from '../../shared/durable-file.ts'
-import { defineErrors } from '../../shared/errors.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
 import type { Random } from '../../shared/random.ts'
-import { storageError, storageFailure, storing } from '../../shared/storage/storage-error.ts'
+import { storageError, storing } from '../../shared/storage/storage-error.ts'
 import {
   acceptRevocation,
   isKeyRevoked,
@@ -23,228 +21,172 @@ import {
 import { nextRoot, openRootChain, type RootState } from '../../shared/trust/root-chain.ts'
 import type { Root } from '../../shared/trust/root.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
-import { fromText, type SignedText, toText } from '../../shared/trust/transport.ts'
+import { createListeners } from '../ground/listeners.ts'
+import { checkpointFile, openTrustFile, type StoredTrust, TRUST_STATE } from './trust-file.ts'
 
-export const trustStateError = defineErrors({
-  'trust-state.damaged': {
-    exit: 'failed',
-    message: (d: { path: string }) => `what this node knows of its fleet cannot be read: ${d.path}`,
-    hint: () => 'restore the file, or join again with an empty home',
-  },
-})
+export interface TrustNews {
+  /** All versions of the root from the first one, each with its signatures. */
+  readonly roots?: readonly (readonly Signed[])[]
+  readonly revocations?: readonly Signed[]
+}
 
 export interface TrustState {
   root(): RootState
-  /**
-   * Public keys that sign certificates and checkpoints, 32 bytes each; those that were revoked sign
-   * nothing any more.
-   */
+  /** Public keys of 32 bytes that may sign certificates and checkpoints. None is revoked. */
   issuers(): Uint8Array[]
   revocations(): RevocationState
   certificate(): Signed | undefined
-  /** The newest checkpoint; accepts only what extends it. */
+  /** Accepts only checkpoints that extend the newest one. */
   readonly log: Follower
-  /** A checkpoint note signed by one of the root's issuers. @throws audit.note, audit.checkpoint */
+  /** Opens a checkpoint that an issuer of the root signed. @throws audit.note, audit.checkpoint */
   openCheckpoint(note: string): Checkpoint
   /**
-   * Takes in newer roots and revocations; older ones change nothing.
-   * @throws trust.* for what does not check out; storage.* where the disk does not take it: it
-   *   counts all the same until this process ends, because it only ever takes rights away
+   * Adds newer roots and revocations. Older ones change nothing.
+   * @throws trust.* for invalid statements. storage.* if the disk fails: the statements still count
+   *   until this process ends, because they only remove rights
    */
-  learn(news: {
-    roots?: readonly (readonly Signed[])[]
-    revocations?: readonly Signed[]
-  }): Promise<void>
+  learn(news: TrustNews): Promise<void>
   /**
-   * The certificate counts from now on, also where the disk does not take it: a coordinator gives
-   * another one with the next connection.
+   * Replaces this node's certificate. It also counts if the disk fails: a coordinator sends another
+   * one at the next connection.
    * @throws storage.*
    */
   keepCertificate(certificate: Signed): Promise<void>
-  /** Calls `listener` when other roots or revocations hold, however this node heard of them. */
+  /** Calls `listener` after every change of root or revocations. */
   onChange(listener: () => void): () => void
 }
 
-/** In errors of the disk. */
-const WHAT = 'what this node knows of its fleet'
-
-interface Stored {
-  readonly roots: readonly (readonly Signed[])[]
-  readonly revocations: readonly Signed[]
-  readonly certificate: Signed | undefined
-}
-
 export interface TrustStateOptions {
-  /** 0700, made if it is absent. */
+  /** Mode 0700. Created if it is absent. */
   readonly folder: string
   readonly fleet: FleetId
-  /** The first root statement's SHA-256, from the ticket that the host joined with. */
+  /** The SHA-256 of the first root statement, from the ticket of this host's enrolment. */
   readonly rootDigest: Sha256
-  /** For a node that starts without a file: what the coordinator sent when it joined. */
+  /** For the first start, without a file: what the coordinator sent at the enrolment. */
   readonly roots?: readonly (readonly Signed[])[]
 }
 
+/** What the stored statements prove. */
+interface Proved {
+  readonly root: RootState
+  readonly revoked: RevocationState
+}
+
 /**
- * @throws trust-state.damaged, storage.*, trust.* where the stored statements do not lead from the
+ * @throws trust-state.damaged, storage.*, trust.* if the stored statements do not lead from the
  *   pinned root
  */
 export async function openTrustState(
   deps: { random: Random },
   options: TrustStateOptions,
 ): Promise<TrustState> {
-  const file = join(options.folder, 'trust.json')
-  const checkpointFile = join(options.folder, 'checkpoint')
-  await storing({ what: WHAT, path: options.folder }, () =>
-    mkdir(options.folder, { recursive: true, mode: 0o700 }),
+  const { folder, fleet } = options
+  await storing({ what: TRUST_STATE, path: folder }, () =>
+    mkdir(folder, { recursive: true, mode: 0o700 }),
   )
-  // Owned by learn() and keepCertificate(), which run one after another in `lane`.
-  const found = await load(file)
-  let stored = found ?? { roots: options.roots ?? [], revocations: [], certificate: undefined }
-  let root = openRootChain(stored.roots, { fleet: options.fleet, digest: options.rootDigest })
-  let revoked = stored.revocations.reduce(
+  const initial = { roots: options.roots ?? [], revocations: [], certificate: undefined }
+  const file = await openTrustFile(deps, join(folder, 'trust.json'), initial)
+  // Owned by learn(): what counts in this process.
+  let proved = prove(file.stored, options)
+  // A host that waits for approval must find its root at the next start.
+  if (!file.existed) await file.save(file.stored)
+  // An accepted checkpoint stays accepted after its issuer was replaced.
+  let everIssuers = issuersEver(file.stored.roots)
+  const lane = createLane({ name: 'the queue of trust changes' })
+  const changes = createListeners<[]>()
+  const issuers = (): Uint8Array[] => validIssuers(proved)
+
+  const learn = async (news: TrustNews): Promise<void> => {
+    const learned = addNews(proved, file.stored, news)
+    if (learned === undefined) return file.behind ? file.save(file.stored) : undefined
+    const use = (): void => {
+      proved = learned.proved
+      everIssuers = issuersEver(file.stored.roots)
+      changes.emit()
+    }
+    try {
+      await file.save(learned.stored)
+    } catch (error) {
+      if (storageError.is(error)) use()
+      throw error
+    }
+    // Crash before this: the file has the news, and the next start uses them.
+    use()
+  }
+  return {
+    root: () => proved.root,
+    issuers,
+    revocations: () => proved.revoked,
+    certificate: () => file.stored.certificate,
+    log: createFollower(
+      checkpointFile(deps, join(folder, 'checkpoint'), (note) =>
+        openCheckpoint(note, { fleet, issuers: everIssuers }),
+      ),
+    ),
+    openCheckpoint: (note) => openCheckpoint(note, { fleet, issuers: issuers() }),
+    learn: (news) => lane.run(() => learn(news)),
+    onChange: changes.on,
+    keepCertificate: (certificate) => lane.run(() => file.save({ ...file.stored, certificate })),
+  }
+}
+
+function prove(
+  { roots, revocations }: StoredTrust,
+  { fleet, rootDigest }: TrustStateOptions,
+): Proved {
+  const root = openRootChain(roots, { fleet, digest: rootDigest })
+  const revoked = revocations.reduce(
     (state, signed) => acceptRevocation(state, root.root, signed, root.former),
     NOTHING_REVOKED,
   )
-  const lane = createLane({ name: 'the queue of trust changes' })
-  const listeners = new Set<() => void>()
+  return { root, revoked }
+}
 
-  // Owned by save(): true while the file is older than `stored`, because the disk failed.
-  let behind = false
-  const save = async (next: Stored): Promise<void> => {
-    try {
-      await storing({ what: WHAT, path: file }, () =>
-        writeDurable(deps, file, JSON.stringify(toFile(next))),
-      )
-      behind = false
-    } catch (error) {
-      if (!storageError.is(error)) throw error
-      // Crash now: the file has the older news, and a coordinator brings the rest by its epoch.
-      behind = true
-      stored = next
-      throw error
-    }
-    stored = next
+/** Undefined if the news add nothing. @throws trust.* */
+function addNews(
+  known: Proved,
+  stored: StoredTrust,
+  { roots = [], revocations = [] }: TrustNews,
+): { readonly proved: Proved; readonly stored: StoredTrust } | undefined {
+  const newRoots = roots.slice(stored.roots.length)
+  // Signatures of operators that were revoked before these news don't count.
+  const root = newRoots.reduce(
+    (state, version) => nextRoot(state, version, known.revoked.accepted),
+    known.root,
+  )
+  let { revoked } = known
+  const added: Signed[] = []
+  for (const signed of revocations) {
+    const next = acceptRevocation(revoked, root.root, signed, root.former)
+    if (next !== revoked) added.push(signed)
+    revoked = next
   }
-  // A host that waits for approval learns nothing more before it starts again, and must find its
-  // root then.
-  if (found === undefined) await save(stored)
-  const issuers = (): Uint8Array[] =>
-    issuersOf(root.root).filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
-  const open = (note: string): Checkpoint =>
-    openCheckpoint(note, { fleet: options.fleet, issuers: issuers() })
-  // What was accepted stays accepted: the key that signed it may have been replaced since.
-  let everIssuers = issuersEver(stored.roots)
-  const openAccepted = (note: string): Checkpoint =>
-    openCheckpoint(note, { fleet: options.fleet, issuers: everIssuers })
-
-  const log = createFollower({
-    load: async () => {
-      const note = await readFile(checkpointFile, 'utf8').catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined
-        throw unreadable(checkpointFile, error)
-      })
-      return note === undefined ? undefined : openAccepted(note)
-    },
-    save: (checkpoint) =>
-      storing({ what: 'the newest checkpoint', path: checkpointFile }, () =>
-        writeDurable(deps, checkpointFile, checkpoint.note),
-      ),
-  })
-
+  if (root === known.root && added.length === 0) return undefined
   return {
-    root: () => root,
-    issuers,
-    revocations: () => revoked,
-    certificate: () => stored.certificate,
-    log,
-    openCheckpoint: open,
-    learn: ({ roots = [], revocations = [] }) =>
-      lane.run(async () => {
-        let newest = root
-        const known = stored.roots.length
-        // A revoked operator's signature does not make a new root; who was revoked is what this
-        // node knew before these news.
-        for (const version of roots.slice(known))
-          newest = nextRoot(newest, version, revoked.accepted)
-        let after = revoked
-        const added: Signed[] = []
-        for (const signed of revocations) {
-          const next = acceptRevocation(after, newest.root, signed, newest.former)
-          if (next !== after) added.push(signed)
-          after = next
-        }
-        if (newest === root && added.length === 0) return behind ? save(stored) : undefined
-        const believe = (): void => {
-          root = newest
-          revoked = after
-          everIssuers = issuersEver(stored.roots)
-          for (const listener of listeners) listener()
-        }
-        try {
-          await save({
-            ...stored,
-            roots: [...stored.roots, ...roots.slice(known)],
-            revocations: [...stored.revocations, ...added],
-          })
-        } catch (error) {
-          if (storageError.is(error)) believe()
-          throw error
-        }
-        // Crash before this: the file holds the news and the next start believes them.
-        believe()
-      }),
-    onChange: (listener) => {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
+    proved: { root, revoked },
+    stored: {
+      ...stored,
+      roots: [...stored.roots, ...newRoots],
+      revocations: [...stored.revocations, ...added],
     },
-    keepCertificate: (certificate) => lane.run(() => save({ ...stored, certificate })),
   }
 }
 
-function issuersOf(root: Root): Uint8Array[] {
-  return root.issuers.map((issuer) => new Uint8Array(Buffer.from(issuer.key, 'base64')))
+function validIssuers({ root, revoked }: Proved): Uint8Array[] {
+  return root.root.issuers
+    .map(keyOf)
+    .filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
 }
 
 /** The issuing keys of every root version, each once. */
-function issuersEver(roots: Stored['roots']): Uint8Array[] {
-  const keys = roots.flatMap((version) =>
-    readSigned(version[0] as Signed, 'root').issuers.map((issuer) => issuer.key),
+function issuersEver(roots: StoredTrust['roots']): Uint8Array[] {
+  const issuers = roots.flatMap(([first]) =>
+    first === undefined ? [] : readSigned(first, 'root').issuers,
   )
-  return [...new Set(keys)].map((key) => new Uint8Array(Buffer.from(key, 'base64')))
+  const unique = new Map(issuers.map((issuer) => [issuer.key, issuer]))
+  return [...unique.values()].map(keyOf)
 }
 
-interface File {
-  readonly roots: readonly (readonly SignedText[])[]
-  readonly revocations: readonly SignedText[]
-  readonly certificate: SignedText | null
-}
-
-function toFile(stored: Stored): File {
-  return {
-    roots: stored.roots.map((version) => version.map(toText)),
-    revocations: stored.revocations.map(toText),
-    certificate: stored.certificate === undefined ? null : toText(stored.certificate),
-  }
-}
-
-async function load(path: string): Promise<Stored | undefined> {
-  try {
-    const { roots, revocations, certificate } = JSON.parse(await readFile(path, 'utf8')) as File
-    return {
-      roots: roots.map((version) => version.map(fromText)),
-      revocations: revocations.map(fromText),
-      certificate: certificate === null ? undefined : fromText(certificate),
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw unreadable(path, error)
-  }
-}
-
-/** An error of the disk does not mean that the file is damaged. */
-function unreadable(path: string, cause: unknown): unknown {
-  const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
-  return storageError.is(failure)
-    ? failure
-    : trustStateError('trust-state.damaged', { path }, { cause })
+function keyOf({ key }: Root['issuers'][number]): Uint8Array {
+  return new Uint8Array(Buffer.from(key, 'base64'))
 }

@@ -16,7 +16,7 @@ import type { Root } from '../../shared/trust/root.ts'
 import { type Signed, signStatement } from '../../shared/trust/signed.ts'
 import type { Role } from '../../protocols/capability.ts'
 import type { Credentials } from '../membership/membership.ts'
-import { type MusterNode, type NodeOptions, createNode } from '../node.ts'
+import { type MusterNode, type StartOptions, createNode } from '../node.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -43,7 +43,7 @@ export interface TestFleet {
   node(
     t: TestContext,
     member: { role: Role | undefined; name: string },
-    options?: Partial<NodeOptions>,
+    options?: Partial<StartOptions>,
   ): Promise<TestNode>
 }
 

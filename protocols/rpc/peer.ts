@@ -36,6 +36,14 @@ export interface PeerContext {
 }
 
 /**
+ * The peer id of a libp2p connection. Only protocols that are served on a unix socket can lack it.
+ */
+export function requirePeerId({ peerId, transport }: PeerContext): string {
+  if (peerId === undefined) throw new TypeError(`a peer on ${transport} has no peer id`)
+  return peerId
+}
+
+/**
  * A peer on one duplex. `serveProtocol` makes it from the connection's context; a session lasts as
  * long as its duplex.
  */

@@ -1,0 +1,62 @@
+/** What peers sent in their last greetings, in memory only. */
+import type { Trouble } from '../../protocols/hello/messages.ts'
+import type { Member } from '../../protocols/rpc/peer.ts'
+import type { Signed } from '../../shared/trust/signed.ts'
+
+/** Remembered after their connections ended, so that members are admitted before strangers. */
+const MAX_MEMBERS = 10_000
+/**
+ * More than can be connected at once. Strangers have a separate limit: creating keys and greeting
+ * is free, and thousands of greetings must not displace a connected member.
+ */
+const MAX_STRANGERS = 1_000
+
+export interface PeerRecord {
+  certificate: Signed | undefined
+  member: Member | undefined
+  capability: number
+  clockOffset: number
+  trouble: Trouble | undefined
+}
+
+export interface PeerRecords {
+  get(peer: string): PeerRecord | undefined
+  member(peer: string): PeerRecord | undefined
+  members(): Iterable<[peer: string, record: PeerRecord]>
+  /** Stores the record as the newest one of members or strangers. The oldest one may be removed. */
+  put(peer: string, record: PeerRecord): void
+}
+
+export function createPeerRecords(): PeerRecords {
+  // Each peer is in one of them. Both are in the order of the last greetings, oldest first.
+  const members = new Map<string, PeerRecord>()
+  const strangers = new Map<string, PeerRecord>()
+  const add = (records: Map<string, PeerRecord>, limit: number, peer: string, own: PeerRecord) => {
+    records.set(peer, own)
+    for (const oldest of records.keys()) {
+      if (records.size <= limit) return
+      records.delete(oldest)
+    }
+  }
+  return {
+    get: (peer) => members.get(peer) ?? strangers.get(peer),
+    member: (peer) => members.get(peer),
+    members: () => members,
+    put: (peer, record) => {
+      members.delete(peer)
+      strangers.delete(peer)
+      if (record.member === undefined) add(strangers, MAX_STRANGERS, peer, record)
+      else add(members, MAX_MEMBERS, peer, record)
+    },
+  }
+}
+
+export function newPeerRecord(): PeerRecord {
+  return {
+    certificate: undefined,
+    member: undefined,
+    capability: 0,
+    clockOffset: 0,
+    trouble: undefined,
+  }
+}
