@@ -26,7 +26,7 @@ function listen(
   return heard
 }
 
-test('gossip: fourteen members behind one address all hear what any of them says', async (t) => {
+test("gossip: fourteen members behind one address receive each other's messages", async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agents = await Promise.all(
@@ -52,7 +52,7 @@ test('gossip: fourteen members behind one address all hear what any of them says
     assert.ok(!list.includes(`0:${i}`) && new Set(list).size === 39)
 })
 
-test('gossip: strangers neither hear nor are heard, and a member hears once its certificate is shown', async (t) => {
+test('gossip: strangers send and receive nothing, members do after their greeting', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -75,7 +75,7 @@ test('gossip: strangers neither hear nor are heard, and a member hears once its 
   await until(() => atStranger.includes('again'))
 })
 
-test('FG-01: a message that the validator rejects goes no further, and who sends three such messages is not listened to', async (t) => {
+test('FG-01: drops rejected messages, and ignores the sender of three of them', async (t) => {
   const fleet = await createTestFleet()
   const [a, hub, b] = (await Promise.all(
     ['a', 'hub', 'b'].map((name) =>
@@ -103,7 +103,7 @@ test('FG-01: a message that the validator rejects goes no further, and who sends
   assert.deepEqual(atB, [`${a.peerId}:mine`])
 })
 
-test('FG-13: a validator that throws or hangs ignores, and the next message is judged all the same', async (t) => {
+test("FG-13: a validator that throws or hangs doesn't block the next message", async (t) => {
   const fleet = await createTestFleet()
   const [a, b] = [
     await fleet.node(t, { role: 'coordinator', name: 'a' }),
@@ -126,7 +126,7 @@ test('FG-13: a validator that throws or hangs ignores, and the next message is j
   assert.ok(b.log.lines.some(({ message }) => message === 'gossip handler failed'))
 })
 
-test('gossip: what is too large is not sent, and nobody listening is no error', async (t) => {
+test('gossip: rejects large messages; sending without listeners succeeds', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
   await assert.rejects(node.gossip.publish('facts', Buffer.alloc(GOSSIP_MESSAGE_BYTES + 1)), {
@@ -146,7 +146,7 @@ function field(number: number, bytes: Uint8Array): Buffer {
   ])
 }
 
-test('FG-03: frames with more subscriptions, grafts and ids than any honest peer has are dropped, and memory stays flat', async (t) => {
+test('FG-03: drops frames with too many items, and memory stays flat', async (t) => {
   const fleet = await createTestFleet()
   const hub = await fleet.node(t, { role: 'coordinator', name: 'hub' })
   const honest = await fleet.node(t, { role: 'agent', name: 'honest' })

@@ -1,7 +1,6 @@
 /**
- * News among the members of a fleet, over gossipsub: signed by the author's node key, validated
- * before it is passed on, bounded everywhere. Gossip carries news, never truth: a message may be
- * lost, and what it says is checked by whoever acts on it.
+ * Gossip among the members of a fleet, over gossipsub: signed with the author's node key, validated
+ * before it is forwarded, and bounded. A message may be lost, and its receiver checks its content.
  */
 import {
   type GossipSub,
@@ -32,34 +31,33 @@ export type Topic = (typeof TOPICS)[number]
 export interface GossipMessage {
   /** The peer id of the author, whose signature gossipsub has checked. */
   readonly author: string
-  /** The peer that passed it on. */
+  /** The peer that forwarded it. */
   readonly from: string
   readonly bytes: Uint8Array
 }
 
 /**
- * `accept`: pass it on. `ignore`: it is not news or can't be judged now. `reject`: it is wrong, and
- * so is who passed it on.
+ * `accept`: forward it. `ignore`: it is old or can't be checked now. `reject`: it is invalid, which
+ * counts against its sender.
  */
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
+export type GossipHandler = (message: GossipMessage) => Promise<Verdict> | Verdict
+
 export interface Gossip {
   /**
-   * Sends to all members that listen. Throws protocol.too-large above 64 KiB; resolves though
-   * nobody is connected.
+   * Sends to all members that listen. Resolves also without connections.
+   * @throws protocol.too-large above 64 KiB
    */
   publish(topic: Topic, bytes: Uint8Array): Promise<void>
   /**
-   * Judges and takes the messages of a topic; one handler a topic. A handler that throws or takes
-   * longer than five seconds ignores. Nothing is passed on for a topic without a handler.
+   * Sets the only handler of a topic. A message is ignored if the handler throws or takes longer
+   * than five seconds. Without a handler, no message of the topic is forwarded.
    */
-  on(topic: Topic, handler: (message: GossipMessage) => Promise<Verdict> | Verdict): () => void
+  on(topic: Topic, handler: GossipHandler): () => void
   /** The connected members that listen to the topic. */
   listeners(topic: Topic): string[]
-  /**
-   * Those of them that pass on everything to us and from us; the others are told what there is and
-   * ask for it.
-   */
+  /** The listeners with which this node exchanges all messages. Others request the ones they lack. */
   mesh(topic: Topic): string[]
 }
 
@@ -70,10 +68,7 @@ const VERDICTS = {
   reject: TopicValidatorResult.Reject,
 } as const
 
-/**
- * What the service needs beyond the interface that @libp2p/gossipsub exports: these two are public
- * on its class.
- */
+/** Methods that are public on the class of @libp2p/gossipsub and missing in its interface. */
 type Service = GossipSub & {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getMeshPeers(topic: string): string[]
@@ -83,9 +78,7 @@ export function topicName(fleet: FleetId, topic: Topic): string {
   return `muster/${fleet}/${topic}`
 }
 
-/**
- * How a peer's conduct in a topic counts; the rules are those of gossipsub v1.1, "peer scoring".
- */
+/** The score of a peer in a topic, by gossipsub v1.1, "peer scoring". */
 const TOPIC_SCORE = {
   topicWeight: 1,
   timeInMeshWeight: 0.01,
@@ -94,7 +87,7 @@ const TOPIC_SCORE = {
   firstMessageDeliveriesWeight: 0.1,
   firstMessageDeliveriesDecay: 0.9,
   firstMessageDeliveriesCap: 50,
-  // The topics are quiet for hours: who delivers nothing does nothing wrong.
+  // The topics are quiet for hours, so a peer that delivers nothing isn't faulty.
   meshMessageDeliveriesWeight: 0,
   meshMessageDeliveriesDecay: 0.5,
   meshMessageDeliveriesCap: 100,
@@ -103,13 +96,12 @@ const TOPIC_SCORE = {
   meshMessageDeliveriesActivation: 5_000,
   meshFailurePenaltyWeight: 0,
   meshFailurePenaltyDecay: 0.5,
-  // Counts squared: one rejected message is forgiven (-10), three at once put the peer beyond the
-  // graylist (-80).
+  // Squared: one rejected message is forgiven (-10), three at once exceed the graylist (-80).
   invalidMessageDeliveriesWeight: -10,
   invalidMessageDeliveriesDecay: 0.9,
 }
 
-/** The service for libp2p's `services`. Every option is set on purpose; see docs/PROTOCOLS.md. */
+/** The service for libp2p's `services`. docs/PROTOCOLS.md explains the options. */
 export function gossipService(deps: { clock: Clock; membership: Membership }, fleet: FleetId) {
   const topics = TOPICS.map((topic) => topicName(fleet, topic))
   return (
@@ -139,16 +131,15 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
         maxPeerInfos: 0,
       },
       scoreParams: {
-        // Fleets sit behind one address; the default silently drops all gossip between more than
-        // ten such peers.
+        // A fleet may share one address. By default, gossip of more than ten such peers is dropped.
         IPColocationFactorWeight: 0,
-        // A busy host breaks a promise now and then; a hostile one many.
+        // A busy host breaks a few promises, a hostile one many.
         behaviourPenaltyThreshold: 6,
         behaviourPenaltyWeight: -10,
         topics: Object.fromEntries(topics.map((topic) => [topic, TOPIC_SCORE])),
       },
     })({
-      // One by one: libp2p's components are a proxy that can't be spread.
+      // libp2p's components are a proxy that can't be spread.
       privateKey: components.privateKey,
       peerId: components.peerId,
       peerStore: components.peerStore,
@@ -158,54 +149,20 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
     })
 }
 
-/**
- * `begin` is called once the service has started: what was handled before that is subscribed then.
- */
+/** Call `begin` once the service has started. It subscribes the topics with handlers. */
 export function createGossip(
   deps: { clock: Clock; log: Logger },
   service: GossipSub,
   fleet: FleetId,
 ): Gossip & { begin(): void } {
-  const pubsub = service as Service
-  const handlers = new Map<string, (message: GossipMessage) => Promise<Verdict> | Verdict>()
-  let underWay = 0
+  const pubsub = requireService(service)
+  const handlers = new Map<string, GossipHandler>()
+  const validate = createValidator(deps, handlers)
   let started = false
-
-  const judge = async (event: GossipsubMessage): Promise<Verdict> => {
-    const { msg } = event
-    const handler = handlers.get(msg.topic)
-    if (handler === undefined || msg.type !== 'signed' || underWay >= GOSSIP_VALIDATIONS)
-      return 'ignore'
-    if (msg.data.length > GOSSIP_MESSAGE_BYTES) return 'reject'
-    underWay += 1
-    const late = createInterrupt()
-    const cancel = deps.clock.after(GOSSIP_VALIDATION_MS, () => late.end(LATE))
-    try {
-      const message = {
-        author: msg.from.toString(),
-        from: event.propagationSource.toString(),
-        bytes: msg.data,
-      }
-      return await late.wait(Promise.resolve(handler(message)))
-    } catch (error) {
-      if (error === LATE) return 'ignore'
-      deps.log.warn(
-        { topic: msg.topic, author: msg.from.toString(), error },
-        'gossip handler failed',
-      )
-      return 'ignore'
-    } finally {
-      cancel()
-      underWay -= 1
-    }
-  }
   pubsub.addEventListener('gossipsub:message', ({ detail }) => {
-    void judge(detail).then((verdict) => {
-      pubsub.reportMessageValidationResult(
-        detail.msgId,
-        detail.propagationSource.toString(),
-        VERDICTS[verdict],
-      )
+    void validate(detail).then((verdict) => {
+      const { msgId, propagationSource } = detail
+      pubsub.reportMessageValidationResult(msgId, propagationSource.toString(), VERDICTS[verdict])
     })
   })
   return {
@@ -235,5 +192,40 @@ export function createGossip(
     },
     listeners: (topic) => pubsub.getSubscribers(topicName(fleet, topic)).map(String),
     mesh: (topic) => pubsub.getMeshPeers(topicName(fleet, topic)),
+  }
+}
+
+function requireService(service: GossipSub): Service {
+  if ('reportMessageValidationResult' in service && 'getMeshPeers' in service)
+    return service as Service
+  throw new TypeError('this version of @libp2p/gossipsub lacks the methods for validation')
+}
+
+/** Calls the handler of a message's topic, with limits on size, time and concurrency. */
+function createValidator(
+  deps: { clock: Clock; log: Logger },
+  handlers: ReadonlyMap<string, GossipHandler>,
+): (event: GossipsubMessage) => Promise<Verdict> {
+  let running = 0
+  return async ({ msg, propagationSource }) => {
+    const handler = handlers.get(msg.topic)
+    if (handler === undefined || msg.type !== 'signed' || running >= GOSSIP_VALIDATIONS)
+      return 'ignore'
+    if (msg.data.length > GOSSIP_MESSAGE_BYTES) return 'reject'
+    running += 1
+    const author = msg.from.toString()
+    const late = createInterrupt()
+    const cancel = deps.clock.after(GOSSIP_VALIDATION_MS, () => late.end(LATE))
+    try {
+      const message = { author, from: propagationSource.toString(), bytes: msg.data }
+      return await late.wait(Promise.resolve(handler(message)))
+    } catch (error) {
+      if (error !== LATE)
+        deps.log.warn({ topic: msg.topic, author, error }, 'gossip handler failed')
+      return 'ignore'
+    } finally {
+      cancel()
+      running -= 1
+    }
   }
 }

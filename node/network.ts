@@ -1,6 +1,6 @@
 /**
- * The only place that builds libp2p: TCP, TLS 1.3 first and noise second, yamux, identify, ping,
- * gossipsub, and every limit set. Nothing that discovers, relays or routes is in it.
+ * Builds libp2p: TCP, TLS 1.3 or noise, yamux, identify, ping and gossipsub, with every limit set.
+ * It has no discovery, relay or routing.
  */
 import { privateKeyFromRaw } from '@libp2p/crypto/keys'
 import type { GossipSub } from '@libp2p/gossipsub'
@@ -26,7 +26,7 @@ interface Services extends Record<string, unknown> {
 }
 export type Network = Libp2p<Services>
 
-/** A libp2p node that has not started: it listens once `start` is called. */
+/** A libp2p node that listens after its `start()` is called. */
 export function createNetwork(
   deps: { clock: Clock; membership: Membership; gater: Gater },
   options: NodeOptions,
@@ -50,39 +50,18 @@ function networkOptions(
       tcp({
         inboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
         outboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
-        // Sockets beyond this are closed by the system's side at once; the connection manager
-        // refuses before.
+        // The connection manager rejects earlier. Further sockets are closed at once.
         maxConnections: maxConnections + maxPending,
       }),
     ],
     connectionEncrypters: [directTls(deps), noise()],
-    streamMuxers: [
-      yamux({
-        maxInboundStreams: bounds.MAX_STREAMS,
-        maxOutboundStreams: bounds.MAX_STREAMS,
-        streamOptions: {
-          initialStreamWindowSize: bounds.STREAM_WINDOW_BYTES,
-          maxStreamWindowSize: bounds.MAX_STREAM_WINDOW_BYTES,
-          maxReadBufferLength: bounds.STREAM_BUFFER_BYTES,
-          inactivityTimeout: bounds.SOCKET_IDLE_MS,
-        },
-      }),
-    ],
+    streamMuxers: [yamux(YAMUX)],
     connectionGater: deps.gater,
     connectionManager: {
+      ...CONNECTION_MANAGER,
       maxConnections,
       maxIncomingPendingConnections: maxPending,
       inboundConnectionThreshold: inboundPerSecond,
-      inboundUpgradeTimeout: bounds.UPGRADE_MS,
-      inboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
-      outboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
-      dialTimeout: bounds.DIAL_MS,
-      addressDialTimeout: bounds.DIAL_MS,
-      maxParallelDials: 16,
-      maxDialQueueLength: 256,
-      maxPeerAddrsToDial: 4,
-      reconnectRetries: 0,
-      resolvers: {},
     },
     connectionMonitor: {
       pingInterval: bounds.MONITOR_EVERY_MS,
@@ -95,4 +74,28 @@ function networkOptions(
       gossip: gossipService(deps, options.fleet),
     },
   }
+}
+
+const YAMUX: Parameters<typeof yamux>[0] = {
+  maxInboundStreams: bounds.MAX_STREAMS,
+  maxOutboundStreams: bounds.MAX_STREAMS,
+  streamOptions: {
+    initialStreamWindowSize: bounds.STREAM_WINDOW_BYTES,
+    maxStreamWindowSize: bounds.MAX_STREAM_WINDOW_BYTES,
+    maxReadBufferLength: bounds.STREAM_BUFFER_BYTES,
+    inactivityTimeout: bounds.SOCKET_IDLE_MS,
+  },
+}
+
+const CONNECTION_MANAGER: NonNullable<Libp2pOptions['connectionManager']> = {
+  inboundUpgradeTimeout: bounds.UPGRADE_MS,
+  inboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
+  outboundStreamProtocolNegotiationTimeout: bounds.UPGRADE_MS,
+  dialTimeout: bounds.DIAL_MS,
+  addressDialTimeout: bounds.DIAL_MS,
+  maxParallelDials: 16,
+  maxDialQueueLength: 256,
+  maxPeerAddrsToDial: 4,
+  reconnectRetries: 0,
+  resolvers: {},
 }

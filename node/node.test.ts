@@ -23,7 +23,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(10)
 }
 
-test('node: two members greet each other and know who they are', async (t) => {
+test('node: two members greet and know each other', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -39,7 +39,7 @@ test('node: two members greet each other and know who they are', async (t) => {
   assert.deepEqual(met, [agent.peerId])
 })
 
-test('ID-01: a stranger who calls every method of every protocol gets an answer from none but the open ones, before its body is parsed', async (t) => {
+test('ID-01: a stranger reaches only open methods; others are denied before parsing', async (t) => {
   const fleet = await createTestFleet()
   const folders = readdirSync(new URL('../protocols/', import.meta.url), {
     withFileTypes: true,
@@ -121,7 +121,7 @@ test('ID-01: a stranger who calls every method of every protocol gets an answer 
   reached = []
 })
 
-test('node: a certificate counts only for its own key, its own fleet, its own time, and not below a known epoch', async (t) => {
+test('node: rejects certificates of another key, fleet, time or a lower epoch', async (t) => {
   const fleet = await createTestFleet()
   const other = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
@@ -162,7 +162,7 @@ test('node: a certificate counts only for its own key, its own fleet, its own ti
   assert.equal(refusals().at(-1), 'node.stale-certificate')
 })
 
-test('node: a membership ends with its certificate, and comes back with a new one', async (t) => {
+test('node: a membership ends with its certificate and returns with a new one', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -188,7 +188,7 @@ test('node: a membership ends with its certificate, and comes back with a new on
   assert.deepEqual(changes, ['member web-1 2', 'stranger', 'member web-1 3'])
 })
 
-test('node: a revocation closes the connection and lets nobody back in as a member', async (t) => {
+test('node: a revocation closes the connection and ends the membership for good', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -204,7 +204,7 @@ test('node: a revocation closes the connection and lets nobody back in as a memb
   assert.equal(coordinator.peer(agent.peerId)?.member, undefined)
 })
 
-test('node: a stranger that wants nothing is disconnected, a member is not', async (t) => {
+test('node: disconnects an idle stranger, not an idle member', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(
     t,
@@ -218,7 +218,7 @@ test('node: a stranger that wants nothing is disconnected, a member is not', asy
   assert.equal(coordinator.peer(agent.peerId)?.member?.name, 'web-1')
 })
 
-test('FG-06: strangers beyond their share are turned away, and members still get in', async (t) => {
+test('FG-06: rejects strangers above their limit and still admits members', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(
     t,
@@ -251,7 +251,7 @@ test('FG-06: strangers beyond their share are turned away, and members still get
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
 })
 
-test('FG-06: strangers of one address take half of the places at most, unless there are few', async (t) => {
+test('FG-06: strangers of one address get at most half of many places', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(
     t,
@@ -274,7 +274,7 @@ test('FG-06: strangers of one address take half of the places at most, unless th
   assert.equal((await agent.dial(addressOf(coordinator))).member?.role, 'coordinator')
 })
 
-test('TR-01: connections from one address that say nothing, or a byte now and then, keep no member out, and are closed', async (t) => {
+test('TR-01: silent or slow connections are closed and keep no member out', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(
     t,
@@ -309,7 +309,7 @@ test('TR-01: connections from one address that say nothing, or a byte now and th
   assert.equal(node.peers().length, 1)
 })
 
-test('TR-03: one key has a bounded number of connections, member or not, and others still get in', async (t) => {
+test('TR-03: limits the connections of one key, and other keys still connect', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'coordinator', name: 'origin' })
   const key = generateKey({ random: systemRandom })
@@ -333,7 +333,7 @@ test('TR-03: one key has a bounded number of connections, member or not, and oth
   assert.equal((await other.dial(addressOf(node))).member?.name, 'origin')
 })
 
-test('node: dials that cannot work say why', async (t) => {
+test('node: a failed dial reports the reason', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const other = await fleet.node(t, { role: 'agent', name: 'web-2' })
@@ -374,7 +374,7 @@ test('node: dials that cannot work say why', async (t) => {
   )
 })
 
-test('node: an occupied port is named, and a closed node says so', async (t) => {
+test('node: reports an occupied port and a closed node', async (t) => {
   const fleet = await createTestFleet()
   const first = await fleet.node(t, { role: 'agent', name: 'web-1' })
   const port = addressOf(first).split('/')[4]
@@ -392,7 +392,7 @@ test('node: an occupied port is named, and a closed node says so', async (t) => 
   })
 })
 
-test('TR-10: what a peer says about its addresses is not kept, and nobody is dialled without being asked to', async (t) => {
+test('TR-10: ignores advertised addresses and dials only on request', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -404,7 +404,7 @@ test('TR-10: what a peer says about its addresses is not kept, and nobody is dia
   await assert.rejects(coordinator.open(agent.peerId, hello.id), { code: 'node.not-connected' })
 })
 
-test('TR-17: relay, discovery and routing protocols are not served', async (t) => {
+test('TR-17: does not serve relay, discovery or routing protocols', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -423,7 +423,7 @@ test('TR-17: relay, discovery and routing protocols are not served', async (t) =
   }
 })
 
-test('node: greetings more often than the quota are refused, and the connection stays', async (t) => {
+test('node: rejects greetings above the quota and keeps the connection', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const stranger = await fleet.node(t, { role: undefined, name: 'stranger' })

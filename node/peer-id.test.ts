@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { keyOfPeerId, peerIdOfKey } from '../shared/identity/peer-id.ts'
 import { keyFromSeed } from '../shared/identity/signer.ts'
 
-test('a peer id made without libp2p is the one that libp2p makes, both ways', () => {
+test('peer ids convert like those of libp2p, in both directions', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (seed) => {
       const { publicKey } = keyFromSeed(seed)

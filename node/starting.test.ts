@@ -13,7 +13,7 @@ import { addressOf, createTestFleet } from './testing/fleet.ts'
 const forever = new AbortController().signal
 const id = blobId.parse('7'.repeat(64))
 
-test('starting: a remote caller waits for a node that is starting, and is told so where that takes long', async (t) => {
+test('starting: remote callers wait for a starting node, up to a limit', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'c1' })
   const caller = await fleet.node(t, { role: 'agent', name: 'a1' })

@@ -92,7 +92,7 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await systemClock.sleep(5)
 }
 
-test('content: many blobs asked for at once all come, though a connection carries few streams', async (t) => {
+test('content: fetches many blobs at once over few streams', async (t) => {
   const fleet = await createTestFleet()
   const origin = await site(t, fleet, 'origin')
   const { content, pool } = await site(t, fleet, 'host', { coordinators: [origin.node] })
@@ -105,7 +105,7 @@ test('content: many blobs asked for at once all come, though a connection carrie
   for (const { id, content: bytes } of wanted) assert.ok(bytes.equals(await contentOf(pool, id)))
 })
 
-test('content: what one host took in, another one finds and fetches; a host that left is not named', async (t) => {
+test('content: finds blobs of connected hosts, not of a host that left', async (t) => {
   const fleet = await createTestFleet()
   const tracker = await site(t, fleet, 'tracker')
   const [holder, reader] = [
@@ -131,7 +131,7 @@ test('content: what one host took in, another one finds and fetches; a host that
   )
 })
 
-test('content: without a coordinator nobody can say whether a blob exists, and what is here is here', async (t) => {
+test('content: without a coordinator only local blobs are known', async (t) => {
   const fleet = await createTestFleet()
   const alone = await site(t, fleet, 'alone', { coordinators: [] })
   const id = blobId.parse('7'.repeat(64))
@@ -148,7 +148,7 @@ test('content: without a coordinator nobody can say whether a blob exists, and w
   )
 })
 
-test('content: a blob is absent only if all hosts that ever ran announced what they hold', async (t) => {
+test('content: a blob is absent only after announcements of all known hosts', async (t) => {
   const fleet = await createTestFleet()
   const hosts: FleetHost[] = []
   const tracker = await site(t, fleet, 'tracker', { hosts })
@@ -183,7 +183,7 @@ test('content: a blob is absent only if all hosts that ever ran announced what t
   await assert.rejects(tracker.content.open(id, forever), away(['holder']))
 })
 
-test('content: a question right after a host connected waits for its announcement', async (t) => {
+test('content: a lookup waits for the announcement of a new host', async (t) => {
   const fleet = await createTestFleet()
   const hosts: FleetHost[] = []
   const tracker = await site(t, fleet, 'tracker', { hosts })
@@ -196,7 +196,7 @@ test('content: a question right after a host connected waits for its announcemen
   assert.equal((await opened).size, 1000)
 })
 
-test('content: a host that was named and left out of reach is not taken for one without the blob', async (t) => {
+test("content: an unreachable holder doesn't count as one without the blob", async (t) => {
   const fleet = await createTestFleet()
   const tracker = await site(t, fleet, 'tracker')
   const unreachable = await fleet.node(t, { role: 'agent', name: 'gone' })
@@ -213,7 +213,7 @@ test('content: a host that was named and left out of reach is not taken for one 
   await client.close()
 })
 
-test('content: a coordinator that does not answer hides nothing of what another one knows', async (t) => {
+test("content: a silent coordinator doesn't hide another one's answer", async (t) => {
   const fleet = await createTestFleet()
   const refusing = await fleet.node(t, { role: 'coordinator', name: 'refusing' })
   const origin = await site(t, fleet, 'origin')
@@ -225,7 +225,7 @@ test('content: a coordinator that does not answer hides nothing of what another 
   await assert.rejects(content.open(id, forever), { code: 'protocol.unsupported' })
 })
 
-test('content: a coordinator that takes a question and never answers does not hold the fetch up', async (t) => {
+test("content: a silent coordinator doesn't delay the fetch", async (t) => {
   const fleet = await createTestFleet()
   const silent = await fleet.node(t, { role: 'coordinator', name: 'silent' })
   const ended = Promise.withResolvers<never>()
@@ -272,7 +272,7 @@ async function gated(t: TestContext, fleet: TestFleet, first: number) {
   return { ...made, gate, seen }
 }
 
-test('content: with a known size, reading begins before the rest has come, in any range, and ends with the blob in the pool', async (t) => {
+test('content: with a known size, reads any range while the blob arrives', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate } = await gated(t, fleet, 600_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -304,7 +304,7 @@ async function openTransfers(pool: Pool): Promise<number> {
   return (await Promise.all(paths)).filter((path) => path.startsWith(folder)).length
 }
 
-test('content: a reader whose fetch waits for its turn holds no file open', async (t) => {
+test('content: a reader of a queued fetch holds no file open', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate, seen } = await gated(t, fleet, 0)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -322,7 +322,7 @@ test('content: a reader whose fetch waits for its turn holds no file open', asyn
   assert.equal(await openTransfers(host.pool), 0)
 })
 
-test('content: a fetch that fails while its readers wait ends all of them', async (t) => {
+test('content: a failed fetch ends all its readers', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate, seen } = await gated(t, fleet, 0)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -340,7 +340,7 @@ test('content: a fetch that fails while its readers wait ends all of them', asyn
   assert.equal(await openTransfers(host.pool), 0)
 })
 
-test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs nobody, the last one leaving ends the fetch', async (t) => {
+test('BT-10: readers of one blob share a fetch, which ends with the last of them', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate, seen } = await gated(t, fleet, 100_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -365,7 +365,7 @@ test('BT-10: whoever wants a blob that is on its way joins; one leaving disturbs
   assert.ok(content.equals(await contentOf(host.pool, id)))
 })
 
-test('content: a reader that leaves ends the fetch, and so does the end of the node', async (t) => {
+test('content: the fetch ends with its reader or with the node', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, seen } = await gated(t, fleet, 600_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -386,7 +386,7 @@ test('content: a reader that leaves ends the fetch, and so does the end of the n
   await assert.rejects(host.content.open(id, forever), { code: 'queue.closed' })
 })
 
-test('CA-10: a disk that is full while a blob arrives is named as that, whoever sent it, and the fetch goes on once there is space', async (t) => {
+test('CA-10: reports a full disk as such, and the fetch works again with space', async (t) => {
   const fleet = await createTestFleet()
   const origin = await site(t, fleet, 'origin')
   let full = false

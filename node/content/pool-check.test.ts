@@ -50,7 +50,7 @@ const from =
 
 const quiet = { signal, progress: async () => undefined }
 
-test('a check of the pool finds damage, heals what it can, and names what it can not', async () => {
+test('a pool check finds damage, heals it if it can, and reports the rest', async () => {
   for (const deep of [false, true]) {
     await using pool = await testPool()
     await using source = await testPool()
@@ -79,7 +79,7 @@ test('a check of the pool finds damage, heals what it can, and names what it can
   }
 })
 
-test('a check of the pool reports how far it is, ends when it is given up, and is one at a time', async () => {
+test('a pool check reports progress, can be aborted, and runs alone', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 30)
   const gate = Promise.withResolvers<void>()
@@ -106,7 +106,7 @@ test('a check of the pool reports how far it is, ends when it is given up, and i
   assert.equal((await check({ ...quiet, deep: true })).hashed, ids.length)
 })
 
-test('a check of the pool stops at the first failure, in the middle of a blob too', async () => {
+test('a pool check stops at the first failure, also inside a blob', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 30)
   const begun: BlobId[] = []
@@ -134,7 +134,7 @@ test('a check of the pool stops at the first failure, in the middle of a blob to
   assert.equal((await again({ ...quiet, deep: true })).hashed, ids.length)
 })
 
-test('an inspection of a pool finds what was altered, says how much it hashed, and changes nothing', async () => {
+test('a pool inspection finds alterations and changes nothing', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 40)
   await pool.flush()
@@ -148,14 +148,14 @@ test('an inspection of a pool finds what was altered, says how much it hashed, a
   assert.deepEqual(
     found?.damaged.map(({ id }) => id),
     [altered],
-    'what changed is hashed first',
+    'changed blobs are hashed first',
   )
   assert.notEqual(await pool.stat(altered), undefined)
   await rm(pool.folder, { recursive: true })
   assert.equal(await inspectPool(parts, pool.folder, budget, signal), undefined)
 })
 
-test('a check of the pool: the longest answer fits into one response', async () => {
+test('pool check: the longest result fits into one response', async () => {
   await using pool = await testPool()
   const text = '語'.repeat(1_000)
   const many = Array.from({ length: 500 }, (_, index) => index)

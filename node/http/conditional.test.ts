@@ -64,12 +64,12 @@ const cases: [string, RequestHeaders, Decision][] = [
   ],
 ]
 
-test('PB-14: conditional and range requests are decided as RFC 9110 says', () => {
+test('PB-14: decides conditional and range requests as in RFC 9110', () => {
   for (const [name, headers, expected] of cases)
     assert.deepEqual(decide(headers, FILE), expected, name)
 })
 
-test('a range that is granted always lies inside the file and is not empty', () => {
+test('a granted range is inside the file and not empty', () => {
   fc.assert(
     fc.property(
       fc.string(),

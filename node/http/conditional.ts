@@ -12,7 +12,7 @@ export type RequestHeaders = Readonly<Record<string, string | string[] | undefin
 export interface ByteRange {
   /** First byte. */
   readonly start: number
-  /** Behind the last byte. */
+  /** After the last byte. */
   readonly end: number
 }
 
@@ -23,7 +23,7 @@ export type Decision =
   | { readonly status: 412 }
   | { readonly status: 416 }
 
-/** What a GET or HEAD of a file with these validators and this size is answered with. */
+/** The response to a GET or HEAD of a file with these validators and this size. */
 export function decide(
   headers: RequestHeaders,
   file: Validators & { readonly size: number },
@@ -50,9 +50,9 @@ export function decide(
 }
 
 /**
- * The one range of a Range header; undefined if it lies outside the file. `whole` for what need not
- * be honoured: another unit, a malformed header, and several ranges at once (a thousand of them
- * would cost more than the file).
+ * The single range of a Range header. Undefined if it is outside the file. `whole` for headers that
+ * a server may ignore: another unit, bad syntax, or several ranges, which can cost more than the
+ * file.
  */
 export function parseRange(header: string, size: number): ByteRange | 'whole' | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim())
@@ -67,7 +67,7 @@ export function parseRange(header: string, size: number): ByteRange | 'whole' | 
   return start >= size ? undefined : { start, end }
 }
 
-/** If-Range holds a strong tag or an exact date; anything else means the whole file. */
+/** If-Range has a strong tag or an exact date. Any other value requests the whole file. */
 function rangeStillHolds(condition: string | undefined, file: Validators): boolean {
   if (condition === undefined) return true
   if (condition.startsWith('"')) return condition === file.etag

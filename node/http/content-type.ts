@@ -1,6 +1,6 @@
 /**
- * Media types of what repositories hold. Everything else is bytes: a browser must not run what a
- * repository brought.
+ * Media types of repository files. All other files are plain bytes, so that a browser runs nothing
+ * from a repository.
  */
 const BY_ENDING: readonly [RegExp, string][] = [
   [/\.rpm$/, 'application/x-rpm'],

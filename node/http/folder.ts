@@ -1,11 +1,12 @@
 /**
- * A folder on disk as something to serve. Only regular files and real folders below it are found:
- * symbolic links, devices and sockets are not, so nothing outside can be reached however the folder
- * was filled.
+ * Serves a folder on disk: only its regular files and folders. Symbolic links, devices and sockets
+ * are not served, so a client can't reach anything outside the folder.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { defined } from '../../shared/defined.ts'
+import { errno } from '../../shared/errno.ts'
 import { type FolderEntry, MAX_ENTRIES, type Served } from './served.ts'
 
 /** Bytes read at once: large enough that the disk is not the limit. */
@@ -13,7 +14,7 @@ const READ_BYTES = 256 * 1024
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES'])
 
-/** What lies at `segments` below `root`. `cacheControl` is asked for each file. */
+/** The file or folder at `segments` below `root`. `cacheControl` is called for each file. */
 export async function resolveInFolder(
   root: string,
   segments: readonly string[],
@@ -31,7 +32,7 @@ export async function resolveInFolder(
     if (!stats.isFile()) return undefined
     return await openFile(path, options.cacheControl?.(segments))
   } catch (error) {
-    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    if (ABSENT.has(errno(error) ?? '')) return undefined
     throw error
   }
 }
@@ -40,19 +41,20 @@ async function openFile(path: string, cacheControl: string | undefined): Promise
   const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
   try {
     const stats = await handle.stat({ bigint: true })
-    // A published file never changes in place, so what identifies its inode identifies its bytes.
-    const etag = `"${stats.ino.toString(36)}-${stats.size.toString(36)}-${stats.mtimeNs.toString(36)}"`
+    // A published file never changes in place, so its inode identifies its bytes.
+    const parts = [stats.ino, stats.size, stats.mtimeNs].map((part) => part.toString(36))
+    const etag = `"${parts.join('-')}"`
     return {
       kind: 'file',
       size: Number(stats.size),
       etag,
       modifiedAt: Number(stats.mtimeMs),
-      ...(cacheControl === undefined ? {} : { cacheControl }),
+      ...defined({ cacheControl }),
       read: (range) =>
         handle.createReadStream({
           autoClose: false,
           highWaterMark: READ_BYTES,
-          ...(range === undefined ? {} : { start: range.start, end: range.end - 1 }),
+          ...(range && { start: range.start, end: range.end - 1 }),
         }),
       close: () => handle.close(),
     }
@@ -66,7 +68,7 @@ async function closeQuietly(handle: FileHandle): Promise<void> {
   try {
     await handle.close()
   } catch {
-    // The error that brought us here says more.
+    // The caller throws an earlier error, which has the cause.
   }
 }
 

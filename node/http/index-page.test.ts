@@ -7,7 +7,7 @@ import { type FolderEntry, MAX_ENTRIES } from './served.ts'
 const entries = (count: number): FolderEntry[] =>
   Array.from({ length: count }, (_, n) => ({ name: `p-${n}.rpm`, kind: 'file', size: 1 }))
 
-test('http: a listing that was cut says that there are others', () => {
+test('http: a truncated listing reports the rest', () => {
   assert.match(indexPage('/', entries(MAX_ENTRIES)), /Only 20000 entries are listed/)
   assert.doesNotMatch(indexPage('/', entries(3)), /entries are listed/)
 })

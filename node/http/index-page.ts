@@ -1,6 +1,4 @@
-/**
- * The page that lists a folder: plain links, which people, mirror tools and our own sync can read.
- */
+/** The page that lists a folder: plain links for people, mirror tools and our own sync. */
 import { rfc3339 } from '../../shared/clock.ts'
 import { formatSize } from '../../shared/units.ts'
 import { type FolderEntry, MAX_ENTRIES } from './served.ts'
@@ -25,11 +23,12 @@ ${up}${rows.join('')}</table>${cut}</body></html>
 
 function row(entry: FolderEntry): string {
   const slash = entry.kind === 'folder' ? '/' : ''
-  // `./` keeps a name with a colon from being read as an address.
+  // Without `./`, a browser would read a name with a colon as an address.
   const link = `./${encodeURIComponent(entry.name)}${slash}`
   const modified = entry.modifiedAt === undefined ? '' : rfc3339(entry.modifiedAt)
   const size = entry.size === undefined ? '' : formatSize(entry.size)
-  return `<tr><td><a href="${escape(link)}">${escape(entry.name)}${slash}</a></td><td>${modified}</td><td>${size}</td></tr>\n`
+  const name = `<a href="${escape(link)}">${escape(entry.name)}${slash}</a>`
+  return `<tr><td>${name}</td><td>${modified}</td><td>${size}</td></tr>\n`
 }
 
 function escape(text: string): string {

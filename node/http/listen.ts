@@ -1,34 +1,28 @@
-/**
- * A web server on one address, with limits on what a client may cost: header bytes, time for a
- * request, idle time, connections.
- */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+/** A web server on one address. It limits header bytes, request time, idle time and connections. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Clock } from '../../shared/clock.ts'
+import { errno } from '../../shared/errno.ts'
 import { httpError } from './errors.ts'
 
 export interface WebServer {
-  /** `http://host:port` with the port that was taken, also where 0 was asked for. */
+  /** `http://host:port` with the real port, also if port 0 was requested. */
   readonly url: string
-  /** Lets answers that are under way finish for a moment, then closes their connections. */
+  /** Gives running responses {@link GRACE_MS} to finish, then closes their connections. */
   close(): Promise<void>
 }
 
 export interface ListenOptions {
-  /** `HOST:PORT`, IPv6 in brackets; port 0 takes any free one. */
+  /** `HOST:PORT`, IPv6 in brackets. Port 0 takes any free port. */
   readonly listen: string
 }
 
-/**
- * A fleet's dnf runs come at once, each with a few connections; beyond this they queue in the
- * kernel.
- */
+/** All hosts of a fleet may run dnf at once. Further connections wait in the kernel. */
 const MAX_CONNECTIONS = 4096
-/** Time for the whole request head; ours have no body. */
+/** Time for the whole request head. Our requests have no body. */
 const REQUEST_MS = 20_000
-/** A client that neither reads nor writes for this long is gone. */
+/** A connection without traffic for this long is closed. */
 const IDLE_MS = 120_000
-/** How long close() waits for answers under way. */
+/** How long close() waits for running responses. */
 const GRACE_MS = 3_000
 
 /** @throws `http.address-taken`, `http.address` */
@@ -37,9 +31,7 @@ export async function listen(
   options: ListenOptions,
   handle: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<WebServer> {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(options.listen)
-  if (match === null)
-    throw httpError('http.address', { address: options.listen, reason: 'expected HOST:PORT' })
+  const { host, port } = parseListen(options.listen)
   const server = createServer(
     {
       headersTimeout: REQUEST_MS,
@@ -52,25 +44,16 @@ export async function listen(
   )
   server.maxConnections = MAX_CONNECTIONS
   server.timeout = IDLE_MS
-  const host = (match[1] ?? match[2]) as string
   await new Promise<void>((resolve, reject) => {
-    const refused = (error: NodeJS.ErrnoException): void => {
-      const address = options.listen
-      reject(
-        error.code === 'EADDRINUSE'
-          ? httpError('http.address-taken', { address }, { cause: error })
-          : httpError('http.address', { address, reason: reasonOf(error) }, { cause: error }),
-      )
-    }
-    server.once('error', refused)
-    server.listen(Number(match[3]), host, () => {
-      server.off('error', refused)
+    const onError = (error: Error): void => reject(listenFailure(error, options.listen))
+    server.once('error', onError)
+    server.listen(port, host, () => {
+      server.off('error', onError)
       resolve()
     })
   })
-  const { port } = server.address() as AddressInfo
   return {
-    url: `http://${match[1] === undefined ? host : `[${host}]`}:${port}`,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${boundPort(server)}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
       server.closeIdleConnections()
@@ -81,9 +64,30 @@ export async function listen(
   }
 }
 
-function reasonOf(error: NodeJS.ErrnoException): string {
-  if (error.code === 'EACCES') return 'ports below 1024 need privileges'
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+function parseListen(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text)
+  const host = match?.[1] ?? match?.[2]
+  if (match === null || host === undefined)
+    throw httpError('http.address', { address: text, reason: 'expected HOST:PORT' })
+  return { host, port: Number(match[3]) }
+}
+
+function boundPort(server: Server): number {
+  const address = server.address()
+  if (address === null || typeof address === 'string')
+    throw new TypeError('the server does not listen on TCP')
+  return address.port
+}
+
+function listenFailure(error: Error, address: string): Error {
+  return errno(error) === 'EADDRINUSE'
+    ? httpError('http.address-taken', { address }, { cause: error })
+    : httpError('http.address', { address, reason: reasonOf(errno(error)) }, { cause: error })
+}
+
+function reasonOf(code: string | undefined): string {
+  if (code === 'EACCES') return 'ports below 1024 need privileges'
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return 'this host does not have that address'
-  return error.code ?? 'unknown'
+  return code ?? 'unknown'
 }

@@ -85,7 +85,7 @@ function get(
 }
 const NAME = `/Packages/${encodeURIComponent('a & b#1 %41?漢.rpm')}`
 
-test('PB-14: a file is served whole, in part, as headers only, and not at all when it is unchanged', async () => {
+test('PB-14: serves a file whole, in part, as headers, or as unchanged', async () => {
   const whole = await get(NAME)
   assert.equal(whole.status, 200)
   assert.deepEqual(whole.body, BYTES)
@@ -110,7 +110,7 @@ test('PB-14: a file is served whole, in part, as headers only, and not at all wh
   assert.equal((await get('/empty', { headers: { range: 'bytes=0-' } })).status, 416)
 })
 
-test('PB-14: no path leads out of the folder, and nothing but regular files is served', async () => {
+test('PB-14: serves only regular files inside the folder', async () => {
   for (const path of [
     '/../secret',
     '/%2e%2e/secret',
@@ -137,14 +137,14 @@ test('PB-14: no path leads out of the folder, and nothing but regular files is s
   assert.equal((await get(`/${'a/'.repeat(5000)}`)).status, 400)
 })
 
-test('PB-14: other methods are refused by name', async () => {
+test('PB-14: rejects other methods by name', async () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
     const got = await get(NAME, { method })
     assert.deepEqual([got.status, got.headers.allow], [405, 'GET, HEAD'])
   }
 })
 
-test('a folder lists what can be fetched from it, escaped, and its address ends in a slash', async () => {
+test('lists a folder with escaped names, at an address with a final slash', async () => {
   const moved = await get('/Packages')
   assert.deepEqual([moved.status, moved.headers.location], [301, '/Packages/'])
   const page = (await get('/Packages/')).body.toString()
@@ -158,7 +158,7 @@ test('a folder lists what can be fetched from it, escaped, and its address ends 
   assert.equal((await get('/?C=M;O=D')).status, 200)
 })
 
-test('what fails inside is logged, and the client learns no more than that', async () => {
+test('logs an internal error and hides it from the client', async () => {
   const broken = await get('/broken')
   assert.deepEqual([broken.status, broken.body.toString()], [500, 'internal error\n'])
   assert.deepEqual(logged, ['a request failed'])
@@ -169,7 +169,7 @@ test('what fails inside is logged, and the client learns no more than that', asy
   )
 })
 
-test('an address that is taken, not ours or none is named', async () => {
+test('reports a listening address that is taken, foreign or invalid', async () => {
   const deps = { clock: systemClock }
   const address = server.url.slice('http://'.length)
   await assert.rejects(
@@ -195,7 +195,7 @@ test('an address that is taken, not ours or none is named', async () => {
   }
 })
 
-test('a client that goes away in the middle of a file leaves nothing open', async () => {
+test('a client that disconnects inside a file leaves nothing open', async () => {
   const asked = request(`${server.url}${NAME}`, { agent: false })
   asked.end()
   await new Promise<void>((resolve) =>

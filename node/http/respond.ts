@@ -17,8 +17,8 @@ import { parseTarget } from './target.ts'
 const TEXT = 'text/plain; charset=utf-8'
 
 /**
- * Never rejects; what fails inside is logged and answered with 500, or with a cut connection once
- * bytes have gone out.
+ * Never rejects. An internal failure is logged, and the client gets status 500, or a closed
+ * connection if bytes were sent before.
  */
 export async function respond(
   deps: { log: Logger; resolve: Resolve },
@@ -26,21 +26,21 @@ export async function respond(
   response: ServerResponse,
 ): Promise<void> {
   const abort = new AbortController()
-  const gone = (): void => abort.abort()
-  response.once('close', gone)
+  const onClose = (): void => abort.abort()
+  response.once('close', onClose)
   try {
-    await answer(deps.resolve, request, response, abort.signal)
+    await respondFrom(deps.resolve, request, response, abort.signal)
   } catch (error) {
     if (abort.signal.aborted) return
     deps.log.error({ error, path: request.url }, 'a request failed')
     if (response.headersSent) response.destroy()
     else plain(request, response, 500, 'internal error')
   } finally {
-    response.off('close', gone)
+    response.off('close', onClose)
   }
 }
 
-async function answer(
+async function respondFrom(
   resolve: Resolve,
   request: IncomingMessage,
   response: ServerResponse,
@@ -49,19 +49,17 @@ async function answer(
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return plain(request, response, 405, 'only GET and HEAD', { allow: 'GET, HEAD' })
   const target = parseTarget(request.url)
-  if (target === undefined) return plain(request, response, 400, 'this path can name nothing')
+  if (target === undefined) return plain(request, response, 400, 'invalid path')
   const found = await resolve(target.segments, signal)
   if (found === undefined) return plain(request, response, 404, 'not found')
   if (found.kind === 'status') {
-    const wait =
-      found.retryAfterSeconds === undefined
-        ? {}
-        : { 'retry-after': String(found.retryAfterSeconds) }
-    return plain(request, response, found.status, found.message, wait)
+    const { status, message, retryAfterSeconds: seconds } = found
+    const wait = seconds === undefined ? {} : { 'retry-after': String(seconds) }
+    return plain(request, response, status, message, wait)
   }
   const path = `/${target.segments.map(encodeURIComponent).join('/')}`
   if (found.kind === 'folder') {
-    // Links of an index page are relative to a folder's address, which ends in a slash.
+    // The links of an index page are relative to an address that ends in a slash.
     if (!target.folder)
       return plain(request, response, 301, 'this is a folder', { location: `${path}/` })
     const shown = target.segments.length === 0 ? '/' : `/${target.segments.join('/')}/`
@@ -76,7 +74,7 @@ async function answer(
   }
   try {
     if (target.folder) return plain(request, response, 404, 'not found')
-    await sendFile(found, target.segments.at(-1) as string, request, response, signal)
+    await sendFile(found, target.segments.at(-1) ?? '', request, response, signal)
   } finally {
     await found.close?.()
   }
@@ -99,11 +97,11 @@ async function sendFile(
     etag: file.etag,
     'accept-ranges': 'bytes',
     'cache-control': file.cacheControl ?? 'no-cache',
-    ...(file.modifiedAt === undefined ? {} : { 'last-modified': httpDate(file.modifiedAt) }),
   }
+  if (file.modifiedAt !== undefined) headers['last-modified'] = httpDate(file.modifiedAt)
   const decision = decide(request.headers, file)
   if (decision.status === 304) return void response.writeHead(304, headers).end()
-  if (decision.status === 412) return plain(request, response, 412, 'the file is another one now')
+  if (decision.status === 412) return plain(request, response, 412, 'the file has changed')
   if (decision.status === 416)
     return plain(request, response, 416, 'the file is shorter', {
       'content-range': `bytes */${file.size}`,

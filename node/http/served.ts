@@ -1,22 +1,19 @@
-/**
- * What a path of a web server of ours stands for: a file with its validators, a folder to list, or
- * an answer without a body.
- */
+/** What a path of a web server names: a file with its validators, a folder, or a status. */
 import type { ByteRange, Validators } from './conditional.ts'
 
 export interface ServedFile extends Validators {
   readonly kind: 'file'
   /** Bytes. */
   readonly size: number
-  /** Value of Cache-Control. Default `no-cache`: keep, but ask each time whether it still holds. */
+  /** Value of Cache-Control. Default `no-cache`: caches must validate it for each use. */
   readonly cacheControl?: string
-  /** The bytes of a range, or all. Called at most once. */
+  /** The bytes of a range, or all bytes. Called at most once. */
   read(range: ByteRange | undefined, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** Always called once the answer is over, read or not. */
+  /** Always called after the response, whether or not `read` was called. */
   close?(): Promise<void>
 }
 
-/** Entries of one listing: more help a person little, and each costs a look at the file. */
+/** Entries of one listing. Each costs a stat call, and longer lists don't help people. */
 export const MAX_ENTRIES = 20_000
 
 export interface FolderEntry {
@@ -33,7 +30,7 @@ export interface ServedFolder {
   entries(): Promise<readonly FolderEntry[]>
 }
 
-/** For what is known to exist and can't be had now. */
+/** For a path that exists and can't be served now. */
 export interface ServedStatus {
   readonly kind: 'status'
   readonly status: 403 | 502 | 503 | 504
@@ -44,8 +41,8 @@ export interface ServedStatus {
 export type Served = ServedFile | ServedFolder | ServedStatus
 
 /**
- * Finds what decoded path segments stand for; undefined: nothing. Segments are never `.`, `..` or
- * empty and hold no slash.
+ * Finds what decoded path segments name. Undefined: nothing. Segments are never empty, `.` or `..`,
+ * and contain no slash.
  */
 export type Resolve = (
   segments: readonly string[],

@@ -1,24 +1,21 @@
 /**
- * The path of a request as segments that name something. What could lead elsewhere (`..`, an
- * encoded slash, NUL) is refused here, before anybody joins or looks up anything.
+ * The path of a request as segments. Rejects `..`, encoded slashes and NUL before any code joins
+ * the segments.
  */
-/** Longer than any path that we publish (1,024 bytes, each percent-encoded). */
+/** Longer than any published path (1,024 bytes, each percent-encoded). */
 const MAX_TARGET = 8192
 
 export interface Target {
   /** Decoded, none of them empty. */
   readonly segments: readonly string[]
-  /** Whether the path ended in `/`, as that of a folder does. */
+  /** Whether the path ended in `/`, like that of a folder. */
   readonly folder: boolean
 }
 
-/**
- * The target of a request line, or undefined if it is not one that can name anything. The query is
- * ignored.
- */
+/** The target of a request line. Undefined if it is invalid. Ignores the query. */
 export function parseTarget(url: string | undefined): Target | undefined {
   if (url === undefined || url.length > MAX_TARGET || !url.startsWith('/')) return undefined
-  const path = url.split(/[?#]/, 1)[0] as string
+  const path = url.replace(/[?#].*$/s, '')
   const segments: string[] = []
   for (const raw of path.split('/')) {
     if (raw === '') continue

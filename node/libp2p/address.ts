@@ -1,6 +1,6 @@
 /**
- * Addresses of nodes as multiaddrs, of which Muster uses one shape:
- * `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, with `/p2p/PEER` where one dials.
+ * Addresses of nodes as multiaddrs of one form: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, and
+ * `/p2p/PEER` at the end of an address to dial.
  */
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -14,22 +14,25 @@ export interface NodeAddress {
   readonly peer: string | undefined
 }
 
-const FAMILIES = ['ip4', 'ip6', 'dns', 'dns4', 'dns6']
+const FAMILIES: Readonly<Record<string, NodeAddress['family']>> = {
+  ip4: 'ip4',
+  ip6: 'ip6',
+  dns: 'dns',
+  dns4: 'dns4',
+  dns6: 'dns6',
+}
 
-/**
- * Throws node.address for anything but the one shape, and for peer ids that are not of ed25519
- * keys.
- */
+/** @throws node.address for any other form, and for peer ids of other keys than ed25519 */
 export function parseAddress(text: string): NodeAddress {
   const components = componentsOf(text)
   const [host, tcp, p2p] = components
   const bad = (reason: string): Error =>
     nodeError('node.address', { address: text.slice(0, 256), reason })
-  if (host === undefined || !FAMILIES.includes(host.name) || host.value === undefined)
-    throw bad('it does not begin with a host')
-  if (tcp?.name !== 'tcp' || tcp.value === undefined) throw bad('it names no TCP port')
+  const family = host && FAMILIES[host.name]
+  if (host?.value === undefined || family === undefined) throw bad('it does not start with a host')
+  if (tcp?.name !== 'tcp' || tcp.value === undefined) throw bad('it has no TCP port')
   if (components.length > 3 || (p2p !== undefined && p2p.name !== 'p2p'))
-    throw bad('something follows that is no peer id')
+    throw bad('the part after the port is not a peer id')
   const peer = p2p?.value
   if (peer !== undefined) {
     try {
@@ -37,20 +40,20 @@ export function parseAddress(text: string): NodeAddress {
     } catch (cause) {
       throw nodeError(
         'node.address',
-        { address: text.slice(0, 256), reason: 'its peer id is not that of an ed25519 key' },
+        { address: text.slice(0, 256), reason: 'its peer id is not of an ed25519 key' },
         { cause },
       )
     }
   }
   return {
     host: host.value,
-    family: host.name as NodeAddress['family'],
+    family,
     port: Number(tcp.value),
     peer,
   }
 }
 
-/** The multiaddr of an address that was checked. */
+/** @throws node.address */
 export function toMultiaddr(text: string): Multiaddr {
   parseAddress(text)
   return multiaddr(text)
@@ -69,9 +72,9 @@ function componentsOf(text: string): readonly { name: string; value?: string }[]
 }
 
 /**
- * Whether an address that a node announced may be told to others: it has a port, and is no
- * loopback, link-local, unspecified or multicast address unless the node itself was seen at a
- * loopback address. Keeps one member from pointing the others at a metadata service.
+ * Whether other nodes may dial an address that a node announced. It needs a port and a normal
+ * address; loopback is accepted only from a node on loopback. A member can't send other nodes to a
+ * metadata service with it.
  */
 export function plausible(announced: string, seenAt: string): boolean {
   let address: NodeAddress
@@ -92,15 +95,12 @@ export function plausible(announced: string, seenAt: string): boolean {
   }
 }
 
-/** Whether an address leads back to the machine that dials it. */
+/** Whether an address is of the machine that dials it. */
 export function isLoopback(address: string): boolean {
   return scopeOf(hostOf(address)) === 'loopback'
 }
 
-/**
- * Whether another address is of the same host as this one: in IPv6 of the same /64, which is what
- * one customer or machine has of addresses.
- */
+/** Whether another address is of the same host. In IPv6 a host has a whole /64. */
 export function sameHost(address: string): (other: string) => boolean {
   const host = hostOf(address)
   if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:'))
@@ -122,8 +122,8 @@ function scopeOf(host: string): 'loopback' | 'useless' | 'other' {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(host)
   const ip = mapped?.[1] ?? host.toLowerCase()
   if (ip.startsWith('127.') || ip === '::1') return 'loopback'
-  // This network, link-local, multicast and reserved (RFC 6890); unspecified, link-local and
-  // multicast of IPv6, and every other mapped form.
+  // IPv4: this network, link-local, multicast, reserved (RFC 6890). IPv6: unspecified, link-local,
+  // multicast and every other mapped form.
   if (/^(0\.|169\.254\.|22[4-9]\.|2[3-5]\d\.)/.test(ip) || /^(::|fe[89ab][0-9a-f]:|ff)/.test(ip))
     return 'useless'
   return 'other'

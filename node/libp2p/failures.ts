@@ -1,25 +1,21 @@
-/**
- * Errors of libp2p and of the system as errors of ours. What it threw stays the cause; nobody else
- * looks at its names.
- */
+/** Turns errors of libp2p and of the system into our errors. The original error is the cause. */
+import { asError } from '../../shared/as-error.ts'
+import { errno } from '../../shared/errno.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { nodeError } from '../ground/errors.ts'
 
-/**
- * A dial that failed. An error of ours on the way, such as a refused key, is the reason; an abort
- * by the caller is passed on as it is.
- */
+/** The error of a failed dial. An own error inside, such as a rejected key, has priority. */
 export function dialFailure(
   error: unknown,
   target: { address: string; peer: string; signal: AbortSignal | undefined },
 ): Error {
-  if (target.signal?.aborted === true) return target.signal.reason as Error
+  if (target.signal?.aborted === true) return asError(target.signal.reason)
   const chain = causesOf(error)
   const own = chain.find((item) => item instanceof MusterError)
   if (own !== undefined) return own
-  // libp2p's upgrader keeps only the message of what an encrypter threw; this is
-  // UnexpectedPeerError's.
+  // libp2p's upgrader keeps only the message of an encrypter's error. This is the one of
+  // UnexpectedPeerError.
   if (
     chain.some((item) => /unexpected peer|does not match expected remote peer/i.test(item.message))
   ) {
@@ -36,14 +32,14 @@ export function dialFailure(
   )
 }
 
-/** A stream that could not be opened. */
+/** The error of a stream that could not be opened. */
 export function openFailure(
   error: unknown,
   target: { peer: string; protocol: string; signal: AbortSignal | undefined },
 ): Error {
-  if (target.signal?.aborted === true) return target.signal.reason as Error
+  if (target.signal?.aborted === true) return asError(target.signal.reason)
   if (error instanceof MusterError) return error
-  const name = (error as Error).name
+  const { name } = asError(error)
   if (name === 'UnsupportedProtocolError')
     return wireError('protocol.unsupported', { what: target.protocol }, { cause: error })
   if (/^TooMany(Out|In)bound/.test(name))
@@ -72,8 +68,8 @@ function causesOf(error: unknown, depth = 0): Error[] {
 
 function reasonOf(chain: readonly Error[]): string {
   const code = chain
-    .map((item) => (item as NodeJS.ErrnoException).code)
-    .find((item) => typeof item === 'string' && /^E[A-Z]+$/.test(item))
+    .map((item) => errno(item))
+    .find((item) => item !== undefined && /^E[A-Z]+$/.test(item))
   if (code !== undefined) return code
   const named = chain.flatMap((item) => /\b(E[A-Z]{4,})\b/.exec(item.message)?.[1] ?? [])[0]
   if (named !== undefined) return named

@@ -7,7 +7,7 @@ const peer = (name: string, type = 'Ed25519'): PeerId =>
   ({ type, toString: () => name }) as unknown as PeerId
 const connection = { remoteAddr: '/ip4/192.0.2.1/tcp/1' } as never
 
-test('gater: a peer is dialled only while somebody asks for exactly that peer, and no longer', async () => {
+test('gater: allows a dial only while exactly this peer is being dialled', async () => {
   const gater = createGater({
     mayTakeStranger: () => true,
     isMember: () => false,
@@ -32,7 +32,7 @@ test('gater: a peer is dialled only while somebody asks for exactly that peer, a
   assert.equal(gater.filterMultiaddrForPeer?.(peer('a'), connection), false)
 })
 
-test('gater: keys of another kind are refused both ways; strangers only where there is no room, members always come in', async () => {
+test('gater: rejects other key types, and strangers without room', async () => {
   let room = true
   let enough = false
   const gater = createGater({
@@ -49,7 +49,7 @@ test('gater: keys of another kind are refused both ways; strangers only where th
   assert.deepEqual(
     [inbound(peer('member')), inbound(peer('stranger'))],
     [true, true],
-    'one key has as many connections as it may',
+    'the key has its maximum of connections',
   )
   enough = false
   for (const type of ['RSA', 'secp256k1']) {

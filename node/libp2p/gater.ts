@@ -1,7 +1,6 @@
 /**
- * Who may connect, before anything is known but the key: ed25519 only, in both directions.
- * Addresses that peers tell of themselves are never kept, so nothing is ever dialled because a peer
- * said so; and a peer is dialled only while `dial` asks for it.
+ * Admits connections by key and address: only ed25519 keys, in both directions. Ignores addresses
+ * that peers advertise, and allows a dial only while the node's own `dial` runs.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 
@@ -11,11 +10,9 @@ export interface Gater extends ConnectionGater {
 }
 
 export interface GaterOptions {
-  /** Whether the peer has as many connections here as one may have. */
+  /** Whether the peer has its maximum of connections. */
   hasEnough(peer: string): boolean
-  /**
-   * Whether one more connection of a peer that is no known member may be taken from this multiaddr.
-   */
+  /** Whether one more connection of a stranger from this multiaddr is allowed. */
   mayTakeStranger(from: string): boolean
   isMember(peer: string): boolean
 }
@@ -36,7 +33,7 @@ export function createGater(options: GaterOptions): Gater {
       try {
         return await work()
       } finally {
-        const left = (dialling.get(peer) as number) - 1
+        const left = (dialling.get(peer) ?? 1) - 1
         if (left === 0) dialling.delete(peer)
         else dialling.set(peer, left)
       }

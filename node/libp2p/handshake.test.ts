@@ -75,7 +75,7 @@ async function openSocket(node: TestNode): Promise<Socket> {
   return socket
 }
 
-test('handshake: TLS sits on the socket itself, on both sides', async (t) => {
+test('handshake: TLS runs on the socket itself, on both sides', async (t) => {
   const [a, b] = [
     await plainNode(t, directTls({ clock: systemClock })),
     await plainNode(t, directTls({ clock: systemClock })),
@@ -89,7 +89,7 @@ test('handshake: TLS sits on the socket itself, on both sides', async (t) => {
   assert.ok((await b.services.ping.ping(a.peerId)) >= 0)
 })
 
-test('handshake: nodes with the TLS of libp2p, or with noise only, get through in both directions', async (t) => {
+test("handshake: connects with libp2p's TLS and with noise, in both directions", async (t) => {
   const node = await member(t)
   for (const encrypter of [tls() as Encrypter, noise() as Encrypter]) {
     const other = await plainNode(t, encrypter)
@@ -102,7 +102,7 @@ test('handshake: nodes with the TLS of libp2p, or with noise only, get through i
   }
 })
 
-test('ID-07: peers with RSA and secp256k1 keys are refused, over TLS and over noise', async (t) => {
+test('ID-07: rejects RSA and secp256k1 keys, over TLS and over noise', async (t) => {
   const node = await member(t)
   // libp2p itself has no peer ids for ECDSA keys.
   for (const key of [
@@ -125,13 +125,13 @@ test('ID-07: peers with RSA and secp256k1 keys are refused, over TLS and over no
       await assert.rejects(
         node.dial(String(other.getMultiaddrs()[0])),
         { code: 'node.address' },
-        'its peer id is refused before anything is dialled',
+        'the peer id is rejected before the dial',
       )
     }
   }
 })
 
-test('ID-06: a hundred handshakes with forged keys cost little, and the node goes on', async (t) => {
+test('ID-06: a hundred handshakes with forged keys cost little', async (t) => {
   const node = await member(t)
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
   const forged = {
@@ -160,7 +160,7 @@ test('ID-06: a hundred handshakes with forged keys cost little, and the node goe
   await other.dial(multiaddr(addressOf(node)))
 })
 
-test('TR-11: plaintext and mplex are not there to be negotiated', async (t) => {
+test("TR-11: doesn't offer plaintext or mplex", async (t) => {
   const node = await member(t)
   const socket = await openSocket(node)
   assert.equal(await select(socket, '/plaintext/2.0.0'), 'na')
@@ -183,7 +183,7 @@ test('TR-11: plaintext and mplex are not there to be negotiated', async (t) => {
   assert.equal(await select(secure, '/yamux/1.0.0'), '/yamux/1.0.0')
 })
 
-test('handshake: one without a certificate, with TLS 1.2, or that ends half-way is refused and nothing stays', async (t) => {
+test('handshake: rejects TLS 1.2, a missing certificate and a broken handshake', async (t) => {
   const node = await member(t)
   const attempts: { maxVersion?: 'TLSv1.2'; half?: boolean }[] = [
     {},

@@ -1,7 +1,4 @@
-/**
- * Closes incoming connections of strangers that want nothing: no certificate, and no stream of a
- * protocol of ours for half a minute.
- */
+/** Closes incoming connections of strangers without a Muster stream for {@link STRANGER_IDLE_MS}. */
 import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -10,11 +7,11 @@ import type { Membership } from '../membership/membership.ts'
 
 export interface StrangerOptions {
   connections(): readonly Connection[]
-  /** For tests; default {@link STRANGER_IDLE_MS}. */
+  /** For tests. Default {@link STRANGER_IDLE_MS}. */
   idleMs?: number
 }
 
-/** Returns the function that ends the watch. */
+/** @returns the function that ends the watch */
 export function watchStrangers(
   deps: { clock: Clock; log: Logger; membership: Membership },
   options: StrangerOptions,
@@ -25,11 +22,11 @@ export function watchStrangers(
     const now = deps.clock.monotonic()
     for (const connection of options.connections()) {
       const peer = connection.remotePeer.toString()
-      // Asking also ends memberships that have expired.
+      // member() also ends expired memberships.
       const idle =
         deps.membership.member(peer) === undefined &&
         connection.direction === 'inbound' &&
-        !connection.streams.some(isOurs)
+        !connection.streams.some(isMusterStream)
       const since = busyAt.get(connection)
       if (!idle || since === undefined) busyAt.set(connection, now)
       else if (now - since > idleMs) {
@@ -41,6 +38,6 @@ export function watchStrangers(
   return deps.clock.every(Math.min(STRANGER_SWEEP_MS, idleMs), sweep)
 }
 
-function isOurs(stream: { readonly protocol: string }): boolean {
+function isMusterStream(stream: { readonly protocol: string }): boolean {
   return stream.protocol.startsWith('/muster/')
 }

@@ -37,7 +37,7 @@ async function readAll(duplex: Duplex): Promise<Buffer> {
   return Buffer.concat(await Array.fromAsync(duplex.source))
 }
 
-test('duplex: after a half-close the other direction goes on', async (t) => {
+test('duplex: after a half-close the other direction still works', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   await near.write(Buffer.from('ques'), Buffer.from('tion'))
@@ -50,7 +50,7 @@ test('duplex: after a half-close the other direction goes on', async (t) => {
   await assert.rejects(near.write(Buffer.from('more')), { code: 'protocol.closed' })
 })
 
-test('duplex: a reset breaks reading and writing on the other side, after what was sent before it', async (t) => {
+test('duplex: a reset ends both directions after the bytes sent before it', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   await far.write(Buffer.from('last words'))
@@ -63,7 +63,7 @@ test('duplex: a reset breaks reading and writing on the other side, after what w
   near.abort(new Error('twice'))
 })
 
-test('TR-05: over libp2p, a writer stops at the window of a reader that does not read, and goes on when it does', async (t) => {
+test("TR-05: a writer stops at the window of a reader that doesn't read", async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   const reader = near.source[Symbol.asyncIterator]()
@@ -91,7 +91,7 @@ test('TR-05: over libp2p, a writer stops at the window of a reader that does not
   assert.equal(got, total)
 })
 
-test('TR-05: bytes that come one by one for a reader that does not read are kept as bytes, not as pieces', async (t) => {
+test('TR-05: single bytes for a paused reader are stored together', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   const reader = far.source[Symbol.asyncIterator]()
@@ -115,7 +115,7 @@ test('TR-05: bytes that come one by one for a reader that does not read are kept
   assert.ok(chunks.length < 1000, `${chunks.length} pieces were kept`)
 })
 
-test('TR-05: also what libp2p keeps of a paused stream is kept as bytes', async () => {
+test("TR-05: libp2p's buffer of a paused stream stores single bytes together", async () => {
   const [near, far] = await streamPair()
   const reader = streamDuplex(far).source[Symbol.asyncIterator]()
   // As the muxer hands frames of one byte over.
@@ -135,7 +135,7 @@ test('TR-05: also what libp2p keeps of a paused stream is kept as bytes', async 
   near.abort(new Error('done'))
 })
 
-test('duplex: a reader that is slow for long gets every byte in order', async (t) => {
+test('duplex: a slow reader gets every byte in order', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   const total = 12 * MIB
@@ -162,7 +162,7 @@ test('duplex: a reader that is slow for long gets every byte in order', async (t
   assert.equal(at, total)
 })
 
-test('duplex: forty streams of one connection carry their own bytes, while every third is reset', async (t) => {
+test('duplex: forty streams stay separate while every third is reset', async (t) => {
   const { open } = await ends(t)
   const work = async (n: number): Promise<void> => {
     const { near, far } = await open()

@@ -1,9 +1,7 @@
 /**
- * A libp2p stream as a {@link Duplex} with backpressure in both directions. The reader holds back
- * the stream when it falls behind, so no more than the stream's window is buffered. The writer
- * waits for the `drain` event itself, in a loop: `onDrain()` of libp2p 3.3 resolves at once after
- * the first drain, and half a gigabyte was seen in a sender that trusted it. What waits costs its
- * bytes: pieces of a few bytes are copied together.
+ * A libp2p stream as a {@link Duplex} with backpressure in both directions. The reader pauses the
+ * stream when it is too slow, so at most the stream's window is buffered. The writer waits for the
+ * `drain` event itself, because `onDrain()` of libp2p 3.3 resolves too early after the first drain.
  */
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
@@ -12,21 +10,15 @@ import { KIB } from '../../shared/units.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 
-/**
- * What may wait for a reader before the stream is paused; on top of it comes the stream's own
- * window.
- */
+/** Bytes that wait for the reader before the stream is paused. The stream's window is extra. */
 const PAUSE_ABOVE_BYTES = 512 * KIB
 const RESUME_BELOW_BYTES = 128 * KIB
-/**
- * Taken chunks that stay in the queue's array until it is cut: moving the rest for each of them
- * would be quadratic.
- */
+/** Taken chunks stay in the queue's array up to this number. Removing each would be quadratic. */
 const COMPACT_ABOVE = 256
 
 /**
- * Chunks below this are copied together while they wait: an object for each byte would cost a
- * hundred times what the window allows.
+ * Chunks below this are copied together while they wait. An object for each byte would need a
+ * hundred times the memory of the window.
  */
 const SMALL_BYTES = 512
 const BLOCK_BYTES = 4 * KIB
@@ -41,11 +33,11 @@ export function streamDuplex(stream: Stream): Duplex {
     return wireError('protocol.closed', { what: 'the stream' }, { cause: broken })
   }
   return {
-    source: { [Symbol.asyncIterator]: () => read(stream, reason) },
+    source: { [Symbol.asyncIterator]: () => new StreamReader(stream, reason) },
     write: async (...chunks) => {
       if (stream.writeStatus !== 'writable') throw reason()
       const more = stream.send(chunks.length === 1 ? chunks[0] : new Uint8ArrayList(...chunks))
-      if (!more || !clear(stream)) await drained(stream, reason)
+      if (!more || !isDrained(stream)) await untilDrained(stream, reason)
     },
     close: async () => {
       if (stream.writeStatus !== 'writable') return
@@ -61,15 +53,12 @@ export function streamDuplex(stream: Stream): Duplex {
   }
 }
 
-function clear(stream: Stream): boolean {
+function isDrained(stream: Stream): boolean {
   return !stream.writableNeedsDrain && stream.writeBufferLength === 0
 }
 
-/**
- * `drain` says that the stream may go on sending, `idle` that its own buffer is empty; enough only
- * when both are so.
- */
-function drained(stream: Stream, reason: () => Error): Promise<void> {
+/** Waits until the stream may send (`drain`) and its buffer is empty (`idle`). */
+function untilDrained(stream: Stream, reason: () => Error): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (settle: () => void): void => {
       stream.removeEventListener('drain', check)
@@ -79,7 +68,7 @@ function drained(stream: Stream, reason: () => Error): Promise<void> {
     }
     const check = (): void => {
       if (stream.status !== 'open' && stream.writeStatus === 'closed') done(() => reject(reason()))
-      else if (clear(stream)) done(resolve)
+      else if (isDrained(stream)) done(resolve)
     }
     stream.addEventListener('drain', check)
     stream.addEventListener('idle', check)
@@ -88,19 +77,16 @@ function drained(stream: Stream, reason: () => Error): Promise<void> {
   })
 }
 
-/**
- * Appends chunks to lists of chunks that wait; a small one goes behind the small one before it, in
- * one piece of memory.
- */
+/** Appends chunks to a list. A small chunk is appended to the small chunk before it, in one buffer. */
 function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
   let block = new Uint8Array(0)
   let filled = 0
-  // The piece of the block that is still growing, and where it begins.
+  // The last chunk of the block, which can still grow, and its start.
   let tail: Uint8Array | undefined
   let start = 0
   return (list, chunk) => {
     const last = list.at(-1)
-    // With nothing before it, it is about to be taken as it is.
+    // The first chunk of a list will be taken next, so copying it is useless.
     if (last === undefined || chunk.length >= SMALL_BYTES) return void list.push(chunk)
     if (block.length - filled < chunk.length) {
       block = new Uint8Array(BLOCK_BYTES)
@@ -117,19 +103,19 @@ function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
   }
 }
 
+/** The internal buffer of a libp2p stream. */
+interface ReadBuffer {
+  bufs: Uint8Array[]
+  length: number
+  append(data: Uint8Array | Iterable<Uint8Array>): void
+}
+
 /**
- * Makes libp2p's own buffer, which takes what comes while the stream is paused, gather small chunks
- * too. It reaches into two libraries of pinned versions: a test sends bytes one by one, and fails
- * where this has no effect any more.
+ * Makes libp2p's buffer of a paused stream copy small chunks together too. It uses internals of two
+ * libraries with pinned versions. A test detects when this has no effect any more.
  */
 function gatherWhilePaused(stream: Stream): void {
-  const { readBuffer } = stream as unknown as {
-    readBuffer?: {
-      bufs: Uint8Array[]
-      length: number
-      append(data: Uint8Array | Iterable<Uint8Array>): void
-    }
-  }
+  const { readBuffer } = stream as Stream & { readonly readBuffer?: ReadBuffer }
   if (readBuffer === undefined) return
   const gather = createGatherer()
   readBuffer.append = (data) => {
@@ -140,76 +126,105 @@ function gatherWhilePaused(stream: Stream): void {
   }
 }
 
-function read(stream: Stream, reason: () => Error): AsyncIterator<Uint8Array> {
-  gatherWhilePaused(stream)
-  const gather = createGatherer()
-  const queue: Uint8Array[] = []
-  let head = 0
-  let queued = 0
-  let ended = false
-  let failed = false
-  let waiting: (() => void) | undefined
-  const wake = (): void => {
-    waiting?.()
-    waiting = undefined
+/** Chunks that wait for the reader, in order. */
+class ChunkQueue {
+  readonly #chunks: Uint8Array[] = []
+  readonly #gather = createGatherer()
+  #head = 0
+  bytes = 0
+
+  add(data: Uint8Array | Iterable<Uint8Array>, bytes: number): void {
+    for (const chunk of data instanceof Uint8Array ? [data] : data)
+      this.#gather(this.#chunks, chunk)
+    this.bytes += bytes
   }
-  const hold = (): void => {
-    if (queued > PAUSE_ABOVE_BYTES && stream.readStatus === 'readable') stream.pause()
-  }
-  // `resume` hands over everything that came meanwhile before it opens the window again; a pause
-  // from within that would be lost.
-  let resuming = false
-  const resume = (): void => {
-    resuming = true
-    try {
-      stream.resume()
-    } finally {
-      resuming = false
+
+  take(): Uint8Array | undefined {
+    const chunk = this.#chunks[this.#head]
+    if (chunk === undefined) return undefined
+    this.#head += 1
+    this.bytes -= chunk.byteLength
+    if (this.#head === this.#chunks.length || this.#head > COMPACT_ABOVE) {
+      this.#chunks.splice(0, this.#head)
+      this.#head = 0
     }
-    hold()
+    return chunk
   }
-  stream.addEventListener('message', (event) => {
-    const { data } = event
-    for (const chunk of data instanceof Uint8Array ? [data] : data) gather(queue, chunk)
-    queued += data.byteLength
-    if (!resuming) hold()
-    wake()
-  })
-  stream.addEventListener('end', () => {
-    ended = true
-    wake()
-  })
-  stream.addEventListener('close', (event) => {
-    if (event.error === undefined) ended = true
-    else failed = true
-    wake()
-  })
-  if (stream.status === 'aborted' || stream.status === 'reset') failed = true
-  else if (
+}
+
+/** Reads a stream, and pauses it while too many bytes wait. */
+class StreamReader implements AsyncIterator<Uint8Array> {
+  readonly #stream: Stream
+  readonly #reason: () => Error
+  readonly #queue = new ChunkQueue()
+  #state: 'open' | 'ended' | 'failed'
+  #resuming = false
+  #waiting: (() => void) | undefined
+
+  constructor(stream: Stream, reason: () => Error) {
+    this.#stream = stream
+    this.#reason = reason
+    this.#state = stateOf(stream)
+    gatherWhilePaused(stream)
+    stream.addEventListener('message', ({ data }) => {
+      this.#queue.add(data, data.byteLength)
+      if (!this.#resuming) this.#pauseIfFull()
+      this.#wake()
+    })
+    stream.addEventListener('end', () => this.#end('ended'))
+    stream.addEventListener('close', ({ error }) =>
+      this.#end(error === undefined ? 'ended' : 'failed'),
+    )
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, undefined>> {
+    for (;;) {
+      const chunk = this.#queue.take()
+      if (chunk !== undefined) {
+        if (this.#queue.bytes < RESUME_BELOW_BYTES && this.#stream.readStatus === 'paused')
+          this.#resume()
+        return { done: false, value: chunk }
+      }
+      if (this.#state === 'failed') throw this.#reason()
+      if (this.#state === 'ended') return { done: true, value: undefined }
+      await new Promise<void>((resolve) => {
+        this.#waiting = resolve
+      })
+    }
+  }
+
+  #end(state: 'ended' | 'failed'): void {
+    if (this.#state !== 'failed') this.#state = state
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#waiting?.()
+    this.#waiting = undefined
+  }
+
+  #pauseIfFull(): void {
+    if (this.#queue.bytes > PAUSE_ABOVE_BYTES && this.#stream.readStatus === 'readable')
+      this.#stream.pause()
+  }
+
+  #resume(): void {
+    // `resume` delivers all buffered data before it opens the window. A pause in between would be
+    // lost.
+    this.#resuming = true
+    try {
+      this.#stream.resume()
+    } finally {
+      this.#resuming = false
+    }
+    this.#pauseIfFull()
+  }
+}
+
+function stateOf(stream: Stream): 'open' | 'ended' | 'failed' {
+  if (stream.status === 'aborted' || stream.status === 'reset') return 'failed'
+  const isOver =
     stream.readStatus === 'closed' ||
     (stream.remoteWriteStatus === 'closed' && stream.readBufferLength === 0)
-  )
-    ended = true
-  return {
-    next: async () => {
-      for (;;) {
-        const chunk = queue[head]
-        if (chunk !== undefined) {
-          head += 1
-          queued -= chunk.byteLength
-          if (head === queue.length || head > COMPACT_ABOVE) {
-            queue.splice(0, head)
-            head = 0
-          }
-          if (queued < RESUME_BELOW_BYTES && stream.readStatus === 'paused') resume()
-          return { done: false, value: chunk }
-        }
-        if (failed) throw reason()
-        if (ended) return { done: true, value: undefined }
-        await new Promise<void>((resolve) => {
-          waiting = resolve
-        })
-      }
-    },
-  }
+  return isOver ? 'ended' : 'open'
 }

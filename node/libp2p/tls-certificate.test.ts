@@ -22,12 +22,12 @@ function forged(type: string, raw: Uint8Array): Promise<Buffer> {
   } as unknown as PrivateKey)
 }
 
-test('tls certificate: the ed25519 host key is found where @libp2p/tls puts it', async () => {
+test('tls certificate: finds the ed25519 host key where @libp2p/tls puts it', async () => {
   const key = await generateKeyPair('Ed25519')
   assert.deepEqual(hostKeyOf(await certificateOf(key)), key.publicKey.raw)
 })
 
-test('ID-06: a host key of another type, or with a forged length inside, is refused without a look at it', async () => {
+test('ID-06: rejects a host key of another type or forged length unparsed', async () => {
   // An RSA public key in DER whose inner length says four gigabytes; and one that repeats itself
   // 4,000 times.
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
@@ -52,7 +52,7 @@ test('ID-06: a host key of another type, or with a forged length inside, is refu
   )
 })
 
-test('tls certificate: no bytes make the walker throw anything but a refusal', async () => {
+test('tls certificate: arbitrary bytes cause only the expected error', async () => {
   const real = await certificateOf(await generateKeyPair('Ed25519'))
   const walk = (bytes: Uint8Array): void => {
     try {

@@ -1,8 +1,7 @@
 /**
- * The identity inside a libp2p TLS certificate (libp2p specs, tls/tls.md): the extension
- * 1.3.6.1.4.1.53594.1.1 with the host key and its signature. The walker looks at nothing but
- * lengths and tags, and answers only with an ed25519 key: any other key type is refused before
- * anybody parses it.
+ * The host key inside a libp2p TLS certificate (libp2p specs, tls/tls.md), in the extension
+ * 1.3.6.1.4.1.53594.1.1. The parser reads only lengths and tags. It rejects every key that is not
+ * ed25519 before any other code parses it.
  */
 import { publicKeyFault } from '../../shared/identity/ed25519.ts'
 import { nodeError } from '../ground/errors.ts'
@@ -20,8 +19,8 @@ const OBJECT_IDENTIFIER = 0x06
 const EXTENSIONS = 0xa3
 
 /**
- * The 32-byte ed25519 host key that the certificate claims; the claim itself is for the handshake
- * to check. Throws node.key-type.
+ * The 32-byte ed25519 host key in the certificate. The handshake checks that the peer has it.
+ * @throws node.key-type
  */
 export function hostKeyOf(certificate: Uint8Array): Uint8Array {
   if (certificate.length > MAX_CERTIFICATE_BYTES)
@@ -31,12 +30,15 @@ export function hostKeyOf(certificate: Uint8Array): Uint8Array {
     only(certificate, { start: 0, end: certificate.length }, SEQUENCE),
   )[0]
   if (body === undefined) throw refused('its certificate is empty')
-  const wrapper = children(certificate, body).filter((field) => field.tag === EXTENSIONS)
-  if (wrapper.length !== 1) throw refused('its certificate has no extensions')
-  const list = only(certificate, wrapper[0] as Element, SEQUENCE)
-  const found = children(certificate, list).filter((extension) => isOurs(certificate, extension))
-  if (found.length !== 1) throw refused('its certificate does not carry exactly one host key')
-  const value = children(certificate, found[0] as Element).at(-1)
+  const [wrapper, ...more] = children(certificate, body).filter(({ tag }) => tag === EXTENSIONS)
+  if (wrapper === undefined || more.length > 0) throw refused('its certificate has no extensions')
+  const list = only(certificate, wrapper, SEQUENCE)
+  const [found, ...others] = children(certificate, list).filter((extension) =>
+    isHostKey(certificate, extension),
+  )
+  if (found === undefined || others.length > 0)
+    throw refused('its certificate does not have exactly one host key')
+  const value = children(certificate, found).at(-1)
   if (value?.tag !== OCTET_STRING) throw refused('the host key in its certificate is malformed')
   const key = children(certificate, only(certificate, value, SEQUENCE))[0]
   if (key?.tag !== OCTET_STRING) throw refused('the host key in its certificate is malformed')
@@ -60,25 +62,25 @@ interface Element extends Span {
   readonly tag: number
 }
 
-function isOurs(bytes: Uint8Array, extension: Element): boolean {
+function isHostKey(bytes: Uint8Array, extension: Element): boolean {
   const id = children(bytes, extension)[0]
   return (
     id?.tag === OBJECT_IDENTIFIER && Buffer.from(bytes.subarray(id.start, id.end)).equals(EXTENSION)
   )
 }
 
-/** The one element that fills the span, which must have this tag. */
+/** The single element of the span. @throws node.key-type if it has another tag */
 function only(bytes: Uint8Array, span: Span, tag: number): Element {
   const found = children(bytes, span)
   if (found.length !== 1 || found[0]?.tag !== tag) throw refused('its certificate is malformed')
   return found[0]
 }
 
-/** The elements that fill the span (X.690, definite lengths of at most two bytes). */
+/** The elements of the span (X.690, definite lengths of at most two bytes). */
 function children(bytes: Uint8Array, span: Span): Element[] {
   const found: Element[] = []
   for (let at = span.start; at < span.end; ) {
-    const tag = bytes[at] as number
+    const tag = bytes[at] ?? 0
     let length = bytes[at + 1] ?? 0x80
     let start = at + 2
     if (length >= 0x80) {

@@ -1,22 +1,22 @@
 /**
- * A TLS socket as libp2p's message stream. Data go to the muxer as they come off the socket;
- * pausing the stream pauses the socket; a write that fills the socket says so, and the stream says
- * `drain` when the socket does.
+ * A TLS socket as a message stream of libp2p. Data go straight from the socket to the muxer. Pause
+ * and drain are those of the socket.
  */
 import { once } from 'node:events'
 import type { TLSSocket } from 'node:tls'
-import type { AbortOptions, MultiaddrConnection } from '@libp2p/interface'
+import type { AbortOptions, MessageStream } from '@libp2p/interface'
 import { AbstractMessageStream } from '@libp2p/utils'
+import { defined } from '../../shared/defined.ts'
 
 type SendData = Parameters<AbstractMessageStream['sendData']>[0]
 type SendResult = ReturnType<AbstractMessageStream['sendData']>
 
 export class TlsStream extends AbstractMessageStream {
   readonly #socket: TLSSocket
-  readonly #transport: MultiaddrConnection
+  readonly #transport: MessageStream
   #closed: Promise<void> | undefined
 
-  constructor(transport: MultiaddrConnection, socket: TLSSocket) {
+  constructor(transport: MessageStream, socket: TLSSocket) {
     super({
       log: transport.log,
       inactivityTimeout: transport.inactivityTimeout,
@@ -35,7 +35,7 @@ export class TlsStream extends AbstractMessageStream {
     else socket.once('close', onClose)
     transport.addEventListener('close', (event) => {
       socket.destroy()
-      // The reason of the transport is passed on: a reset must not look like a clean end.
+      // A reset must not look like a clean end.
       if (event.error === undefined) this.onTransportClosed()
       else if (event.local === true) this.abort(event.error)
       else this.onRemoteReset()
@@ -44,11 +44,7 @@ export class TlsStream extends AbstractMessageStream {
 
   async close(options?: AbortOptions): Promise<void> {
     if (this.#closed === undefined) {
-      const closed = once(
-        this.#socket,
-        'close',
-        options?.signal === undefined ? {} : { signal: options.signal },
-      )
+      const closed = once(this.#socket, 'close', defined({ signal: options?.signal }))
       this.#socket.destroySoon()
       await closed
     }

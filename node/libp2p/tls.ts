@@ -1,14 +1,12 @@
 /**
- * `/tls/1.0.0` of libp2p with node's TLS directly on the TCP socket, instead of on a JavaScript
- * stream around it: the same handshake, certificates and checks as @libp2p/tls at 1.2 to 1.6 times
- * its speed. Only ed25519 identities pass, and they are recognised before any other key is parsed.
+ * `/tls/1.0.0` of libp2p with the TLS of Node.js directly on the TCP socket. Handshake, certificates
+ * and checks are those of @libp2p/tls, at 1.2 to 1.6 times its speed. Only ed25519 keys are accepted.
  */
 import { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'
 import { TLSSocket, type TLSSocketOptions, connect } from 'node:tls'
 import type {
   ConnectionEncrypter,
-  MultiaddrConnection,
   PeerId,
   PrivateKey,
   SecureConnectionOptions,
@@ -22,17 +20,11 @@ import { hostKeyOf } from './tls-certificate.ts'
 import { TlsStream } from './tls-stream.ts'
 
 export const TLS_PROTOCOL = '/tls/1.0.0'
-/**
- * A certificate is made anew after this, so that a stolen ephemeral key is of little use; making
- * one costs a few milliseconds.
- */
+/** Limits the use of a stolen ephemeral key. A new certificate costs a few milliseconds. */
 const CERTIFICATE_MS = 3_600_000
-/**
- * Plain bytes that may wait in the socket: four bulk frames, so that the disk is read while the
- * network is busy.
- */
+/** Four bulk frames may wait in the socket, so that disk and network work at the same time. */
 const HIGH_WATER_BYTES = 1024 * 1024
-/** "No muxer yet": what libp2p offers beside the muxers in ALPN. */
+/** The name for "no muxer yet" that libp2p offers beside the muxers in ALPN. */
 const NO_MUXER = 'libp2p'
 
 interface Components {
@@ -41,80 +33,104 @@ interface Components {
 }
 
 /** The encrypter to list first in libp2p's `connectionEncrypters`. */
-export function directTls(deps: { clock: Clock }): (components: Components) => ConnectionEncrypter {
-  return (components) => {
-    const certificate = createCertificateSource(deps, components.privateKey)
-    const secure = async (
-      connection: Parameters<ConnectionEncrypter['secureInbound']>[0],
-      server: boolean,
-      options?: SecureConnectionOptions,
-    ) => {
-      const raw = rawSocket(connection)
-      const own = await certificate(options?.signal)
-      options?.signal?.throwIfAborted()
-      const muxers =
-        options?.skipStreamMuxerNegotiation === true
-          ? []
-          : [...components.upgrader.getStreamMuxers().keys()]
-      let chosen: string | undefined
-      const settings: TLSSocketOptions & { highWaterMark: number } = {
-        ...own,
-        isServer: server,
-        minVersion: 'TLSv1.3',
-        maxVersion: 'TLSv1.3',
-        // Both certificates are self-signed; verifyPeerCertificate checks what libp2p asks for.
-        rejectUnauthorized: false,
-        ALPNProtocols: [...muxers, NO_MUXER],
-        highWaterMark: HIGH_WATER_BYTES,
-        ...(server
-          ? {
-              requestCert: true,
-              ALPNCallback: ({ protocols }: { protocols: string[] }) =>
-                (chosen = choose(protocols, muxers)),
-            }
-          : {}),
-      }
-      takeOver(raw, connection as unknown as Buffered)
-      const socket = server ? new TLSSocket(raw, settings) : connect({ socket: raw, ...settings })
-      // libp2p resets the sockets of connections that it refuses. Below TLS that frees the TLS
-      // state at once, which see `handshake`.
-      raw.resetAndDestroy = () => {
-        socket.destroy()
-        return raw
-      }
-      const remotePeer = await handshake(socket, server, options)
-      const alpn = server ? chosen : socket.alpnProtocol
-      const streamMuxer =
-        typeof alpn === 'string' && alpn !== NO_MUXER
-          ? components.upgrader.getStreamMuxers().get(alpn)
-          : undefined
-      const result = {
-        remotePeer,
-        connection: new TlsStream(connection as MultiaddrConnection, socket),
-      }
-      return (
-        streamMuxer === undefined ? result : { ...result, streamMuxer }
-      ) as SecuredConnection & { connection: TlsStream }
+export function directTls(deps: { clock: Clock }): (components: Components) => DirectTls {
+  return (components) => new DirectTls(deps, components)
+}
+
+type Transport = Parameters<ConnectionEncrypter['secureInbound']>[0]
+
+class DirectTls implements ConnectionEncrypter {
+  readonly protocol = TLS_PROTOCOL
+  // libp2p sets the upgrader after it made its encrypters.
+  readonly #components: Components
+  readonly #certificate: (signal?: AbortSignal) => Promise<Credentials>
+
+  constructor(deps: { clock: Clock }, components: Components) {
+    this.#components = components
+    this.#certificate = createCertificateSource(deps, components.privateKey)
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'direct-tls'
+  }
+
+  secureInbound<C extends Transport>(
+    connection: C,
+    options?: SecureConnectionOptions,
+  ): Promise<SecuredConnection> {
+    return this.#secure(connection, true, options)
+  }
+
+  secureOutbound<C extends Transport>(
+    connection: C,
+    options?: SecureConnectionOptions,
+  ): Promise<SecuredConnection> {
+    return this.#secure(connection, false, options)
+  }
+
+  async #secure(
+    connection: Transport,
+    server: boolean,
+    options?: SecureConnectionOptions,
+  ): Promise<SecuredConnection> {
+    const raw = rawSocket(connection)
+    const own = await this.#certificate(options?.signal)
+    options?.signal?.throwIfAborted()
+    const muxers =
+      options?.skipStreamMuxerNegotiation === true
+        ? []
+        : [...this.#components.upgrader.getStreamMuxers().keys()]
+    const choice: MuxerChoice = { muxers, chosen: undefined }
+    const settings = { ...SETTINGS, ...own, ALPNProtocols: [...muxers, NO_MUXER] }
+    takeOver(raw, readBufferOf(connection))
+    const socket = server
+      ? new TLSSocket(raw, { ...settings, ...serverSettings(choice) })
+      : connect({ socket: raw, ...settings })
+    // libp2p resets the sockets of connections that it rejects. That would free the TLS state
+    // inside of OpenSSL's handshake, see `handshake`.
+    raw.resetAndDestroy = () => {
+      socket.destroy()
+      return raw
     }
-    return {
-      protocol: TLS_PROTOCOL,
-      secureInbound: (connection, options) => secure(connection, true, options),
-      secureOutbound: (connection, options) => secure(connection, false, options),
-      [Symbol.toStringTag]: 'direct-tls',
-    } as ConnectionEncrypter
+    const remotePeer = await handshake(socket, server, options)
+    const alpn = server ? choice.chosen : socket.alpnProtocol
+    const streamMuxer =
+      typeof alpn === 'string' && alpn !== NO_MUXER
+        ? this.#components.upgrader.getStreamMuxers().get(alpn)
+        : undefined
+    const secured = { remotePeer, connection: new TlsStream(connection, socket) }
+    return streamMuxer === undefined ? secured : { ...secured, streamMuxer }
   }
 }
 
-function choose(offered: readonly string[], muxers: readonly string[]): string | undefined {
-  return offered.find((name) => name === NO_MUXER || muxers.includes(name))
+const SETTINGS: TLSSocketOptions & { highWaterMark: number } = {
+  minVersion: 'TLSv1.3',
+  maxVersion: 'TLSv1.3',
+  // Both certificates are self-signed. verifyPeerCertificate checks them by libp2p's rules.
+  rejectUnauthorized: false,
+  highWaterMark: HIGH_WATER_BYTES,
+}
+
+interface MuxerChoice {
+  readonly muxers: readonly string[]
+  /** Set during the handshake of a server. */
+  chosen: string | undefined
+}
+
+function serverSettings(choice: MuxerChoice): TLSSocketOptions {
+  return {
+    isServer: true,
+    requestCert: true,
+    ALPNCallback: ({ protocols }) => {
+      choice.chosen = protocols.find((name) => name === NO_MUXER || choice.muxers.includes(name))
+      return choice.chosen
+    },
+  }
 }
 
 type Credentials = Awaited<ReturnType<typeof generateCertificate>>
 
-/**
- * One certificate for all handshakes of an hour: the host key signs it once, and the spec allows
- * its use.
- */
+/** One certificate for all handshakes of an hour, as the spec allows. */
 function createCertificateSource(
   deps: { clock: Clock },
   privateKey: PrivateKey,
@@ -133,39 +149,35 @@ function createCertificateSource(
   }
 }
 
-/** The TCP socket below a connection of @libp2p/tcp, which is the only transport a node has. */
+/** The TCP socket of a connection of @libp2p/tcp, a node's only transport. */
 function rawSocket(connection: object): Socket {
-  const { socket } = connection as { socket?: unknown }
-  if (socket instanceof Socket) return socket
+  if ('socket' in connection && connection.socket instanceof Socket) return connection.socket
   throw nodeError('node.handshake', { reason: 'the transport is not a TCP socket of @libp2p/tcp' })
 }
 
-interface Buffered {
-  readonly readBuffer: {
-    readonly byteLength: number
-    subarray(): Uint8Array
-    consume(bytes: number): void
-  }
+/** Bytes that @libp2p/tcp has read and no one has taken. Not in its interface. */
+interface ReadBuffer {
+  readonly byteLength: number
+  subarray(): Uint8Array
+  consume(bytes: number): void
 }
 
-/**
- * Stops the connection from reading the socket, and gives back what it had read beyond the
- * negotiation.
- */
-function takeOver(raw: Socket, connection: Buffered): void {
+function readBufferOf(connection: object): ReadBuffer {
+  return (connection as { readonly readBuffer: ReadBuffer }).readBuffer
+}
+
+/** Stops the connection from reading the socket, and returns its unused bytes to the socket. */
+function takeOver(raw: Socket, readBuffer: ReadBuffer): void {
   raw.pause()
   raw.removeAllListeners('data')
   raw.setNoDelay(true)
-  const { readBuffer } = connection
   if (readBuffer.byteLength === 0) return
   const early = Uint8Array.from(readBuffer.subarray())
   readBuffer.consume(readBuffer.byteLength)
   raw.unshift(early)
 }
 
-/**
- * Waits for the handshake, then checks who the other side is. Destroys the socket on any failure.
- */
+/** Waits for the handshake, then checks the peer's identity. Destroys the socket on any failure. */
 async function handshake(
   socket: TLSSocket,
   server: boolean,
@@ -178,7 +190,7 @@ async function handshake(
   const onError = (cause: Error): void =>
     reject(nodeError('node.handshake', { reason: 'TLS failed' }, { cause }))
   const onClose = (): void =>
-    reject(nodeError('node.handshake', { reason: 'the other side closed the connection' }))
+    reject(nodeError('node.handshake', { reason: 'the peer closed the connection' }))
   signal?.addEventListener('abort', onAbort, { once: true })
   socket.once(server ? 'secure' : 'secureConnect', resolve)
   socket.on('error', onError)
@@ -186,14 +198,12 @@ async function handshake(
   try {
     if (signal?.aborted === true) onAbort()
     await promise
-    // The event comes from inside of OpenSSL's handshake, and so would everything that only
-    // promises separate from it. To close the connection in there, for a wrong key for example,
-    // frees memory that OpenSSL goes on to use: node 24 dies of that with a segmentation fault. So
-    // leave it first.
+    // The event fires inside of OpenSSL's handshake, and promises continue inside of it too.
+    // Closing the connection there makes Node.js 24 crash, because OpenSSL still uses its memory.
     await setImmediate()
     const { raw } = socket.getPeerCertificate()
     if (raw === undefined)
-      throw nodeError('node.handshake', { reason: 'the other side showed no certificate' })
+      throw nodeError('node.handshake', { reason: 'the peer sent no certificate' })
     hostKeyOf(raw)
     return await verifyPeerCertificate(raw, options?.remotePeer)
   } catch (error) {
@@ -201,8 +211,7 @@ async function handshake(
     throw error
   } finally {
     signal?.removeEventListener('abort', onAbort)
-    // The listener for errors stays: one that comes before the stream listens must not end the
-    // process.
+    // The error listener stays: an error before the stream listens must not end the process.
     socket.off('close', onClose)
   }
 }

@@ -1,3 +1,4 @@
+/** Errors of the trust state. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const trustStateError = defineErrors({

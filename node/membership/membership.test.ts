@@ -10,7 +10,7 @@ import { toWire } from '../../shared/trust/transport.ts'
 import { createMembership } from './membership.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 
-test('FG-06: however many strangers greet, no member is forgotten for them', async () => {
+test('FG-06: greetings of many strangers displace no member', async () => {
   const fleet = await createTestFleet()
   const check = (signed: Parameters<typeof checkCertificate>[0]) =>
     checkCertificate(signed, { root: fleet.root, revocations: [], at: systemClock.now() })

@@ -59,7 +59,7 @@ async function admitted(policy: Policy): Promise<Record<string, string[]>> {
   return table
 }
 
-test('node policy: a member needs a role that the method names, a local caller the unix socket, an operator somebody who decides', async () => {
+test("node policy: checks the role, the unix socket, or the operators' policy", async () => {
   const without = await admitted(createNodePolicy())
   assert.deepEqual(without, {
     stranger: [

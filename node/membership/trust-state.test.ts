@@ -80,7 +80,7 @@ const revoke = (
 ): Promise<Signed> =>
   signedSample('revocation', signer, { id: testUuid(100 + epoch), epoch, ...what })
 
-test('trust-state: the root that a host joined with is there after a restart, also while it waits for approval', async (t) => {
+test('trust-state: keeps the root across a restart, also before approval', async (t) => {
   const { folder, open } = await home(t)
   await open()
   const again = await openTrustState(
@@ -91,7 +91,7 @@ test('trust-state: the root that a host joined with is there after a restart, al
   assert.equal(again.certificate(), undefined)
 })
 
-test('trust-state: what was learned is there after a restart, and older news change nothing', async (t) => {
+test('trust-state: keeps news across a restart, and ignores older news', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const gone = await revoke(olive, 1, { kind: 'agent', target: TEST_AGENT })
@@ -116,7 +116,7 @@ test('trust-state: what was learned is there after a restart, and older news cha
   await check(again)
 })
 
-test('trust-state: a home whose first root is not the pinned one is not opened', async (t) => {
+test('trust-state: rejects a home whose first root is not the pinned one', async (t) => {
   const { folder } = await home(t)
   const other = await signedSample('root', stranger)
   await assert.rejects(
@@ -128,7 +128,7 @@ test('trust-state: a home whose first root is not the pinned one is not opened',
   )
 })
 
-test('trust-state: a root or revocation that does not check out takes nothing else of the same news with it onto the disk', async (t) => {
+test('trust-state: one invalid statement keeps all its news off the disk', async (t) => {
   const { open, folder } = await home(t)
   const trust = await open()
   await trust.learn({
@@ -160,7 +160,7 @@ test('trust-state: a root or revocation that does not check out takes nothing el
   assert.deepEqual(await readFile(join(folder, 'trust.json')), before)
 })
 
-test('trust-state: who learns of changes is told after they are on the disk, once for each, and not of what was known', async (t) => {
+test('trust-state: calls listeners once for each change, after it is on disk', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const seen: number[] = []
@@ -185,7 +185,7 @@ test('trust-state: who learns of changes is told after they are on the disk, onc
   assert.deepEqual(seen, [11, 12])
 })
 
-test('trust-state: a revoked operator does not make the next root', async (t) => {
+test('trust-state: rejects a root that a revoked operator signed', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   await trust.learn({
@@ -196,7 +196,7 @@ test('trust-state: a revoked operator does not make the next root', async (t) =>
   assert.equal(trust.root().root.version, 2)
 })
 
-test('trust-state: what an operator revoked stays revoked when that operator is replaced, also after a restart', async (t) => {
+test("trust-state: a revocation outlives its operator's replacement and a restart", async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const gone = await revoke(oscar, 1, { kind: 'key', target: stranger.fingerprint })
@@ -214,7 +214,7 @@ test('trust-state: what an operator revoked stays revoked when that operator is 
   assert.equal(isKeyRevoked(late.revocations().accepted, stranger.fingerprint), true)
 })
 
-test('trust-state: after a change of issuing keys the old checkpoint still counts, and only the new key signs the next', async (t) => {
+test('trust-state: keeps the old checkpoint after a change of issuing keys', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const [a, b] = [leafHash(Buffer.from('a')), leafHash(Buffer.from('b'))]
@@ -234,7 +234,7 @@ test('trust-state: after a change of issuing keys the old checkpoint still count
   assert.equal((await (await open()).log.known())?.size, 2)
 })
 
-test('ID-24: an issuing key that was revoked signs no further checkpoint, and the one that it signed before stands', async (t) => {
+test('ID-24: a revoked issuing key signs no new checkpoint; its old one stays valid', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const sign = (size: number, by = issuer) =>
@@ -251,7 +251,7 @@ test('ID-24: an issuing key that was revoked signs no further checkpoint, and th
   }
 })
 
-test('trust-state: a checkpoint that does not extend the last one is refused, whatever came in between', async (t) => {
+test("trust-state: rejects a checkpoint that doesn't extend the newest one", async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const sign = (root: Uint8Array, size = 1) =>
@@ -264,7 +264,7 @@ test('trust-state: a checkpoint that does not extend the last one is refused, wh
   await assert.rejects((await open()).log.accept(await sign(EMPTY_ROOT, 0)), code('audit.smaller'))
 })
 
-test('trust-state: news that cannot be stored are not believed', async (t) => {
+test("trust-state: ignores news after a failure that is not the disk's", async (t) => {
   const { open } = await home(t)
   let full = false
   const trust = await open({
@@ -286,7 +286,7 @@ test('trust-state: news that cannot be stored are not believed', async (t) => {
   assert.equal((await open()).revocations().epoch, 2)
 })
 
-test('trust-state: files that nobody here wrote are damage, not an empty state', async (t) => {
+test('trust-state: reports foreign files as damage, not as an empty state', async (t) => {
   const { open, folder } = await home(t)
   const trust = await open()
   await trust.keepCertificate(await signedSample('certificate', issuer))

@@ -1,7 +1,4 @@
-/**
- * What can go wrong with a fetch as a whole; what one provider did wrong is an error of blob.* or
- * protocol.*.
- */
+/** Errors of a whole fetch. Errors of a single provider have blob.* or protocol.* codes. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const transferError = defineErrors({
@@ -15,14 +12,16 @@ export const transferError = defineErrors({
       providers: number
       reason: string
     }) =>
-      `blob ${d.id} could not be fetched whole: ${d.missing} of ${d.size} bytes are missing after ${d.providers} providers; the last one: ${d.reason}`,
-    hint: () => 'what was verified is kept; try again once a host that has it is connected',
+      `blob ${d.id} could not be fetched whole: ${d.missing} of ${d.size} bytes are missing ` +
+      `after ${d.providers} providers; the last one: ${d.reason}`,
+    hint: () => 'verified bytes are kept; retry once a host that holds it is connected',
   },
   'transfer.unreachable': {
     exit: 'unreachable',
     retryable: true,
     message: (d: { id: string; holders: number; reason: string }) =>
-      `blob ${d.id} cannot be fetched: its holders can't be reached (${d.holders} known); the last one: ${d.reason}`,
+      `blob ${d.id} cannot be fetched: its holders can't be reached (${d.holders} known); ` +
+      `the last one: ${d.reason}`,
     hint: () => 'run `muster agent list`, wait until a host that holds it is connected, then retry',
   },
   'transfer.holders-away': {

@@ -15,7 +15,7 @@ import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
 import { fetchBlob, type Found } from './fetch.ts'
 
-test('fetch: a blob comes from one provider that was never connected before, with progress', async (t) => {
+test('fetch: fetches from a provider that was not connected, with progress', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 5 * MIB + 123)
@@ -68,7 +68,7 @@ test('fetch: several providers share the work', async (t) => {
   assert.ok(total <= 32 * MIB, `${total} bytes were asked for to get 24 MiB`)
 })
 
-test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) => {
+test('fetch: reports absent blobs, unreachable providers and no providers', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const id = blobId.parse('7'.repeat(64))
@@ -85,7 +85,7 @@ test('fetch: nobody has it, nobody can be reached, nobody is known', async (t) =
   })
 })
 
-test('fetch: providers that hold only part of a blob make it whole together, and alone leave it incomplete', async (t) => {
+test('fetch: combines parts of several providers; one part alone is incomplete', async (t) => {
   const fleet = await createTestFleet()
   const size = 6 * MIB
   const parts = [
@@ -119,7 +119,7 @@ test('fetch: providers that hold only part of a blob make it whole together, and
   for (const { node } of sources) assert.ok(!node.log.lines.some(({ level }) => level === 'error'))
 })
 
-test('fetch: a full disk ends it at once, and is not taken for a false claim about the size', async (t) => {
+test('fetch: a full disk ends the fetch at once', async (t) => {
   const fleet = await createTestFleet()
   let full = true
   // There is space for the header of an outboard, so that the false claim gets as far as it can.
@@ -140,7 +140,7 @@ test('fetch: a full disk ends it at once, and is not taken for a false claim abo
   assert.equal((await target.fetch(id, hints)).size, content.length)
 })
 
-test('BT-01: a provider that flips a bit is left at that group, and nothing wrong is kept', async (t) => {
+test('BT-01: drops a provider at its first altered group and keeps no wrong byte', async (t) => {
   const fleet = await createTestFleet()
   // In the first group, in a parent node, in the middle, in the last group; the length in front is
   // BT-03.
@@ -187,7 +187,7 @@ test('BT-01: a provider that flips a bit is left at that group, and nothing wron
   }
 })
 
-test('BT-02: an empty blob is believed only under the id of the empty blob', async (t) => {
+test('BT-02: accepts an empty blob only under its own id', async (t) => {
   const fleet = await createTestFleet()
   const liar = await holder(t, fleet, 'liar', () => ({
     have: async ({ ids }) => ({ holdings: ids.map(() => ({ size: 0 })) }),
@@ -202,7 +202,7 @@ test('BT-02: an empty blob is believed only under the id of the empty blob', asy
   assert.equal(await target.pool.stat(id), undefined)
 })
 
-test('BT-03: a provider that lies about the size is found out, and the honest one is believed', async (t) => {
+test('BT-03: detects a false size and uses the honest provider', async (t) => {
   const fleet = await createTestFleet()
   const honest = await holder(t, fleet, 'honest')
   const { id, content } = await addContent(honest.pool, 300_001)
@@ -225,7 +225,7 @@ test('BT-03: a provider that lies about the size is found out, and the honest on
   }
 })
 
-test('BT-04: an encoding that ends early is never taken for the whole', async (t) => {
+test('BT-04: an encoding that ends early is incomplete', async (t) => {
   const fleet = await createTestFleet()
   const honest = await holder(t, fleet, 'honest')
   const { id, content } = await addContent(honest.pool, 100_000)
@@ -244,7 +244,7 @@ test('BT-04: an encoding that ends early is never taken for the whole', async (t
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
-test('BT-06: bytes behind a valid encoding are an error of the provider', async (t) => {
+test("BT-06: bytes after a valid encoding are the provider's error", async (t) => {
   const fleet = await createTestFleet()
   const chatty = await holder(t, fleet, 'chatty', (honest) => ({
     fetch: async (request, context) => {
@@ -264,7 +264,7 @@ test('BT-06: bytes behind a valid encoding are an error of the provider', async 
   )
 })
 
-test('BT-07: a provider that stalls near the end is left, and another one brings the rest', async (t) => {
+test('BT-07: replaces a provider that stalls near the end', async (t) => {
   const fleet = await createTestFleet()
   let asked = 0
   const staller = await holder(t, fleet, 'staller', (honest) => ({
@@ -296,7 +296,7 @@ test('BT-07: a provider that stalls near the end is left, and another one brings
   assert.ok(asked < content.length, 'what was verified is not fetched again')
 })
 
-test('fetch: the only provider breaks off twice, and is asked for the rest', async (t) => {
+test('fetch: asks the only provider again after two broken streams', async (t) => {
   const fleet = await createTestFleet()
   let failures = 0
   const shaky = await holder(t, fleet, 'shaky', (honest) => ({
@@ -313,7 +313,7 @@ test('fetch: the only provider breaks off twice, and is asked for the rest', asy
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
-test('BT-07: neither a provider that can not be reached nor one that drips holds a small blob up while another one has it', async (t) => {
+test("BT-07: an unreachable or slow provider doesn't delay a small blob", async (t) => {
   const fleet = await createTestFleet()
   const dripping = await holder(t, fleet, 'dripping', (honest) => ({
     fetch: async (request, context) => {
@@ -348,7 +348,7 @@ test('BT-07: neither a provider that can not be reached nor one that drips holds
   assert.ok(systemClock.monotonic() - before < 8_000, 'long before a dial or a stall is given up')
 })
 
-test('fetch: a provider that breaks off again and again is gone on with as long as something comes in between', async (t) => {
+test('fetch: keeps a provider that often breaks off but makes progress', async (t) => {
   const fleet = await createTestFleet()
   let calls = 0
   const shaky = await holder(t, fleet, 'shaky', (honest) => ({
@@ -366,7 +366,7 @@ test('fetch: a provider that breaks off again and again is gone on with as long 
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
-test('BT-08: a provider that never stops is cut off at the end of the range', async (t) => {
+test('BT-08: stops a provider at the end of the range', async (t) => {
   const fleet = await createTestFleet()
   let sent = 0
   const endless = await holder(t, fleet, 'endless', (honest) => ({
@@ -381,7 +381,7 @@ test('BT-08: a provider that never stops is cut off at the end of the range', as
   assert.ok(sent < 4 * MIB, `${sent} bytes of junk were taken`)
 })
 
-test('BT-10: two fetches of one blob race, one is given up, and one file is the result', async (t) => {
+test('BT-10: two concurrent fetches of one blob leave one blob', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 8 * MIB)
@@ -413,7 +413,7 @@ async function serveLie(
   return bytes
 }
 
-test('fetch: a tracker that does not answer does not keep the providers waiting', async (t) => {
+test("fetch: a silent tracker doesn't delay the providers", async (t) => {
   const fleet = await createTestFleet()
   const silent = Promise.withResolvers<void>()
   let asked = 0

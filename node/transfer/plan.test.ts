@@ -7,7 +7,7 @@ import { type Piece, createPlan, intersect, subtract, sum } from './plan.ts'
 
 const never = (): boolean => false
 
-test('plan: whatever fails and whoever races, every byte is fetched once it is missing and nothing is forgotten', () => {
+test('plan: every missing byte is fetched after any failures and races', () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 400 }),
@@ -47,7 +47,7 @@ test('plan: whatever fails and whoever races, every byte is fetched once it is m
   )
 })
 
-test('plan: pieces are disjoint, start on group borders, and shrink towards the end', () => {
+test('plan: pieces are disjoint, aligned to groups, and shrink towards the end', () => {
   const plan = createPlan([{ start: 0, end: 256 * MIB + 5 }])
   const pieces: Piece[] = []
   for (
@@ -67,7 +67,7 @@ test('plan: pieces are disjoint, start on group borders, and shrink towards the 
   assert.ok(sum([pieces.at(-2).range]) <= 1 * MIB)
 })
 
-test('plan: a provider is asked only for what it holds', () => {
+test('plan: asks a provider only for its own ranges', () => {
   const plan = createPlan([{ start: 0, end: 8 * MIB }])
   const part = [{ start: 2 * MIB, end: 3 * MIB }]
   assert.deepEqual(plan.take('part', part, 2)?.range, { start: 2 * MIB, end: 3 * MIB })
@@ -75,7 +75,7 @@ test('plan: a provider is asked only for what it holds', () => {
   assert.deepEqual(plan.take('whole', undefined, 1)?.range, { start: 0, end: 2 * MIB })
 })
 
-test('plan: an idle provider races for the largest rest of another one, once, and the loser gives nothing back', () => {
+test('plan: an idle provider races once for the largest rest', () => {
   const plan = createPlan([{ start: 0, end: 2 * MIB }])
   const slow = plan.take('slow', undefined, 1) as Piece
   plan.take('slow', undefined, 1)
@@ -90,7 +90,7 @@ test('plan: an idle provider races for the largest rest of another one, once, an
   assert.equal(plan.pendingBytes(), 0)
 })
 
-test('plan: what is owed for long is doubled however little it is, by one provider after the other', () => {
+test('plan: a late piece is raced by one provider after another', () => {
   const missing = [{ start: 0, end: 1000 }]
   const plan = createPlan(missing)
   const late = new Set<Piece>()

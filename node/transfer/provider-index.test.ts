@@ -18,7 +18,7 @@ const holds = (...ids: BlobId[]) => ({
 })
 const SEEN = '/ip4/192.0.2.7/tcp/50000'
 
-test('provider index: announced, grown, dropped, left', () => {
+test('provider index: applies announcements, additions, drops and departures', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const [a, b] = [peer(), peer()]
   assert.equal(index.announce(a, SEEN, holds(id('1'), id('2'))), EXPIRES_MS)
@@ -47,7 +47,7 @@ test('provider index: announced, grown, dropped, left', () => {
   assert.deepEqual(index.find(id('1'), undefined), [])
 })
 
-test('provider index: all of a host is known after its last message, until it leaves or expires', () => {
+test('provider index: knows all blobs of a host after its last message', () => {
   let now = 0
   const index = createProviderIndex({
     clock: { ...systemClock, monotonic: () => now },
@@ -67,7 +67,7 @@ test('provider index: all of a host is known after its last message, until it le
   assert.equal(index.knowsAll(a), false)
 })
 
-test('provider index: an announcement that is not repeated expires', () => {
+test("provider index: an announcement expires if it isn't repeated", () => {
   let now = 0
   const index = createProviderIndex({
     clock: { ...systemClock, monotonic: () => now },
@@ -82,7 +82,7 @@ test('provider index: an announcement that is not repeated expires', () => {
   assert.equal(index.size, 0)
 })
 
-test('provider index: one peer takes a bounded part of it, and keeps what it announced last', () => {
+test('provider index: limits the entries of one peer to its newest ones', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const a = peer()
   const blob = (n: number): BlobId => blobId.parse(n.toString(16).padStart(64, '0'))
@@ -93,7 +93,7 @@ test('provider index: one peer takes a bounded part of it, and keeps what it ann
   assert.equal(index.find(blob(100_999), undefined).length, 1)
 })
 
-test('provider index: partial blobs count with their ranges, so that nobody fills the memory with them', () => {
+test('provider index: ranges of partial blobs count towards the limit', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const a = peer()
   const blob = (n: number): BlobId => blobId.parse(n.toString(16).padStart(64, '0'))
@@ -114,7 +114,7 @@ test('provider index: partial blobs count with their ranges, so that nobody fill
   assert.equal(index.size, 0)
 })
 
-test('TR-10: addresses that would send others to a metadata service, to themselves or nowhere are not passed on', () => {
+test('TR-10: drops link-local, loopback and unusable addresses', () => {
   for (const address of [
     '/ip4/169.254.169.254/tcp/80',
     '/ip4/127.0.0.1/tcp/7400',

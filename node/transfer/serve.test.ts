@@ -16,7 +16,7 @@ import { encodeRequest } from '../../protocols/wire/request.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder } from '../testing/holder.ts'
 
-test('BT-05: ranges that are reversed, past the end, off the groups or too long are refused', async (t) => {
+test('BT-05: rejects reversed, too long, unaligned and out-of-bounds ranges', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 100_000)
@@ -48,7 +48,7 @@ test('BT-05: ranges that are reversed, past the end, off the groups or too long 
   assert.equal(((await ask(0, size)) as { bytes: number }).bytes > size, true)
 })
 
-test('BT-12: a stranger is refused alike whether the blob is there or not', async (t) => {
+test('BT-12: denies a stranger alike for present and absent blobs', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id } = await addContent(source.pool, 1000)
@@ -68,7 +68,7 @@ test('BT-12: a stranger is refused alike whether the blob is there or not', asyn
   assert.equal((answers[0] as string[])[0], 'protocol.denied')
 })
 
-test('transfer: all that one member asks for at once is served at once, so that on a slow line no request of its own counts as stalled', async (t) => {
+test('transfer: serves all concurrent requests of one member at once', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 8 * MIB)
@@ -98,7 +98,7 @@ test('transfer: all that one member asks for at once is served at once, so that 
   for (const { bytes } of await Promise.all(calls)) assert.ok(bytes > content.length)
 })
 
-test('TR-05: a member that asks for much and reads nothing keeps nobody else from content', async (t) => {
+test("TR-05: a member that doesn't read blocks no other member", async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 8 * MIB)
@@ -131,7 +131,7 @@ test('TR-05: a member that asks for much and reads nothing keeps nobody else fro
   for (const duplex of stuck) duplex.abort(new Error('done'))
 })
 
-test('transfer: a provider whose disk fails says that it has a fault, and nothing of its folders', async (t) => {
+test('transfer: a failing disk is reported without its paths', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 100_000)
@@ -151,7 +151,7 @@ test('transfer: a provider whose disk fails says that it has a fault, and nothin
   )
 })
 
-test('transfer: eight clients at once get the same blob whole, while others reset and leave half-way', async (t) => {
+test('transfer: eight clients get one blob while others reset their streams', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 6 * MIB)
