@@ -1,6 +1,4 @@
-/**
- * Hashes the content of a pool, whatever is known of it: a sample, or everything at a bounded rate.
- */
+/** Hashes a sample of a pool's blobs, or all of them at a limited rate. */
 import type { Pool } from '../shared/blobs/pool.ts'
 import { samplePool } from '../shared/blobs/sample.ts'
 import type { Clock } from '../shared/clock.ts'
@@ -29,11 +27,11 @@ export interface Hashed {
   readonly damaged: readonly LostContent[]
 }
 
-/** A sample takes no longer than a person waits, and no more of the disk than one sync does. */
+/** A person waits for a sample, and it must not load the disk more than a sync. */
 const SAMPLE = { bytes: 512 * MIB, ms: 20_000 }
-/** Half of what one slow SSD reads; a check of everything has no hurry. */
+/** Half the rate of a slow SSD. A check of everything isn't urgent. */
 const MAX_BYTES_PER_SECOND = 256 * MIB
-/** Blobs hashed at once: while one is hashed, another is read. */
+/** While one blob is hashed, another one is read. */
 const AT_ONCE = 2
 const REPORT_MS = 500
 
@@ -55,7 +53,7 @@ export async function hashSample(
   return { ...sampled, damaged: sampled.damaged.map(({ id, size }) => ({ blob: id, size })) }
 }
 
-/** The first failure ends the rest, what is being hashed included. @throws it */
+/** Stops at the first failure, also inside other blobs. @throws that failure */
 export async function hashAll(
   { pool, clock }: { readonly pool: Pool; readonly clock: Clock },
   ids: readonly BlobId[],
@@ -88,7 +86,7 @@ export async function hashAll(
   return { blobs: ids.length, hashed, hashedBytes: bytes, damaged }
 }
 
-/** Counts what was hashed, reports it now and then, and holds back what is too fast. */
+/** Counts hashed bytes, reports them regularly, and limits the rate. */
 function createPace(
   clock: Clock,
   of: number,
@@ -105,7 +103,7 @@ function createPace(
   return {
     count,
     report,
-    /** @param size - undefined: the blob was gone */
+    /** @param size - undefined if the blob no longer existed */
     async passed(size: number | undefined, signal: AbortSignal): Promise<void> {
       count.checked += 1
       if (size !== undefined) {

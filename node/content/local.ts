@@ -1,8 +1,9 @@
-/** The node's side of `/muster/local/1`: content for whoever holds the node's own socket. */
+/** The node's side of `/muster/local/1`, on the node's own socket. */
 import type { Handlers, ResponseOf } from '../../protocols/rpc/define-protocol.ts'
 import type { localProtocol } from '../../protocols/local/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
+import { defined } from '../../shared/defined.ts'
 import { blobId } from '../../shared/ids.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { Content } from './content.ts'
@@ -13,18 +14,18 @@ export interface LocalInfo {
   readonly name: string
   readonly peerId: string
   readonly gateway: string | null
-  /** The coordinator that an agent is connected to. Absent on a coordinator. */
+  /** The connected coordinator of an agent. Absent on a coordinator. */
   readonly coordinator?: () => string | undefined
-  /** What the gateway serves. */
+  /** The repositories that the gateway serves. */
   readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
-  /** Collects this host's packages and sends them. Absent on a coordinator, which reports none. */
+  /** Collects and sends this host's packages. Absent on a coordinator. */
   readonly reportFacts?: (
     options: { accept: readonly string[] },
     signal: AbortSignal,
   ) => Promise<ResponseOf<(typeof localProtocol)['methods']['facts.report']>>
 }
 
-/** The largest blob that a person may add: larger than any image, and a bound all the same. */
+/** The largest blob that a person can add, larger than any image. */
 const MAX_BLOB_BYTES = 1024 ** 4
 
 export function localHandlers(
@@ -39,7 +40,7 @@ export function localHandlers(
       peerId: info.peerId,
       version: VERSION,
       gateway: info.gateway,
-      ...(info.coordinator === undefined ? {} : { coordinator: info.coordinator() ?? null }),
+      ...defined({ coordinator: info.coordinator && (info.coordinator() ?? null) }),
     }),
     repositories: async (_request, { signal }) => ({
       repositories: await info.repositories(signal),

@@ -1,7 +1,6 @@
 /**
- * Checks a node's pool while the node works: a sample, or everything. Damaged content goes to
- * quarantine and is fetched again where a source has it. One check of a pool at a time, at a
- * bounded rate, so that syncs and hosts still get their share of the disk.
+ * Checks a sample of a node's pool, or all of it. Damaged blobs go to quarantine and are fetched
+ * again if another node has them. Only one check runs at a time, at a limited rate.
  */
 import type { CheckedBlob, CheckResponse } from '../../protocols/local/messages.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
@@ -15,9 +14,9 @@ import { type CheckProgress, hashAll, hashSample, type LostContent } from '../po
 
 export type { LostContent } from '../pool-hashing.ts'
 
-/** What became of damaged or missing content. */
+/** The result for damaged or missing content. */
 export interface HealedContent extends LostContent {
-  /** Where it came from; undefined if it could not be had. */
+  /** The source that had it. Undefined if none had. */
   readonly from?: string | undefined
   readonly reason?: string | undefined
 }
@@ -26,29 +25,29 @@ export interface PoolCheckDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly random: Random
-  /** Fetches content into the pool again. One answer for each. */
+  /** Fetches content into the pool again. Returns one result for each. */
   readonly heal: (lost: readonly LostContent[], signal: AbortSignal) => Promise<HealedContent[]>
-  /** Content that must be in the pool and is not. Default: none. */
+  /** Content that must be in the pool and is missing. Default: none. */
   readonly missing?: (signal: AbortSignal) => Promise<LostContent[]>
-  /** Files that a person knows the content by. Default: none. */
+  /** The names of files with this content, for people. Default: none. */
   readonly filesOf?: (blob: BlobId) => Promise<string[]>
   /**
-   * Compares what is published of the content with what it must be, and lays out again what is not.
-   * It may serve hard links to damaged files that were found and healed earlier. `everything`:
-   * snapshots too. Default: nothing is published.
+   * Compares published files with their manifests, and publishes altered ones again. They may be
+   * hard links to damaged blobs that were healed earlier. `everything`: snapshots too. Default:
+   * nothing is published.
    */
   readonly repair?: (options: { everything: boolean; signal: AbortSignal }) => Promise<Repaired>
 }
 
 export interface Repaired {
-  /** What was laid out again: `REPOSITORY/TARGET`. */
+  /** Targets that were published again: `REPOSITORY/TARGET`. */
   readonly repaired: readonly string[]
-  /** What could not be, with the reason. */
+  /** Targets that could not be repaired, with the reason. */
   readonly unrepaired: readonly string[]
 }
 
 export interface CheckOptions {
-  /** Everything, instead of a sample. */
+  /** All blobs instead of a sample. */
   readonly deep: boolean
   readonly signal: AbortSignal
   readonly progress: (progress: CheckProgress) => Promise<void>
@@ -56,13 +55,13 @@ export interface CheckOptions {
 
 export type PoolCheck = (options: CheckOptions) => Promise<CheckResponse>
 
-/** Blobs that are named in one answer, which is bounded; the rest is counted. */
+/** Blobs that one response names. Further ones are only counted. */
 const MAX_NAMED = 200
 const MAX_FILES = 3
 const MAX_TEXT = 300
 
 export function createPoolCheck(deps: PoolCheckDeps): PoolCheck {
-  // Owned by the function below: one check at a time.
+  // Owned by the returned function.
   let running = false
   return async (options) => {
     if (running) throw nodeError('node.pool-check')
@@ -104,7 +103,7 @@ interface Found extends HealedContent {
 
 const isHealed = ({ from }: HealedContent): boolean => from !== undefined
 
-/** What is damaged, and what is missing besides, each with what became of it. */
+/** Heals damaged and missing content, and returns the result for each. */
 async function heal(
   deps: PoolCheckDeps,
   damaged: readonly LostContent[],
@@ -122,7 +121,7 @@ async function heal(
   })
 }
 
-/** As much as one answer may hold; first what a person has to care for. */
+/** As many as one response can hold. Content that needs a person comes first. */
 async function named(deps: PoolCheckDeps, found: readonly Found[]): Promise<CheckedBlob[]> {
   const inOrder = [...found.filter((each) => !isHealed(each)), ...found.filter(isHealed)]
   const checked: CheckedBlob[] = []
@@ -143,10 +142,7 @@ async function named(deps: PoolCheckDeps, found: readonly Found[]): Promise<Chec
 const shortened = (texts: readonly string[]): string[] =>
   texts.slice(0, MAX_NAMED).map((text) => text.slice(0, MAX_TEXT))
 
-/**
- * Brings content into a node's pool from the nodes that hold it. `from`: what those are called in
- * the answer.
- */
+/** Fetches content into a node's pool from other nodes. `from` names them in the response. */
 export function healFromNodes(
   content: Pick<Content, 'fetch'>,
   from: string,

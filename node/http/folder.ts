@@ -54,7 +54,7 @@ async function openFile(path: string, cacheControl: string | undefined): Promise
         handle.createReadStream({
           autoClose: false,
           highWaterMark: READ_BYTES,
-          ...(range && { start: range.start, end: range.end - 1 }),
+          ...defined({ start: range?.start, end: range && range.end - 1 }),
         }),
       close: () => handle.close(),
     }

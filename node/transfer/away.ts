@@ -7,7 +7,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { MusterNode } from '../node.ts'
 import type { ProviderIndex } from './provider-index.ts'
 
-/** A host announces its blobs as soon as it has connected; this is time for 100,000 of them. */
+/** Time for a new connection to announce 100,000 blobs. */
 const ANNOUNCING_MS = 2_000
 const AGAIN_MS = 20
 
@@ -15,13 +15,13 @@ export interface FleetHost {
   readonly peerId: string
   readonly name: string
   /**
-   * False if the host was never connected before this process started: it got no blob from here.
+   * False if the host was never connected before this process started, so it got no blob from it.
    */
   readonly wasConnected: boolean
 }
 
 export interface AwayHosts {
-  /** Undefined: no host is away. `wait`: give hosts that have just connected time to announce. */
+  /** Undefined: no host is away. `wait`: waits for announcements of new connections. */
   find(
     asker: string | undefined,
     signal: AbortSignal,
@@ -36,7 +36,7 @@ export function createAwayHosts(
 ): AwayHosts {
   const { node, clock, index } = deps
   const since = new Map<string, number>()
-  // Owned by the listener: hosts that were connected to this process, gone ones too.
+  // Owned by the listener: hosts that were ever connected to this process.
   const seen = new Set<string>()
   const offs = [
     node.on('member', (peer) => {

@@ -1,8 +1,7 @@
 /**
- * One blob from several providers at once: disjoint ranges, verified group by group into the pool,
- * stalled ranges moved to someone else, interrupted fetches gone on with. Ends when the blob is
- * whole and durable, or when nobody is left who could bring what is missing; what was verified
- * stays in either case.
+ * Fetches one blob from several providers at once, in disjoint ranges that are verified group by
+ * group. Stalled ranges move to other providers. Verified groups stay in the pool after a failure,
+ * and the next fetch continues from them.
  */
 import type { Away } from '../../protocols/providers/messages.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -12,28 +11,25 @@ import type { BlobId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { MusterNode } from '../node.ts'
 import { transferError } from './errors.ts'
-import { type Swarm, createSwarm } from './swarm.ts'
+import { Swarm } from './swarm.ts'
 import { pull } from './pull.ts'
 import type { ProviderHint } from './source.ts'
 
 export interface FetchOptions {
-  /**
-   * The size in bytes where signed or verified metadata say it; without it the providers' claims
-   * are tried.
-   */
+  /** The size in bytes from verified metadata. Without it the providers' claims are tried. */
   readonly size?: number
-  /** Who may have it, besides whom {@link FetchDeps.find} names. */
+  /** Providers besides those that {@link FetchDeps.find} returns. */
   readonly providers?: readonly ProviderHint[]
   readonly signal: AbortSignal
-  /** Called after each range with the bytes that are verified. */
+  /** Called after each range with the verified bytes. */
   readonly progress?: (progress: { verified: number; size: number }) => void
-  /** Without a byte for so long, a provider has stalled; default 10 s. */
+  /** Without a byte for this long, a provider has stalled. Default 10 s. */
   readonly stallMs?: number
 }
 
 export interface Found {
   readonly providers: readonly ProviderHint[]
-  /** Hosts that may hold the blob too, which the tracker cannot say now. */
+  /** Hosts that may hold the blob, but whose blobs the tracker doesn't know now. */
   readonly away?: Away | undefined
 }
 
@@ -42,13 +38,14 @@ export interface FetchDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly log: Logger
-  /** Asks the tracker. An error counts as an empty answer that leaves it open who else has it. */
+  /** Asks the tracker. After an error, other nodes may still hold the blob. */
   readonly find: (id: BlobId, signal: AbortSignal) => Promise<Found>
 }
 
 /**
- * Brings the blob into the pool. Throws blob.unknown if no node has it, transfer.* if that is not
- * known, errors of the pool's disk or of `find`, or the signal's reason.
+ * Fetches the blob into the pool.
+ * @throws blob.unknown if no node holds it, transfer.* if that is uncertain, errors of the pool's
+ *   disk or of `find`, or the signal's reason
  */
 export async function fetchBlob(
   deps: FetchDeps,
@@ -57,7 +54,7 @@ export async function fetchBlob(
 ): Promise<{ size: number }> {
   const here = await deps.pool.stat(id)
   if (here !== undefined) return here
-  const swarm = createSwarm(deps, id, options)
+  const swarm = new Swarm(deps, id, options)
   await swarm.refresh()
   const sizes = options.size === undefined ? swarm.sizes() : [options.size]
   let failure: unknown
@@ -70,12 +67,12 @@ export async function fetchBlob(
       failure = error
     }
   }
-  throw failure ?? swarm.nobody()
+  throw failure ?? swarm.notFound()
 }
 
 /**
- * A wrong claim about the size fails in many ways, and the next claim may be true. A disk that is
- * full or broken is our own, whatever was claimed.
+ * A false claim about the size fails in many ways, and the next claim may be true. Errors of our
+ * disk have another cause.
  */
 function maybeWrongSize(error: unknown): boolean {
   return transferError.is(error) || (blobError.is(error) && !isOwnDisk(error))
@@ -95,7 +92,7 @@ async function fetchSized(
     await pull(deps, incoming, swarm, options)
     return await incoming.finish()
   } finally {
-    // After `finish` this does nothing; before it, what is verified stays for the next fetch.
+    // Does nothing after `finish`. Before it, verified ranges stay for the next fetch.
     await incoming.abort()
   }
 }

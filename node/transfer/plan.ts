@@ -1,17 +1,15 @@
 /**
- * Which part of a blob is asked of whom: pure bookkeeping, no clock and no network. Every missing
- * byte is either pending or in flight; a piece in flight that fails comes back; at the end an idle
- * provider doubles what another one still owes, and whoever is first wins. What is owed for long,
- * however little, is doubled by one idle provider after the other, so that neither one that can't
- * be reached nor one that drips holds a small blob up.
+ * Assigns ranges of a blob to providers, without a clock or network. Every missing byte is pending
+ * or in flight, and a failed piece is pending again. At the end idle providers race for the pieces
+ * of others. A late piece is raced by one provider after another, whatever its size.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { MIB } from '../../shared/units.ts'
 
-/** Below this, asking costs more than it brings; above it, a slow provider holds too much. */
+/** Smaller pieces cost too many requests. With larger ones a slow provider holds too much. */
 const MIN_PIECE_BYTES = 1 * MIB
 const MAX_PIECE_BYTES = 32 * MIB
-/** Doubling a rest that is smaller would end no sooner, unless its provider is late. */
+/** A race for a smaller rest saves no time, unless its provider is late. */
 const MIN_DOUBLE_BYTES = 256 * 1024
 
 export interface Piece {
@@ -21,9 +19,9 @@ export interface Piece {
 
 export interface Plan {
   /**
-   * The next piece for a provider, of what it holds (undefined: everything), in order from the
-   * start of the blob; undefined if nothing is left for it now. `workers` is how many pull at once:
-   * the pieces shrink towards the end, so that all end together.
+   * The next piece for a provider from its ranges (undefined: the whole blob), in order from the
+   * start. Undefined if none is left for it now. Pieces shrink towards the end, so that all
+   * `workers` end together.
    */
   take(
     provider: string,
@@ -31,9 +29,8 @@ export interface Plan {
     workers: number,
   ): Piece | undefined
   /**
-   * A rest of another provider's piece to race for, given what is still missing; undefined if there
-   * is none worth it. A piece that is `late` is worth it however small its rest is, and again when
-   * those that race for it are late too.
+   * The rest of another provider's piece to race for. Undefined if no race saves time. A `late`
+   * piece is raced whatever its size, and again when all its racers are late.
    */
   double(
     provider: string,
@@ -43,17 +40,14 @@ export interface Plan {
   ): Piece | undefined
   /** The piece is verified. */
   finish(piece: Piece): void
-  /**
-   * The piece failed; what of it is still missing is pending again, unless others in flight work on
-   * it.
-   */
+  /** The piece failed. Its missing ranges are pending again, unless other pieces cover them. */
   giveBack(piece: Piece, missing: readonly ByteRange[]): void
-  /** Bytes that nobody works on. */
+  /** Bytes that are in no piece. */
   pendingBytes(): number
   inFlight(): number
 }
 
-/** `missing` is sorted and free of overlaps, as Incoming.missing() gives it. */
+/** @param missing - sorted and without overlaps, like the result of Incoming.missing() */
 export function createPlan(missing: readonly ByteRange[]): Plan {
   let pending: ByteRange[] = [...missing]
   const flying = new Set<Piece>()
@@ -97,7 +91,7 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
     giveBack: (piece, left) => {
       flying.delete(piece)
       let rest = intersect(left, [piece.range])
-      // What another piece in flight or a pending range covers already is not owed twice.
+      // Ranges that other pieces or pending ranges cover are not added twice.
       for (const other of flying) rest = subtract(rest, other.range)
       for (const range of pending) rest = subtract(rest, range)
       pending = [...pending, ...rest].sort((a, b) => a.start - b.start)
@@ -107,7 +101,7 @@ export function createPlan(missing: readonly ByteRange[]): Plan {
   }
 }
 
-/** Whether two pieces owe bytes in common; those of an empty blob do. */
+/** Whether two pieces have bytes in common. Two pieces of an empty blob overlap. */
 function overlap(a: ByteRange, b: ByteRange): boolean {
   return (a.start < b.end && b.start < a.end) || (a.start === b.start && a.end === b.end)
 }
@@ -120,7 +114,7 @@ export function sum(ranges: readonly ByteRange[]): number {
   return ranges.reduce((total, { start, end }) => total + end - start, 0)
 }
 
-/** What both lists have, in order; a range of length 0 (an empty blob) is in every list. */
+/** The common ranges, in order. A range of length 0 (an empty blob) is in every list. */
 export function intersect(a: readonly ByteRange[], b: readonly ByteRange[]): ByteRange[] {
   const found: ByteRange[] = []
   for (const x of a) {

@@ -1,8 +1,8 @@
 /**
- * Keeps streams to the providers busy until nothing of a blob is missing: hands out pieces, takes
- * back what failed, lets an idle provider race a slow one, and looks for new providers when the
- * known ones are used up.
+ * Fetches the missing ranges of a blob: keeps streams to the providers busy, lets idle providers
+ * race late ones, and searches for new providers.
  */
+import { asError } from '../../shared/as-error.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { Incoming } from '../../shared/blobs/pool.ts'
 import type { blobs } from '../../protocols/blobs/protocol.ts'
@@ -12,22 +12,20 @@ import type { Swarm } from './swarm.ts'
 import type { FetchDeps, FetchOptions } from './fetch.ts'
 import { type Piece, type Plan, createPlan, intersect, sum } from './plan.ts'
 import { OwnFailure, fetchRange } from './range.ts'
+import { startSearch, type Search } from './search.ts'
 import type { Source } from './source.ts'
 
-/** Providers of one blob at a time; more only share the same line. */
+/** Providers of one blob at a time. More of them only share the same line. */
 const MAX_SOURCES = 8
-/** Streams to one provider: while one asks for its next range, the other fills the line. */
+/** Streams to one provider: while one requests its next range, the other fills the line. */
 const STREAMS_PER_SOURCE = 2
-/** Without a byte for so long, a provider has stalled and its range is given to another. */
+/** Without a byte for this long, a provider has stalled, and another one gets its range. */
 const STALL_MS = 10_000
-/**
- * A piece that takes so long may be raced for, however small it is; it comes in a fraction of this
- * from most providers.
- */
+/** Other providers may race for a piece that takes longer. Most pieces take a fraction of this. */
 const LATE_MS = 1_000
-/** How often the tracker is asked for more providers while a fetch goes on. */
+/** The interval of searches for more providers during a fetch. */
 const REFRESH_MS = 5_000
-/** How long a provider that was busy or reset is left alone. */
+/** The pause before a busy or reset provider is used again. */
 const RETRY_MS = 250
 
 interface Work {
@@ -36,17 +34,17 @@ interface Work {
   readonly plan: Plan
   readonly signal: AbortSignal
   readonly options: FetchOptions
-  /** Rings whenever a piece has ended. */
+  /** Sent whenever a piece has ended. */
   readonly changed: WakeSignal
-  /** Streams per source. Owned by pull(). */
+  /** Streams of each source. Owned by startStreams(). */
   readonly running: Map<Source, number>
-  /** When a piece was handed out, in milliseconds of the monotonic clock. */
+  /** When a piece was started, in milliseconds of the monotonic clock. */
   readonly since: WeakMap<Piece, number>
 }
 
 /**
- * Resolves once all is verified and written. Rejects with the swarm's failure, an error of our own
- * disk, or the signal's reason.
+ * Resolves once all bytes are verified and written. Rejects with the swarm's failure, an error of
+ * our disk, or the signal's reason.
  */
 export async function pull(
   deps: FetchDeps,
@@ -55,89 +53,71 @@ export async function pull(
   options: FetchOptions,
 ): Promise<void> {
   const over = new AbortController()
-  const signal = AbortSignal.any([options.signal, over.signal])
-  const plan = createPlan(incoming.missing())
   const work: Work = {
     deps,
     incoming,
-    plan,
-    signal,
+    plan: createPlan(incoming.missing()),
+    signal: AbortSignal.any([options.signal, over.signal]),
     options,
     changed: createWakeSignal(),
     running: new Map(),
     since: new WeakMap(),
   }
-  const onAbort = (): void => work.changed.send()
-  signal.addEventListener('abort', onAbort, { once: true })
-  let failure: OwnFailure | undefined
-  const fail = (error: unknown): void => {
-    failure ??= error as OwnFailure
-  }
-  let refreshAt = deps.clock.monotonic() + REFRESH_MS
-  // Beside the loop: a tracker that is slow or silent must not keep the providers waiting.
-  let search: Search | undefined
+  const { changed, signal } = work
+  signal.addEventListener('abort', changed.send, { once: true })
   try {
-    while (incoming.missing().length > 0) {
-      signal.throwIfAborted()
-      if (failure !== undefined) throw failure.cause
-      staff(work, swarm, fail)
-      const idle = streams(work) === 0
-      if (search?.over === true) {
-        if (search.failure !== undefined) throw search.failure
-        // No stream ran when the search began, and it found no provider that is new.
-        if (idle && search.idle && !search.better)
-          throw swarm.failure(incoming.size, sum(incoming.missing()))
-        search = undefined
-        refreshAt = deps.clock.monotonic() + REFRESH_MS
-      }
-      if (search === undefined && (idle || deps.clock.monotonic() >= refreshAt))
-        search = startSearch(swarm, idle, work.changed.send)
-      const cancel = deps.clock.after(
-        search === undefined
-          ? Math.min(LATE_MS, Math.max(1, refreshAt - deps.clock.monotonic()))
-          : LATE_MS,
-        work.changed.send,
-      )
-      await work.changed.wait()
-      cancel()
-    }
+    await fetchMissing(work, swarm)
   } finally {
-    signal.removeEventListener('abort', onAbort)
+    signal.removeEventListener('abort', changed.send)
     over.abort(blobError('blob.aborted', { id: incoming.id }))
-    while (streams(work) > 0) await work.changed.wait()
+    while (countStreams(work) > 0) await changed.wait()
   }
 }
 
-/** A look for more providers that goes on while pieces are fetched. */
-interface Search {
-  /** Whether no stream ran when it began. */
-  readonly idle: boolean
-  over: boolean
-  /** Whether it found a provider that is new or has more than before. */
-  better: boolean
-  failure: unknown
-}
-
-/** Rings when the search is over. */
-function startSearch(swarm: Swarm, idle: boolean, ring: () => void): Search {
-  const search: Search = { idle, over: false, better: false, failure: undefined }
-  const end = (result: Partial<Search>): void => {
-    Object.assign(search, result, { over: true })
-    ring()
+async function fetchMissing(work: Work, swarm: Swarm): Promise<void> {
+  const { deps, incoming, changed, signal } = work
+  const { clock } = deps
+  let failure: { readonly cause: unknown } | undefined
+  const fail = (error: unknown): void => {
+    failure ??= { cause: error instanceof OwnFailure ? error.cause : error }
   }
-  swarm.refresh().then(
-    (better) => end({ better }),
-    (failure: unknown) => end({ failure }),
-  )
-  return search
+  let refreshAt = clock.monotonic() + REFRESH_MS
+  // A search runs beside this loop, so that a slow tracker doesn't delay the providers.
+  let search: Search | undefined
+  while (incoming.missing().length > 0) {
+    signal.throwIfAborted()
+    if (failure !== undefined) throw failure.cause
+    startStreams(work, swarm, fail)
+    const isIdle = countStreams(work) === 0
+    if (search?.result !== undefined) {
+      requireProgress(search, isIdle, () => swarm.failure(incoming.size, sum(incoming.missing())))
+      search = undefined
+      refreshAt = clock.monotonic() + REFRESH_MS
+    }
+    if (search === undefined && (isIdle || clock.monotonic() >= refreshAt))
+      search = startSearch(swarm, isIdle, changed.send)
+    const untilRefresh = search === undefined ? refreshAt - clock.monotonic() : LATE_MS
+    const cancel = clock.after(Math.min(LATE_MS, Math.max(1, untilRefresh)), changed.send)
+    await changed.wait()
+    cancel()
+  }
 }
 
-function streams(work: Work): number {
+/** @throws the failure of an ended search, or `failure` if no stream runs and it found nothing */
+function requireProgress(search: Search, isIdle: boolean, failure: () => unknown): void {
+  const { result, idle } = search
+  if (result === undefined) return
+  if ('failure' in result) throw result.failure
+  // No stream ran when the search began, and it found no new provider.
+  if (isIdle && idle && !result.better) throw failure()
+}
+
+function countStreams(work: Work): number {
   return [...work.running.values()].reduce((total, count) => total + count, 0)
 }
 
-/** Starts streams for which there is a piece. */
-function staff(work: Work, swarm: Swarm, fail: (error: unknown) => void): void {
+/** Starts a stream for each piece that a provider can fetch now. */
+function startStreams(work: Work, swarm: Swarm, fail: (error: unknown) => void): void {
   const { running, incoming } = work
   const sources = swarm.usable(incoming.size).slice(0, MAX_SOURCES)
   const workers = sources.length * STREAMS_PER_SOURCE
@@ -149,7 +129,7 @@ function staff(work: Work, swarm: Swarm, fail: (error: unknown) => void): void {
       runStream(work, source, piece, workers)
         .catch(fail)
         .finally(() => {
-          running.set(source, (running.get(source) as number) - 1)
+          running.set(source, (running.get(source) ?? 1) - 1)
           work.changed.send()
         })
     }
@@ -164,56 +144,65 @@ function nextPiece(
 ): Piece | undefined {
   const holds = source.holding?.ranges
   const now = deps.clock.monotonic()
-  const late = (piece: Piece): boolean => now - (since.get(piece) ?? now) >= LATE_MS
+  const isLate = (piece: Piece): boolean => now - (since.get(piece) ?? now) >= LATE_MS
   const piece =
     plan.take(source.peer, holds, workers) ??
-    (mayRace ? plan.double(source.peer, holds, incoming.missing(), late) : undefined)
+    (mayRace ? plan.double(source.peer, holds, incoming.missing(), isLate) : undefined)
   if (piece !== undefined) since.set(piece, now)
   return piece
 }
 
 /**
- * One stream to one source: piece after piece, until there is no more for it or it fails. Rejects
- * only with an {@link OwnFailure}.
+ * Fetches piece after piece from one source, until it has none left or fails. Rejects only with an
+ * {@link OwnFailure}.
  */
 async function runStream(work: Work, source: Source, first: Piece, workers: number): Promise<void> {
-  const { deps, incoming, plan, signal } = work
   let client: Client<typeof blobs> | undefined
   let piece: Piece | undefined = first
   try {
     while (piece !== undefined) {
       try {
-        client ??= await source.open(signal)
+        client ??= await source.open(work.signal)
         await runPiece(work, client, piece)
-        plan.finish(piece)
-        source.praise()
+        work.plan.finish(piece)
+        source.recordSuccess()
       } catch (error) {
-        client?.abort(error as Error)
+        client?.abort(asError(error))
         client = undefined
-        plan.giveBack(piece, incoming.missing())
-        if (error instanceof OwnFailure) throw error
-        if (signal.aborted) return
-        if (error !== LOST_RACE) {
-          source.blame(error)
-          if (source.usable) await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined)
-        }
+        await afterFailure(work, source, piece, error)
+        if (work.signal.aborted) return
       }
       work.changed.send()
-      piece = source.usable && !signal.aborted ? nextPiece(work, source, workers, false) : undefined
+      const isOver = !source.usable || work.signal.aborted
+      piece = isOver ? undefined : nextPiece(work, source, workers, false)
     }
   } finally {
     await client?.close().catch(() => undefined)
   }
 }
 
-const LOST_RACE = new Error('the rival was first')
+/** Returns the piece to the plan and records the source's failure. @throws an OwnFailure */
+async function afterFailure(
+  { deps, incoming, plan, signal }: Work,
+  source: Source,
+  piece: Piece,
+  error: unknown,
+): Promise<void> {
+  plan.giveBack(piece, incoming.missing())
+  if (error instanceof OwnFailure) throw error
+  if (signal.aborted || error === LOST_RACE) return
+  source.recordFailure(error)
+  if (source.usable) await deps.clock.sleep(RETRY_MS, signal).catch(() => undefined)
+}
+
+const LOST_RACE = new Error('another provider was faster')
 
 async function runPiece(work: Work, client: Client<typeof blobs>, piece: Piece): Promise<void> {
   const { deps, incoming, options } = work
   const race = new AbortController()
   const off = work.changed.on(() => {
     const left = incoming.missing()
-    // An empty blob is missing as a range without bytes, and nobody races for it.
+    // The missing range of an empty blob has no bytes, and no provider races for it.
     if (incoming.size > 0 && intersect(left, [piece.range]).length === 0) race.abort(LOST_RACE)
   })
   try {

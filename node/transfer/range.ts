@@ -1,7 +1,6 @@
 /**
- * One range from one provider: the place where a peer's bytes go from the network to the verifier.
- * The provider is cut off at the first group that doesn't verify, at the first byte beyond the
- * range, and when nothing comes for a while; what was verified before stays.
+ * Fetches one range from one provider, from the network to the verifier. A group that doesn't
+ * verify, a byte beyond the range, or a stall ends it. Verified groups stay.
  */
 import type { ByteRange } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -13,14 +12,11 @@ import { wireError } from '../../protocols/wire/errors.ts'
 
 export interface RangeOptions {
   readonly signal: AbortSignal
-  /** Without a byte for so long, the provider counts as stalled. */
+  /** Without a byte for this long, the provider has stalled. */
   readonly stallMs: number
 }
 
-/**
- * Our own disk failed, not the provider: its cause is what the pool threw. A refusal of a provider
- * may carry the same codes.
- */
+/** Our disk failed, not the provider, whose errors may have the same codes. The cause is the pool's error. */
 export class OwnFailure extends Error {
   constructor(cause: unknown) {
     super('the pool failed', { cause })
@@ -28,9 +24,9 @@ export class OwnFailure extends Error {
 }
 
 /**
- * Fetches the range into `incoming`; resolves once it is verified and written. Rejects with
- * blob.altered, blob.truncated, protocol.timeout, the provider's refusal, or the signal's reason;
- * the client is of no more use then.
+ * Fetches the range into `incoming`. Resolves once it is verified and written. The client can't be
+ * used after an error.
+ * @throws blob.altered, blob.truncated, protocol.timeout, the provider's error, the signal's reason
  */
 export async function fetchRange(
   deps: { clock: Clock },
@@ -40,7 +36,7 @@ export async function fetchRange(
   options: RangeOptions,
 ): Promise<void> {
   const sink = incoming.decoder(range)
-  // Infinity while the disk has the bytes: that wait is not the provider's fault.
+  // Infinity during writes, because the provider isn't responsible for our disk.
   let lastAt = deps.clock.monotonic()
   const stalled = new AbortController()
   const stopWatch = deps.clock.every(Math.max(10, options.stallMs / 4), () => {
@@ -68,14 +64,14 @@ export async function fetchRange(
     await ours(() => sink.drained())
   } finally {
     stopWatch()
-    // Of a sink that isn't done the verified groups stay; once they have landed, what is still
-    // missing can be asked of somebody else.
+    // The verified groups of an unfinished sink stay. Once they are written, another provider can
+    // get the missing ranges.
     sink.close()
     await sink.drained().catch(() => undefined)
   }
 }
 
-/** Runs a step of the sink; a failure that is not about what the provider sent is our own. */
+/** Runs a step of the sink. Any failure that isn't about the provider's data is our own. */
 function ours(step: () => void | Promise<void>): void | Promise<void> {
   const judge = (error: unknown): never => {
     throw blobError.is(error) && error.exit === 'verification' ? error : new OwnFailure(error)

@@ -1,8 +1,7 @@
 /**
- * Serves blobs of a pool to members. Who may ask was decided before anything is looked up; what
- * goes out was hashed again on its way from the disk. A few encodings run at once, the others wait:
- * each holds two megabytes, and more of them only make the disk seek. Nobody gets more than a few
- * of the permits, so that a reader that is slow, or never reads, keeps nobody else from content.
+ * Serves blobs of a pool to members. The policy has authorised the caller, and every byte is hashed
+ * again on its way from the disk. The number of concurrent encodings is limited, in total and by
+ * member, so that a slow member delays only itself.
  */
 import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -15,20 +14,16 @@ import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { createFairSemaphore } from '../../shared/concurrency/fair-semaphore.ts'
 
-/** The longest range that one request may ask for: at 1 Mbit/s it takes nine minutes. */
+/** The longest range of one request: nine minutes at 1 Mbit/s. */
 export const MAX_FETCH_BYTES = 64 * MIB
-/**
- * Encodings at once, some 270 MiB of memory at most: each lasts as long as its reader's line takes
- * for 32 MiB, so few would be held by few slow hosts.
- */
+/** Encodings at once, with at most 270 MiB of memory. A few slow hosts can't hold all of them. */
 const SERVING = 128
 /**
- * Of them for one member: all that a node asks one provider for at once, eight fetches with two
- * streams each. Fewer would make its own requests wait for one another, and on a slow line longer
- * than it takes a provider for stalled.
+ * Encodings for one member: all concurrent requests of a node to one provider, eight fetches with
+ * two streams each. With fewer, requests would wait and count as stalled on a slow line.
  */
 const SERVING_EACH = 16
-/** Requests that wait for their turn: every member of a large fleet with four under way. */
+/** Waiting requests: four of each member of a large fleet. */
 const WAITING = 4_096
 
 export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
@@ -52,7 +47,7 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
       if (holding.size === undefined) throw blobError('blob.unknown', { id })
       if (holding.size !== size)
         throw blobError('blob.size', { id, expected: holding.size, got: size })
-      const over = await permits.acquire(peer.peerId ?? peer.transport, signal)
+      const release = await permits.acquire(peer.peerId ?? peer.transport, signal)
       let bytes = 0
       try {
         for await (const chunk of pool.encode(id, { start, end }, signal)) {
@@ -60,9 +55,9 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
           await send(chunk)
         }
       } catch (error) {
-        throw ownAffair(error)
+        throw hideDiskFailure(error)
       } finally {
-        over()
+        release()
       }
       return { bytes }
     },
@@ -74,11 +69,8 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
   }
 }
 
-/**
- * A disk that fails is nobody else's affair, with the paths that it names: the caller hears of a
- * fault here, and our own log has the rest.
- */
-function ownAffair(error: unknown): unknown {
+/** Errors of our disk contain paths. The caller gets an internal error, and our log has the cause. */
+function hideDiskFailure(error: unknown): unknown {
   const own = blobError.is(
     error,
     'blob.disk',
@@ -90,7 +82,7 @@ function ownAffair(error: unknown): unknown {
   return own ? new Error('the pool failed', { cause: error }) : error
 }
 
-/** What the pool has of a blob. */
+/** The size and ranges of a blob in the pool. */
 export async function holdingOf(pool: Pool, id: BlobId): Promise<Holding> {
   const whole = await pool.stat(id)
   if (whole !== undefined) return { size: whole.size }

@@ -1,7 +1,6 @@
 /**
- * A provider as one fetch sees it: connected when it is needed, asked what it has if nobody said,
- * and left for good when it lies, after a few tries when it stalls. Whether it is any good shows
- * only in what it sends.
+ * A provider of one fetch. It is connected on demand and asked for its ranges if they are unknown.
+ * Bad data ends its use at once; stalls end it after a few strikes.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -15,7 +14,7 @@ import type { MusterNode } from '../node.ts'
 import { nodeError } from '../ground/errors.ts'
 import { sum } from './plan.ts'
 
-/** Who might have the blob: a peer, and where to dial it if it is not connected. */
+/** A peer that may hold the blob, with addresses to dial if it is not connected. */
 export interface ProviderHint {
   readonly peer: string
   readonly addresses?: readonly string[] | undefined
@@ -23,54 +22,119 @@ export interface ProviderHint {
   readonly ranges?: readonly ByteRange[] | undefined
 }
 
-/**
- * Stalls, resets and refusals for lack of capacity that are forgiven between two pieces that came.
- */
+/** Stalls, resets and capacity errors that are forgiven between two fetched pieces. */
 const MAX_STRIKES = 3
+
+export interface SourceHolding {
+  readonly size: number
+  /** Undefined: the whole blob. */
+  readonly ranges: readonly ByteRange[] | undefined
+}
 
 export interface Source {
   readonly peer: string
-  /** What it says it has; undefined before {@link ask}. */
-  holding: { readonly size: number; readonly ranges: readonly ByteRange[] | undefined } | undefined
-  /** False once it is given up. */
-  usable: boolean
-  /**
-   * Finds out what it has, unless the hint said so. Gives it up if it has nothing or can't be
-   * reached.
-   */
+  /** The claimed size and ranges. Undefined before {@link ask}, unless the hint has them. */
+  readonly holding: SourceHolding | undefined
+  /** False once the provider is given up. */
+  readonly usable: boolean
+  /** Gets the holding unless it is known. Gives up a provider that is unreachable or has nothing. */
   ask(signal: AbortSignal): Promise<void>
-  /**
-   * Takes what the tracker says now of a source that has a part. True if it has more than before.
-   */
+  /** Applies a newer hint for a partial holder. True if it has more than before. */
   update(hint: ProviderHint): boolean
   open(signal: AbortSignal): Promise<Client<typeof blobs>>
   /**
-   * Judges what went wrong: gives it up at once for bad data and for not having the blob, after a
-   * few strikes for the rest.
+   * Records a failure. Bad data and a missing blob end the use of this provider at once, other
+   * failures after {@link MAX_STRIKES}.
    */
-  blame(error: unknown): void
-  /**
-   * It brought a piece: what it was blamed for before is forgotten, so that a long fetch outlasts
-   * any number of short interruptions.
-   */
-  praise(): void
-  /** What it was blamed for last. */
-  lastError: unknown
+  recordFailure(error: unknown): void
+  /** Resets the strikes, so that a long fetch survives any number of short interruptions. */
+  recordSuccess(): void
+  /** The last recorded failure. */
+  readonly lastError: unknown
 }
 
-export function createSource(
-  deps: { node: MusterNode; clock: Clock; log: Logger },
-  id: BlobId,
-  hint: ProviderHint,
-): Source {
-  const { node, clock, log } = deps
-  let strikes = 0
-  const connect = async (signal: AbortSignal): Promise<void> => {
-    if (node.peer(hint.peer) !== undefined) return
-    let reason: unknown = nodeError('node.not-connected', { peer: hint.peer })
-    for (const address of hint.addresses ?? []) {
+export interface SourceDeps {
+  readonly node: MusterNode
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export function createSource(deps: SourceDeps, id: BlobId, hint: ProviderHint): Source {
+  return new PeerSource(deps, id, hint)
+}
+
+class PeerSource implements Source {
+  readonly peer: string
+  holding: SourceHolding | undefined
+  usable = true
+  lastError: unknown
+  readonly #deps: SourceDeps
+  readonly #id: BlobId
+  readonly #addresses: readonly string[]
+  #strikes = 0
+
+  constructor(deps: SourceDeps, id: BlobId, hint: ProviderHint) {
+    this.#deps = deps
+    this.#id = id
+    this.peer = hint.peer
+    this.#addresses = hint.addresses ?? []
+    this.holding = holdingFrom(hint)
+  }
+
+  async ask(signal: AbortSignal): Promise<void> {
+    if (this.holding !== undefined) return
+    try {
+      const client = await this.open(signal)
+      const { holdings } = await client
+        .call('have', { ids: [this.#id] }, { signal })
+        .finally(() => void client.close().catch(() => undefined))
+      this.holding = holdingFrom(holdings[0] ?? {})
+      if (this.holding === undefined) throw blobError('blob.unknown', { id: this.#id })
+    } catch (error) {
+      signal.throwIfAborted()
+      this.lastError = error
+      this.usable = false
+    }
+  }
+
+  update(hint: ProviderHint): boolean {
+    const { holding } = this
+    if (!this.usable || holding?.ranges === undefined || hint.size !== holding.size) return false
+    const ranges = hint.ranges && aligned(hint.ranges, hint.size)
+    const isMore = ranges === undefined || sum(ranges) > sum(holding.ranges)
+    if (isMore) this.holding = { size: hint.size, ranges }
+    return isMore
+  }
+
+  async open(signal: AbortSignal): Promise<Client<typeof blobs>> {
+    await this.#connect(signal)
+    return openClient(blobs, await this.#deps.node.open(this.peer, blobs.id, signal), this.#deps)
+  }
+
+  recordSuccess(): void {
+    this.#strikes = 0
+  }
+
+  recordFailure(error: unknown): void {
+    this.lastError = error
+    this.#strikes += 1
+    const isFalse = blobError.is(error) && error.exit === 'verification'
+    const isFatal = !(error instanceof MusterError) || !error.retryable || isFalse
+    if (!isFatal && this.#strikes < MAX_STRIKES) return
+    this.usable = false
+    this.#deps.log[isFalse ? 'warn' : 'info'](
+      { peer: this.peer, blob: this.#id, error },
+      isFalse ? 'provider sent bad data' : 'provider given up',
+    )
+  }
+
+  async #connect(signal: AbortSignal): Promise<void> {
+    const { node } = this.#deps
+    if (node.peer(this.peer) !== undefined) return
+    let reason: unknown = nodeError('node.not-connected', { peer: this.peer })
+    for (const address of this.#addresses) {
       try {
-        await node.dial(withPeer(address, hint.peer), signal)
+        await node.dial(withPeer(address, this.peer), signal)
         return
       } catch (error) {
         signal.throwIfAborted()
@@ -79,67 +143,17 @@ export function createSource(
     }
     throw reason
   }
-  const open: Source['open'] = async (signal) => {
-    await connect(signal)
-    return openClient(blobs, await node.open(hint.peer, blobs.id, signal), { clock })
-  }
-  const source: Source = {
-    peer: hint.peer,
-    holding:
-      hint.size === undefined
-        ? undefined
-        : { size: hint.size, ranges: hint.ranges && aligned(hint.ranges, hint.size) },
-    usable: true,
-    lastError: undefined,
-    ask: async (signal) => {
-      if (source.holding !== undefined) return
-      try {
-        const client = await open(signal)
-        const { holdings } = await client
-          .call('have', { ids: [id] }, { signal })
-          .finally(() => void client.close().catch(() => undefined))
-        const found = holdings[0]
-        if (found?.size === undefined) throw blobError('blob.unknown', { id })
-        source.holding = {
-          size: found.size,
-          ranges: found.ranges && aligned(found.ranges, found.size),
-        }
-      } catch (error) {
-        signal.throwIfAborted()
-        source.lastError = error
-        source.usable = false
-      }
-    },
-    update: (hint) => {
-      const { holding } = source
-      if (!source.usable || holding?.ranges === undefined || hint.size !== holding.size)
-        return false
-      const ranges = hint.ranges && aligned(hint.ranges, hint.size)
-      const more = ranges === undefined || sum(ranges) > sum(holding.ranges)
-      if (more) source.holding = { size: hint.size, ranges }
-      return more
-    },
-    open,
-    praise: () => {
-      strikes = 0
-    },
-    blame: (error) => {
-      source.lastError = error
-      strikes += 1
-      const lies = blobError.is(error) && error.exit === 'verification'
-      const fatal = !(error instanceof MusterError) || !error.retryable || lies
-      if (!fatal && strikes < MAX_STRIKES) return
-      source.usable = false
-      log[lies ? 'warn' : 'info'](
-        { peer: hint.peer, blob: id, error },
-        lies ? 'provider sent bad data' : 'provider given up',
-      )
-    },
-  }
-  return source
 }
 
-/** The whole groups inside the ranges: parts of groups can't be asked for. */
+/** Undefined if the size is unknown. */
+function holdingFrom({
+  size,
+  ranges,
+}: Pick<ProviderHint, 'size' | 'ranges'>): SourceHolding | undefined {
+  return size === undefined ? undefined : { size, ranges: ranges && aligned(ranges, size) }
+}
+
+/** The whole groups inside the ranges. A request can't name parts of a group. */
 function aligned(ranges: readonly ByteRange[], size: number): ByteRange[] {
   return ranges.flatMap(({ start, end }) => {
     const first = Math.ceil(start / GROUP_BYTES) * GROUP_BYTES

@@ -1,8 +1,7 @@
 /**
- * The asking side of `/muster/providers/1`: asks the coordinators who holds what, and tells them
- * what this node holds. One stream to each coordinator at a time, however much is asked at once:
- * what comes up while a call is under way goes out together in the next one. A stream for each
- * question would meet the protocol's bound on streams as soon as a few fetches run side by side.
+ * The client of `/muster/providers/1`: finds the holders of blobs and announces this node's blobs.
+ * It uses one stream for each coordinator, because the protocol limits streams. Jobs that come
+ * during a call are sent together in the next one.
  */
 import { openClient, type Client } from '../../protocols/rpc/call.ts'
 import {
@@ -13,7 +12,9 @@ import {
   type Provider,
 } from '../../protocols/providers/messages.ts'
 import { providers } from '../../protocols/providers/protocol.ts'
+import { asError } from '../../shared/as-error.ts'
 import type { Clock } from '../../shared/clock.ts'
+import { defined } from '../../shared/defined.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { abortable } from '../../shared/interrupt.ts'
@@ -22,19 +23,11 @@ import { queueError } from '../../shared/concurrency/queue.ts'
 import { nodeError } from '../ground/errors.ts'
 import type { MusterNode } from '../node.ts'
 
-/**
- * A coordinator that does not answer within this is given up for what was asked; announcements
- * reach it at the next connection.
- */
+/** After this a call has failed. Announcements are sent again at the next connection. */
 const ANSWER_MS = 30_000
-/**
- * What the other coordinators get after one has named a provider: many times their usual answer.
- */
+/** The time for other coordinators after one found a provider, many times the usual response time. */
 const LATER_MS = 1_000
-/**
- * Questions and announcements that wait for one coordinator: more than the fetches that may wait.
- * What is over is refused.
- */
+/** Jobs that wait for one coordinator: more than the fetches that may wait. */
 const MAX_WAITING = 20_000
 
 export interface Held {
@@ -45,17 +38,17 @@ export interface Held {
 
 export interface Tracker {
   /**
-   * Who holds or may hold the blob, as the coordinators know. @throws node.not-connected,
-   * protocol.* where none of them answers; the signal's reason
+   * The holders that the coordinators know.
+   * @throws node.not-connected or protocol.* if no coordinator responds, or the signal's reason
    */
   find(id: BlobId, signal: AbortSignal): Promise<Answer>
   /**
-   * Tells every coordinator of up to {@link MAX_ANNOUNCED} more blobs and, with none too, where
-   * this node can be dialled. Resolves once each has taken it or has failed to, which is logged.
-   * False if one failed. `all`: these are the last of all that this node holds.
+   * Announces up to {@link MAX_ANNOUNCED} blobs and this node's addresses to every coordinator. An
+   * empty list announces the addresses. Failures are logged; returns false then. `all`: these are
+   * the last blobs of this node.
    */
-  tell(holds: readonly Held[], options?: { all: boolean }): Promise<boolean>
-  /** Ends what is under way. */
+  announce(holds: readonly Held[], options?: { all: boolean }): Promise<boolean>
+  /** Aborts all calls. */
   close(): void
 }
 
@@ -68,7 +61,7 @@ interface Job {
 
 interface Answer {
   readonly providers: readonly Provider[]
-  /** Hosts that may hold it too; undefined if a coordinator knows that there is none. */
+  /** Hosts that may hold the blob too. Undefined if a coordinator knows that there are none. */
   readonly away: Away | undefined
 }
 
@@ -102,27 +95,24 @@ export function createTracker(
         away: isSure ? undefined : answers[0]?.away,
       }
     },
-    tell: async (holds, { all } = { all: false }) => {
-      const told = options.coordinators().map(async (coordinator) => {
+    announce: async (holds, { all } = { all: false }) => {
+      const announced = options.coordinators().map(async (coordinator) => {
         try {
           await lineTo(coordinator)({ ask: undefined, holds, all })
           return true
         } catch (error) {
           if (!(error instanceof MusterError) && !closing.signal.aborted) throw error
-          deps.log.debug({ coordinator, error }, 'an announcement was not taken')
+          deps.log.debug({ coordinator, error }, 'an announcement failed')
           return false
         }
       })
-      return (await Promise.all(told)).every(Boolean)
+      return (await Promise.all(announced)).every(Boolean)
     },
     close: () => closing.abort(nodeError('node.closed')),
   }
 }
 
-/**
- * What the coordinators know. Once one of them named a provider, the others have a moment more: a
- * coordinator that hangs must not hold the fetch up.
- */
+/** Waits for all coordinators, but only {@link LATER_MS} after one of them found a provider. */
 function firstAnswers(
   clock: Clock,
   asked: readonly Promise<Answer>[],
@@ -133,7 +123,7 @@ function firstAnswers(
     let left = asked.length
     let cancel: (() => void) | undefined
     const enough = (): void => resolve({ answers: [...answers], refusals })
-    const answered = (): void => {
+    const onSettled = (): void => {
       left -= 1
       if (left === 0) {
         cancel?.()
@@ -147,18 +137,18 @@ function firstAnswers(
           (given) => void answers.push(given),
           (error: unknown) => void refusals.push(error),
         )
-        .finally(answered)
+        .finally(onSettled)
   })
 }
 
 type Line = (job: Omit<Job, 'done'>) => Promise<Answer>
 
-/** The jobs for one coordinator, in order. `over` is called when none is left. */
+/** Sends the jobs for one coordinator in order. Calls `onIdle` when none is left. */
 function createLine(
   deps: { node: MusterNode; clock: Clock; log: Logger },
   coordinator: string,
   closing: AbortSignal,
-  over: () => void,
+  onIdle: () => void,
 ): Line {
   // Owned by add() and work().
   const waiting: Job[] = []
@@ -174,15 +164,15 @@ function createLine(
           await deps.node.open(coordinator, providers.id, signal),
           deps,
         )
-        await answer(deps, client, batch, signal)
+        await send(deps, client, batch, signal)
       } catch (error) {
-        client?.abort(error as Error)
+        client?.abort(asError(error))
         client = undefined
         for (const { done } of batch) done.reject(error)
       }
     }
     working = false
-    over()
+    onIdle()
     await client?.close().catch(() => undefined)
   }
   return (job) => {
@@ -198,32 +188,28 @@ function createLine(
     waiting.push(whole)
     if (!working) {
       working = true
-      // In a microtask, so that what is asked in one turn goes out together.
+      // In a microtask, so that jobs of the same moment are sent together.
       queueMicrotask(() => void work())
     }
     return whole.done.promise
   }
 }
 
-/** Takes the first jobs that one call can carry: questions, or announcements. */
+/** Takes the first jobs that fit into one call: only lookups, or only announcements. */
 function nextBatch(waiting: Job[]): Job[] {
-  const questions = waiting[0]?.ask !== undefined
+  const isLookup = waiting[0]?.ask !== undefined
+  const limit = isLookup ? MAX_ASKED : MAX_ANNOUNCED
   let count = 0
   let weight = 0
-  while (count < waiting.length) {
-    const job = waiting[count] as Job
-    weight += questions ? 1 : job.holds.length
-    if (
-      (job.ask !== undefined) !== questions ||
-      (count > 0 && weight > (questions ? MAX_ASKED : MAX_ANNOUNCED))
-    )
-      break
+  for (const { ask, holds } of waiting) {
+    weight += isLookup ? 1 : holds.length
+    if ((ask !== undefined) !== isLookup || (count > 0 && weight > limit)) break
     count += 1
   }
   return waiting.splice(0, count)
 }
 
-async function answer(
+async function send(
   deps: { node: MusterNode },
   client: Client<typeof providers>,
   batch: readonly Job[],
@@ -235,7 +221,7 @@ async function answer(
     for (const [i, job] of batch.entries()) job.done.resolve({ providers: found[i] ?? [], away })
     return
   }
-  // The coordinator takes four addresses: two families, two networks.
+  // The coordinator accepts four addresses: two families in two networks.
   const addresses = deps.node.addresses().slice(0, MAX_ADDRESSES)
   await client.call(
     'announce',
@@ -243,7 +229,7 @@ async function answer(
       addresses,
       holds: batch.flatMap((job) => job.holds),
       drops: [],
-      ...(batch.some(({ all }) => all) && { all: true }),
+      ...defined({ all: batch.some(({ all }) => all) || undefined }),
     },
     { signal },
   )
