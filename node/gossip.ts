@@ -57,7 +57,9 @@ export interface Gossip {
   on(topic: Topic, handler: GossipHandler): () => void
   /** The connected members that listen to the topic. */
   listeners(topic: Topic): string[]
-  /** The listeners with which this node exchanges all messages. Others request the ones they lack. */
+  /**
+   * The listeners with which this node exchanges all messages. Others request the ones they lack.
+   */
   mesh(topic: Topic): string[]
 }
 

@@ -96,8 +96,7 @@ test('ID-01: a stranger reaches only open methods; others are denied before pars
     for (const [name, { capability }] of Object.entries(protocol.methods)) {
       assert.ok(capability.kind.length > 0, `${protocol.id} ${name} has no capability`)
       const duplex = await stranger.open(coordinator.peerId, protocol.id)
-      // No CBOR at all: whoever parses it before asking the policy says `malformed` instead of
-      // `denied`.
+      // Not CBOR: code that parses it before it asks the policy would return `malformed`.
       const request = Buffer.concat([
         encodeRequest(name, 0).subarray(0, -1),
         Buffer.from('ffff', 'hex'),

@@ -60,7 +60,6 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'e2e/scenarios/holders-away.test.ts': 2,
   'e2e/scenarios/hostile-values.test.ts': 1,
   'e2e/scenarios/silent-host.test.ts': 4,
-  'node/': 8,
   'protocols/': 13,
   'shared/blobs/verified.test.ts': 4,
 }
@@ -84,7 +83,6 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'docs/': 13,
   'e2e/scenarios/full-disk.test.ts': 1,
   'e2e/scenarios/hostile-values.test.ts': 1,
-  'node/': 27,
   'protocols/': 10,
   'shared/blobs/verified.test.ts': 1,
 }

@@ -357,7 +357,7 @@ test('BT-10: readers of one blob share a fetch, which ends with the last of them
   }
   await until(() => seen.aborted === 1)
   assert.equal(seen.calls, 1)
-  // Whoever comes after that begins anew.
+  // A later reader starts a new fetch.
   const again = host.content.open(id, forever)
   await until(() => seen.calls === 2)
   gate.resolve()

@@ -47,8 +47,8 @@ export interface Provider {
 
 export interface Content {
   /**
-   * Opens the blob. With a size from verified metadata, it can be read while it is fetched. Without,
-   * it is fetched first.
+   * Opens the blob. With a size from verified metadata, it can be read while it is fetched.
+   * Without, it is fetched first.
    * @throws blob.unknown if no host holds it, transfer.* or node.not-connected if that is uncertain
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>

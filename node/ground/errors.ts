@@ -20,8 +20,8 @@ export const nodeError = defineErrors({
     message: (d: { address: string; reason: string }) =>
       `${d.address} cannot be reached: ${d.reason}`,
     hint: () =>
-      'check that it runs and that no firewall blocks it; `muster status` on the coordinator shows ' +
-      'its addresses',
+      'check that it runs and that no firewall blocks it; `muster status` on the coordinator ' +
+      'shows its addresses',
   },
   'node.wrong-peer': {
     exit: 'denied',

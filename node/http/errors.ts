@@ -6,8 +6,8 @@ export const httpError = defineErrors({
     exit: 'conflict',
     message: (d: { address: string }) => `${d.address} is in use by another program`,
     hint: () =>
-      'stop that program, or set another address (http.listen of a coordinator, gateway.listen of ' +
-      'an agent)',
+      'stop that program, or set another address (http.listen of a coordinator, ' +
+      'gateway.listen of an agent)',
   },
   'http.address': {
     exit: 'usage',

@@ -48,8 +48,8 @@ export const STRANGER_IDLE_MS = 30_000
 export const STRANGER_SWEEP_MS = 5_000
 
 /**
- * The receive window of a yamux stream, at first and after it grew for a fast reader. Two streams of
- * 2 MiB fill a line of 1 Gbit/s and 30 ms. The read buffer must hold a whole window, because a
+ * The receive window of a yamux stream, at first and after it grew for a fast reader. Two streams
+ * of 2 MiB fill a line of 1 Gbit/s and 30 ms. The read buffer must hold a whole window, because a
  * paused stream fills it: with libp2p's defaults, paused streams fail.
  */
 export const STREAM_WINDOW_BYTES = 256 * KIB

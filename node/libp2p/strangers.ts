@@ -1,4 +1,6 @@
-/** Closes incoming connections of strangers without a Muster stream for {@link STRANGER_IDLE_MS}. */
+/**
+ * Closes incoming connections of strangers without a Muster stream for {@link STRANGER_IDLE_MS}.
+ */
 import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'

@@ -77,7 +77,9 @@ function untilDrained(stream: Stream, reason: () => Error): Promise<void> {
   })
 }
 
-/** Appends chunks to a list. A small chunk is appended to the small chunk before it, in one buffer. */
+/**
+ * Appends chunks to a list. A small chunk is appended to the small chunk before it, in one buffer.
+ */
 function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
   let block = new Uint8Array(0)
   let filled = 0

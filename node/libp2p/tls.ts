@@ -1,6 +1,7 @@
 /**
- * `/tls/1.0.0` of libp2p with the TLS of Node.js directly on the TCP socket. Handshake, certificates
- * and checks are those of @libp2p/tls, at 1.2 to 1.6 times its speed. Only ed25519 keys are accepted.
+ * `/tls/1.0.0` of libp2p with the TLS of Node.js directly on the TCP socket. Handshake,
+ * certificates and checks are those of @libp2p/tls, at 1.2 to 1.6 times its speed. Only ed25519
+ * keys are accepted.
  */
 import { Socket } from 'node:net'
 import { setImmediate } from 'node:timers/promises'

@@ -23,7 +23,7 @@ test('FG-06: greetings of many strangers displace no member', async () => {
   const greeting = { capability: 1, at: systemClock.now(), version: 'x' }
   const certificate = toWire(await fleet.certify(key, { role: 'agent', name: 'host' }))
   assert.equal(membership.learn(peer, { ...greeting, certificate }), undefined)
-  // A borrowed certificate makes nobody a member, and is no way in either.
+  // Another peer's certificate makes no peer a member.
   for (let i = 0; i < 11_000; i += 1)
     membership.learn(`stranger ${i}`, i % 1000 === 0 ? { ...greeting, certificate } : greeting)
   assert.equal(membership.member(peer)?.name, 'host')

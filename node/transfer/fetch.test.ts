@@ -335,10 +335,10 @@ test("BT-07: an unreachable or slow provider doesn't delay a small blob", async 
   await once(silent, 'listening')
   t.after(() => silent.close())
   const { port } = silent.address() as AddressInfo
-  const nobody = peerIdOfKey(generateKey({ random: systemRandom }).publicKey)
+  const absent = peerIdOfKey(generateKey({ random: systemRandom }).publicKey)
   const size = content.length
   const hints = [
-    { peer: nobody, addresses: [`/ip4/127.0.0.1/tcp/${port}`], size },
+    { peer: absent, addresses: [`/ip4/127.0.0.1/tcp/${port}`], size },
     { ...dripping.hint, size },
     { ...good.hint, size },
   ]

@@ -23,13 +23,13 @@ const MAX_ENTRIES = 1_000_000
 
 export interface ProviderIndex {
   /**
-   * Stores an announcement of a peer that is connected from `seenAt`. Returns the milliseconds until
-   * it expires.
+   * Stores an announcement of a peer that is connected from `seenAt`. Returns the milliseconds
+   * until it expires.
    */
   announce(peer: string, seenAt: string, announcement: Announcement): number
   /**
-   * Up to {@link MAX_PROVIDERS} providers other than the asker. Whole ones come first, each group in
-   * random order to spread the load.
+   * Up to {@link MAX_PROVIDERS} providers other than the asker. Whole ones come first, each group
+   * in random order to spread the load.
    */
   find(id: BlobId, asker: string | undefined): Provider[]
   /** True if the index has all blobs of the peer. */

@@ -16,7 +16,10 @@ export interface RangeOptions {
   readonly stallMs: number
 }
 
-/** Our disk failed, not the provider, whose errors may have the same codes. The cause is the pool's error. */
+/**
+ * Our disk failed, not the provider, whose errors may have the same codes. The cause is the pool's
+ * error.
+ */
 export class OwnFailure extends Error {
   constructor(cause: unknown) {
     super('the pool failed', { cause })

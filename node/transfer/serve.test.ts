@@ -111,8 +111,7 @@ test("TR-05: a member that doesn't read blocks no other member", async (t) => {
     await hostile.dial((source.hint.addresses as string[])[0] as string)
     for (let i = 0; i < blobs.limits.maxOutboundStreams; i += 1) {
       const duplex = await hostile.open(source.node.peerId, blobs.id)
-      // A source that nobody reads from closes the window; one that nobody has begun to read would
-      // be reset.
+      // An idle reader closes the window. Without a reader the stream would be reset.
       duplex.source[Symbol.asyncIterator]()
       await duplex.write(
         encodeFrame(

@@ -69,7 +69,9 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
   }
 }
 
-/** Errors of our disk contain paths. The caller gets an internal error, and our log has the cause. */
+/**
+ * Errors of our disk contain paths. The caller gets an internal error, and our log has the cause.
+ */
 function hideDiskFailure(error: unknown): unknown {
   const own = blobError.is(
     error,

@@ -37,7 +37,9 @@ export interface Source {
   readonly holding: SourceHolding | undefined
   /** False once the provider is given up. */
   readonly usable: boolean
-  /** Gets the holding unless it is known. Gives up a provider that is unreachable or has nothing. */
+  /**
+   * Gets the holding unless it is known. Gives up a provider that is unreachable or has nothing.
+   */
   ask(signal: AbortSignal): Promise<void>
   /** Applies a newer hint for a partial holder. True if it has more than before. */
   update(hint: ProviderHint): boolean

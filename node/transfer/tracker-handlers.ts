@@ -10,7 +10,7 @@ import type { AwayHosts } from './away.ts'
 import type { ProviderIndex } from './provider-index.ts'
 
 export interface TrackerOptions {
-  /** The coordinator's peer id. It comes first for blobs of its own pool. */
+  /** The coordinator's peer id. It comes first for blobs of its pool. */
   readonly self: string
   readonly own: (id: BlobId) => Promise<Holding>
   /** Hosts other than the asker whose blobs the index doesn't know. */

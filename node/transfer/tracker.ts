@@ -25,7 +25,9 @@ import type { MusterNode } from '../node.ts'
 
 /** After this a call has failed. Announcements are sent again at the next connection. */
 const ANSWER_MS = 30_000
-/** The time for other coordinators after one found a provider, many times the usual response time. */
+/**
+ * The time for other coordinators after one found a provider, many times the usual response time.
+ */
 const LATER_MS = 1_000
 /** Jobs that wait for one coordinator: more than the fetches that may wait. */
 const MAX_WAITING = 20_000
