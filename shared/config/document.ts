@@ -11,13 +11,16 @@ import {
   type Pair,
   type ParsedNode,
   type Scalar,
+  type visitor,
   isAlias,
   isMap,
+  isNode,
   isScalar,
   parseDocument,
   visit,
 } from 'yaml'
 import { substitute } from './environment.ts'
+import { syntaxProblems } from './syntax-problems.ts'
 
 export type KeyPath = readonly (string | number)[]
 
@@ -52,6 +55,15 @@ export interface ConfigDocument {
 /** The limit against alias bombs; real files use a few (`maxAliasCount` counts every expansion). */
 const MAX_ALIASES = 100
 
+const PARSER = {
+  version: '1.2',
+  strict: true,
+  uniqueKeys: true,
+  merge: false,
+  prettyErrors: false,
+  logLevel: 'error',
+} as const
+
 export const joinPath = (path: KeyPath): string => path.join('\0')
 
 /**
@@ -62,117 +74,149 @@ export function parseConfigDocument(
   text: string,
   env: Readonly<Record<string, string | undefined>>,
 ): ConfigDocument {
-  const lines = new LineCounter()
-  const problems: Problem[] = []
+  const parsed = new ParsedFile(file, text)
   const substituted = new Set<string>()
-  const at = (offset: number, path: KeyPath, message: string): Problem => {
-    const { line, col } = lines.linePos(Math.min(offset, text.length))
-    return { file, line: Math.max(1, line), column: Math.max(1, col), path, text: message }
+  parsed.checkSyntax()
+  parsed.checkValues(env, substituted)
+  return {
+    file,
+    value: parsed.value(),
+    problems: parsed.problems,
+    substituted,
+    problem: (path, message, atKey) => parsed.problem(path, message, atKey),
+    depth: (path) => parsed.depth(path),
   }
-  let document: Document<ParsedNode> | undefined
-  try {
-    document = parseDocument(text, {
-      lineCounter: lines,
-      version: '1.2',
-      strict: true,
-      uniqueKeys: true,
-      merge: false,
-      prettyErrors: false,
-      logLevel: 'error',
-    })
-    let broken = false
-    for (const error of [...document.errors, ...document.warnings]) {
-      const message = wording(error.code, error.message)
-      // After the first syntax error the parser guesses; its further syntax errors are about the
-      // guesses.
-      if (message.startsWith(SYNTAX) && broken) continue
-      broken ||= message.startsWith(SYNTAX)
-      problems.push(at(error.pos[0], [], message + advice(text, error.pos[0], message)))
-    }
-    check(document)
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
-    // The parser recurses, so a file of opening brackets exhausts the stack.
-    problems.push(at(0, [], 'expected a configuration, got values that are nested too deeply'))
+}
+
+/** A parsed file with the problems that were found so far. */
+class ParsedFile {
+  readonly problems: Problem[] = []
+  readonly #file: string
+  readonly #text: string
+  readonly #lines = new LineCounter()
+  readonly #document: Document<ParsedNode> | undefined
+
+  constructor(file: string, text: string) {
+    this.#file = file
+    this.#text = text
+    this.#document = this.#guarded(() =>
+      parseDocument(text, { ...PARSER, lineCounter: this.#lines }),
+    )
+  }
+
+  checkSyntax(): void {
+    if (this.#document === undefined) return
+    for (const { offset, text } of syntaxProblems(this.#document, this.#text))
+      this.problems.push(this.#at(offset, [], text))
   }
 
   /** Checks every key and value, and substitutes environment variables. */
-  function check(parsed: Document<ParsedNode>): void {
-    visit(parsed, {
-      Pair: (_, pair) => {
-        const key = pair.key
-        const offset = (key as Node | null)?.range?.[0] ?? 0
-        if (!isScalar(key) || typeof key.value !== 'string')
-          problems.push(at(offset, [], 'expected a key of plain text; quote it'))
-        else if (key.value === '__proto__') problems.push(at(offset, [], 'unknown key "__proto__"'))
-      },
-      Alias: (_, alias, ancestors) => {
-        if (alias.resolve(parsed) !== undefined) return
-        problems.push(
-          at(
-            alias.range?.[0] ?? 0,
-            pathOf([...ancestors, alias]),
-            `there is no &${alias.source} before this *${alias.source}; quote it if it is text`,
-          ),
-        )
-      },
-      Scalar: (position, scalar, ancestors) => {
-        if (position === 'key') return
-        const path = pathOf([...ancestors, scalar])
-        const offset = scalar.range?.[0] ?? 0
-        const source = scalar.source ?? ''
-        // 0o77 and 0x1f are YAML 1.2; 077 means 63 in YAML 1.1 and 77 in 1.2. All of them are
-        // rejected as ambiguous.
-        if (typeof scalar.value === 'number' && !/^-?(0|[1-9]\d*)(\.\d+)?$/.test(source)) {
-          problems.push(
-            at(
-              offset,
-              path,
-              `expected a plain decimal number, got ${source}; quote it if it is text`,
-            ),
-          )
-        }
-        if (typeof scalar.value !== 'string') return
-        const result = substitute(scalar.value, env)
-        if ('problem' in result) problems.push(at(offset, path, result.problem))
-        else if (result.text !== scalar.value || result.used) {
-          scalar.value = result.text
-          if (result.used) substituted.add(joinPath(path))
-        }
-      },
-    })
+  checkValues(env: Readonly<Record<string, string | undefined>>, substituted: Set<string>): void {
+    const document = this.#document
+    if (document === undefined) return
+    const report = (offset: number, path: KeyPath, text: string): void =>
+      void this.problems.push(this.#at(offset, path, text))
+    this.#guarded(() => visit(document, valueChecks(document, { report, env, substituted })))
   }
 
-  const value =
-    problems.length > 0 || document === undefined
-      ? undefined
-      : plain(document, (message) => problems.push(at(0, [], message)))
-  const nodeAt = (path: KeyPath): Node | undefined => {
-    const node = path.length === 0 ? document?.contents : document?.getIn(path, true)
-    return (node as Node | null | undefined) ?? undefined
+  /** The plain value; undefined if there are problems. */
+  value(): unknown {
+    if (this.problems.length > 0) return undefined
+    try {
+      return this.#document?.toJS({ maxAliasCount: MAX_ALIASES }) ?? undefined
+    } catch (cause) {
+      if (!(cause instanceof ReferenceError)) throw cause
+      const text = `expected at most ${MAX_ALIASES} uses of aliases`
+      this.problems.push(this.#at(0, [], text))
+      return undefined
+    }
   }
-  const depth = (path: KeyPath): number => {
+
+  depth(path: KeyPath): number {
     let steps = path.length
-    while (steps > 0 && nodeAt(path.slice(0, steps)) === undefined) steps -= 1
+    while (steps > 0 && this.#nodeAt(path.slice(0, steps)) === undefined) steps -= 1
     return steps
   }
-  const problem = (path: KeyPath, message: string, atKey = false): Problem => {
-    const steps = depth(path)
+
+  problem(path: KeyPath, text: string, atKey = false): Problem {
+    const steps = this.depth(path)
     const key =
-      atKey && steps === path.length ? keyNode(nodeAt(path.slice(0, -1)), path.at(-1)) : undefined
-    return at((key ?? nodeAt(path.slice(0, steps)))?.range?.[0] ?? 0, path, message)
+      atKey && steps === path.length
+        ? keyNode(this.#nodeAt(path.slice(0, -1)), path.at(-1))
+        : undefined
+    const node = key ?? this.#nodeAt(path.slice(0, steps))
+    return this.#at(node?.range?.[0] ?? 0, path, text)
   }
-  return { file, value, problems, substituted, problem, depth }
+
+  #nodeAt(path: KeyPath): Node | undefined {
+    const node = path.length === 0 ? this.#document?.contents : this.#document?.getIn(path, true)
+    return isNode(node) ? node : undefined
+  }
+
+  #at(offset: number, path: KeyPath, text: string): Problem {
+    const { line, col } = this.#lines.linePos(Math.min(offset, this.#text.length))
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col), path, text }
+  }
+
+  /** The parser recurses, so a file of opening brackets exhausts the stack. */
+  #guarded<T>(work: () => T): T | undefined {
+    try {
+      return work()
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      const text = 'expected a configuration, got values that are nested too deeply'
+      this.problems.push(this.#at(0, [], text))
+      return undefined
+    }
+  }
 }
 
-function plain(document: Document<ParsedNode>, fail: (message: string) => void): unknown {
-  try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES }) ?? undefined
-  } catch (cause) {
-    if (!(cause instanceof ReferenceError)) throw cause
-    fail(`expected at most ${MAX_ALIASES} uses of aliases`)
-    return undefined
+interface Checks {
+  report(offset: number, path: KeyPath, text: string): void
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Gets the paths of values with substituted variables. */
+  readonly substituted: Set<string>
+}
+
+function valueChecks(document: Document<ParsedNode>, checks: Checks): visitor {
+  return {
+    Pair: (_, { key }) => checkKey(key, checks),
+    Alias: (_, alias, ancestors) => {
+      if (alias.resolve(document) !== undefined) return
+      const { source } = alias
+      const text = `there is no &${source} before this *${source}; quote it if it is text`
+      checks.report(offsetOf(alias), pathOf([...ancestors, alias]), text)
+    },
+    Scalar: (position, scalar, ancestors) => {
+      if (position !== 'key') checkScalar(scalar, pathOf([...ancestors, scalar]), checks)
+    },
   }
+}
+
+function checkKey(key: unknown, { report }: Checks): void {
+  const offset = isNode(key) ? offsetOf(key) : 0
+  if (!isScalar(key) || typeof key.value !== 'string')
+    report(offset, [], 'expected a key of plain text; quote it')
+  else if (key.value === '__proto__') report(offset, [], 'unknown key "__proto__"')
+}
+
+/** Decimal numbers only: 077 means 63 in YAML 1.1, and 77 in YAML 1.2. */
+const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/
+
+function checkScalar(scalar: Scalar, path: KeyPath, checks: Checks): void {
+  const { value, source = '' } = scalar
+  const report = (text: string): void => checks.report(offsetOf(scalar), path, text)
+  if (typeof value === 'number' && !DECIMAL.test(source))
+    report(`expected a plain decimal number, got ${source}; quote it if it is text`)
+  if (typeof value !== 'string') return
+  const result = substitute(value, checks.env)
+  if ('problem' in result) return report(result.problem)
+  scalar.value = result.text
+  if (result.used) checks.substituted.add(joinPath(path))
+}
+
+function offsetOf(node: Node): number {
+  return node.range?.[0] ?? 0
 }
 
 /** The key path of the last of `nodes`; each contains the next. */
@@ -182,45 +226,13 @@ function pathOf(nodes: readonly (Node | Document | Pair)[]): KeyPath {
     const next = nodes[index + 1]
     if (next === undefined) break
     if ('items' in node && !isMap(node)) path.push(node.items.indexOf(next))
-    else if ('key' in node) path.push(String((node.key as Scalar | null)?.value))
+    else if ('key' in node) path.push(String(isScalar(node.key) ? node.key.value : undefined))
   }
   return path
 }
 
 function keyNode(parent: Node | undefined, key: string | number | undefined): Node | undefined {
   if (parent === undefined || isAlias(parent) || !isMap(parent)) return undefined
-  return parent.items.find((pair) => isScalar(pair.key) && pair.key.value === key)?.key as
-    | Node
-    | undefined
-}
-
-const SYNTAX = 'not valid YAML: '
-
-/** Texts for the parser's most common errors. */
-function wording(code: string, message: string): string {
-  switch (code) {
-    case 'DUPLICATE_KEY':
-      return 'this key is here a second time'
-    case 'TAB_AS_INDENT':
-      return 'expected blanks as indentation, got a tab'
-    case 'MULTIPLE_DOCS':
-      return 'expected one document, got a second one after ---'
-    case 'TAG_RESOLVE_FAILED':
-      return 'expected a plain value, got one with a tag'
-    default: {
-      const first = message.split('\n', 1)[0] as string
-      return `${SYNTAX}${first.charAt(0).toLowerCase()}${first.slice(1)}`
-    }
-  }
-}
-
-/**
- * `workers: ${W}` is valid on a separate line, but inside { } the brace after the dollar opens
- * another map.
- */
-function advice(text: string, offset: number, message: string): string {
-  const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 2)
-  return message.startsWith(SYNTAX) && line.includes('${')
-    ? '; inside { } and [ ] put "${NAME}" in quotes'
-    : ''
+  for (const { key: node } of parent.items) if (isScalar(node) && node.value === key) return node
+  return undefined
 }

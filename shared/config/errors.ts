@@ -29,7 +29,7 @@ export const configError = defineErrors({
     exit: 'usage',
     message: (d: { problems: readonly string[] }) =>
       d.problems.length === 1
-        ? (d.problems[0] as string)
+        ? d.problems.join()
         : `${d.problems.length} problems in the configuration\n${d.problems.join('\n')}`,
     hint: () =>
       'correct the configuration and check it with `muster config validate`; ' +
@@ -39,7 +39,7 @@ export const configError = defineErrors({
     exit: 'usage',
     message: (d: { problems: readonly string[] }) =>
       d.problems.length === 1
-        ? (d.problems[0] as string)
+        ? d.problems.join()
         : `the configuration has ${d.problems.length} settings that are not supported yet\n` +
           d.problems.join('\n'),
     hint: () => 'remove it from the configuration; docs/CONFIG.md describes the supported settings',

@@ -6,6 +6,7 @@
 import { constants, globSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { errno } from '../errno.ts'
 import { configError } from './errors.ts'
 
 /** A configuration of a thousand repositories has about a third of this. */
@@ -34,7 +35,7 @@ export async function readConfigFile(
   try {
     handle = await open(file, flags)
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
+    const code = errno(cause)
     if (code === 'ELOOP')
       throw configError('config.unsafe', { file, reason: 'it is a symbolic link' }, { cause })
     const reason = REASONS[code ?? ''] ?? 'it cannot be opened'

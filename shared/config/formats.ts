@@ -9,13 +9,10 @@ import { z } from 'zod'
 export const multiaddr = z.string().refine(
   (text) => {
     const match = /^\/(ip4|ip6|dns4|dns6)\/([^/\s]{1,253})\/tcp\/(\d{1,5})$/.exec(text)
-    if (match === null || Number(match[3]) > 65_535) return false
-    const [, protocol, host] = match as unknown as [string, string, string]
-    return protocol === 'ip4'
-      ? isIPv4(host)
-      : protocol === 'ip6'
-        ? isIPv6(host) && !host.includes('%')
-        : true
+    const [, protocol, host = '', port] = match ?? []
+    if (protocol === undefined || Number(port) > 65_535) return false
+    if (protocol === 'ip4') return isIPv4(host)
+    return protocol === 'ip6' ? isIPv6(host) && !host.includes('%') : true
   },
   { error: 'expected a multiaddr with a TCP port, such as /ip4/0.0.0.0/tcp/8470' },
 )
@@ -92,7 +89,7 @@ export const cron = z.string().refine(
     const fields = text.trim().split(/\s+/)
     if (fields.length !== CRON_FIELDS.length) return false
     return CRON_FIELDS.every(([low, high], index) =>
-      (fields[index] as string).split(',').every((part) => isCronPart(part, low, high)),
+      (fields[index] ?? '').split(',').every((part) => isCronPart(part, low, high)),
     )
   },
   { error: 'expected five crontab fields, such as "0 2 * * *"' },

@@ -119,7 +119,7 @@ function confusion(expected: string, value: unknown): string {
 
 function choices(values: readonly unknown[]): string {
   const names = values.map(String)
-  return names.length === 1 ? (names[0] as string) : `one of ${names.join(', ')}`
+  return names.length === 1 ? names.join() : `one of ${names.join(', ')}`
 }
 
 function nearest(value: unknown, values: readonly unknown[]): string {
@@ -139,8 +139,8 @@ function describe(path: KeyPath, value: unknown): string {
 function valueAt(root: unknown, path: KeyPath): unknown {
   let value = root
   for (const step of path) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
-    value = (value as Record<string | number, unknown>)[step]
+    if (typeof value !== 'object' || value === null) return undefined
+    value = Object.getOwnPropertyDescriptor(value, step)?.value
   }
   return value
 }
