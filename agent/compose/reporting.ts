@@ -5,7 +5,7 @@ import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { LocalInfo } from '../../node/content/local.ts'
 import { collectAll } from '../facts/collect.ts'
 import { createCollectors } from '../facts/all-collectors.ts'
-import { pushFacts, tellCollection } from '../facts/push.ts'
+import { pushFacts, sendCollection } from '../facts/push.ts'
 import { createReport, type Report } from '../facts/report.ts'
 import { watchPackages } from '../facts/watch.ts'
 import type { Network } from './network.ts'
@@ -44,8 +44,8 @@ export function composeReporting(
       collections: stores.collections,
       collect: (signal) => collectAll(collectors, {}, signal),
       publish: (bytes) => network.node.gossip.publish('facts', bytes),
-      tell: (collection, signal) =>
-        withCoordinator((client) => tellCollection(client, collection, signal), signal),
+      send: (collection, signal) =>
+        withCoordinator((client) => sendCollection(client, collection, signal), signal),
     },
     { fleet, agent },
   )
@@ -55,22 +55,22 @@ export function composeReporting(
       const packages = watchPackages(
         { clock, log, watch },
         { databases: collectors.flatMap((collector) => collector.databases('/')) },
-        () => report.look(working, { remarks: packages.remarks }),
+        () => report.collect(working, { remarks: packages.remarks }),
         working,
       )
       scope.defer(packages.stop)
       return async ({ accept }, signal) => {
-        const looked = await report.look(signal, { accept, remarks: packages.remarks })
+        const collected = await report.collect(signal, { accept, remarks: packages.remarks })
         const result = await withCoordinator(
           (client) => pushFacts({ client, report, journal: stores.facts }, signal),
           signal,
         )
         return {
           result,
-          packages: looked.packages,
-          problems: looked.collection.problems,
-          changed: looked.update !== undefined,
-          confirmed: [...looked.confirmed],
+          packages: collected.packages,
+          problems: collected.collection.problems,
+          changed: collected.update !== undefined,
+          confirmed: [...collected.confirmed],
         }
       }
     },

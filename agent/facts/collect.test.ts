@@ -50,7 +50,7 @@ test('facts collect: where one database is unreadable there is no set at all', (
     })
   }))
 
-test('facts collect: a host whose package manager is not read, or lists nothing, is not a host without packages', async () => {
+test('facts collect: an unsupported or empty manager is not a host without packages', async () => {
   const hosts: [files: string[], reason: RegExp][] = [
     [['var/db/pkg/app-shells/bash-5.2_p26/PF'], /not supported \(portage\)$/],
     [['lib/apk/db/installed'], /not supported \(apk\)$/],
@@ -85,7 +85,9 @@ test('facts collect: it stops when it is told to', async () => {
 })
 
 test('os-release: quotes, escapes and lines that are none', () => {
-  const text = `# comment\nNAME=Fedora\\ Linux\nID='fe"d'\nPRETTY_NAME="a \\"b\\" \\$c \\\\ d" \nlower=1\n=x\nEMPTY=\nBROKEN="half\n`
+  const text =
+    `# comment\nNAME=Fedora\\ Linux\nID='fe"d'\nPRETTY_NAME="a \\"b\\" \\$c \\\\ d" \n` +
+    `lower=1\n=x\nEMPTY=\nBROKEN="half\n`
   assert.deepEqual(
     [...parseOsRelease(text)],
     [

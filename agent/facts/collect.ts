@@ -1,12 +1,12 @@
 /**
- * What each package manager of this host lists now. One that can't be read doesn't hide the others,
- * and is never taken for an empty one.
+ * The current packages of each package manager of this host. If one can't be read, the others are
+ * still listed, and it is not reported as empty.
  */
 import { factSet, type FactSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { type CollectorOptions, createCollectors } from './all-collectors.ts'
 import type { Collector, CollectorResult, Found } from './collectors/collector.ts'
-import { collectorError } from './collectors/errors.ts'
+import { collectorError, reasonOf } from './collectors/errors.ts'
 import { readHost } from './collectors/host.ts'
 import { collectError } from './errors.ts'
 
@@ -16,7 +16,7 @@ export interface Collected {
 }
 
 /**
- * Reads what the host has installed now. Needs no lock and no rights but reading; writes nothing.
+ * Reads the installed packages. It needs no lock and only the right to read, and writes nothing.
  * @param options.root root of the file system that is read. Default `/`
  */
 export async function collectAll(
@@ -30,7 +30,7 @@ export async function collectAll(
   for (const collector of collectors) {
     const { manager } = collector
     const result = await readOne(collector, root, signal)
-    // That a manager is absent is worth a word only where Muster could read it.
+    // An absent manager is only reported if Muster can read it.
     if (result.state !== 'absent' || collector.databases(root).length > 0)
       found.push({ manager, result })
   }
@@ -46,14 +46,14 @@ async function readOne(
     return await collector.read({ root }, signal)
   } catch (error) {
     signal?.throwIfAborted()
-    // A collector that fails must not cost the host what the others read.
+    // If one collector fails, the results of the others stay.
     const path = collector.databases(root)[0]?.folder ?? root
-    return { state: 'unreadable', path, reason: (error as Error).message }
+    return { state: 'unreadable', path, reason: reasonOf(error) }
   }
 }
 
 /**
- * The facts of this host, whole or not at all.
+ * The complete facts of this host.
  * @throws facts.unreadable, facts.unknown, facts.malformed
  */
 export async function collect(
@@ -72,7 +72,7 @@ export async function collect(
   return factSet(os, packages)
 }
 
-/** Why no packages are known of a host on which nothing was read. */
+/** Why no packages of this host are known. */
 export function whyNothing(found: readonly Found[]): string {
   const named = (state: Found['result']['state']): string =>
     found

@@ -1,10 +1,9 @@
 /**
- * What is remembered from one collection to the next, on disk, since `muster agent facts --once` is
- * another process each time. Losing it only means that a doubt begins anew.
+ * The state between two collections. It is on disk, because each `muster agent facts --once` is
+ * another process. If it is lost, doubts begin again.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Json } from '../../shared/canonical-json.ts'
 import { canonicalJson } from '../../shared/canonical-json.ts'
 import { writeDurable } from '../../shared/durable-file.ts'
 import { type FactCollection, factCollection } from '../../shared/facts/collection.ts'
@@ -15,7 +14,7 @@ import { readBounded } from './collectors/bounded-file.ts'
 import type { Memory } from './plausible.ts'
 
 const FILE = 'collection.json'
-/** 32 problems of 500 characters take far less. */
+/** 32 problems of 500 characters need less. */
 const MAX_BYTES = MIB
 
 const doubted = z.object({ print: z.string(), since: z.string() })
@@ -24,11 +23,13 @@ const remembered = z.object({
   collection: factCollection.optional(),
 })
 
+type State = z.infer<typeof remembered>
+
 export interface CollectionStore {
   readonly memory: Memory
   /** The newest collection; undefined before the first. */
   readonly collection: FactCollection | undefined
-  /** Never fails: what can't be written is kept in this process and logged. */
+  /** Never fails. If the disk fails, the state stays in memory and the error is logged. */
   save(memory: Memory, collection: FactCollection): Promise<void>
 }
 
@@ -42,10 +43,8 @@ export async function openCollectionStore(
   options: { folder: string },
 ): Promise<CollectionStore> {
   const path = join(options.folder, FILE)
-  let state: { memory: Memory; collection?: FactCollection | undefined } = await read(
-    options.folder,
-  ).catch((error: unknown) => {
-    deps.log.warn({ path, error }, 'the state of the last collection can not be read')
+  let state: State = await read(options.folder).catch((error: unknown) => {
+    deps.log.warn({ path, error }, 'the state of the last collection cannot be read')
     return { memory: {} }
   })
   return {
@@ -58,24 +57,24 @@ export async function openCollectionStore(
     async save(memory, collection) {
       const before = describe(state)
       state = { memory, collection }
-      // The time of a collection that found the same is not worth a write every few minutes.
+      // If only the time changed, a write every few minutes is not worthwhile.
       if (describe(state) === before) return
       try {
-        await writeDurable(deps, path, canonicalJson(state as unknown as Json))
+        await writeDurable(deps, path, canonicalJson({ memory, collection }))
         // Crash before: the next collection finds the same and writes it.
       } catch (error) {
-        deps.log.warn({ path, error }, 'the state of the collection could not be written')
+        deps.log.warn({ path, error }, 'the state of the collection cannot be written')
       }
     },
   }
 }
 
-function describe(state: { memory: Memory; collection?: FactCollection | undefined }): string {
+function describe(state: State): string {
   const { managers, problems } = state.collection ?? {}
   return JSON.stringify([state.memory, managers, problems])
 }
 
-async function read(folder: string): Promise<z.infer<typeof remembered>> {
+async function read(folder: string): Promise<State> {
   const bytes = await readBounded(join(folder, FILE), MAX_BYTES)
   if (bytes === undefined) return { memory: {} }
   return remembered.parse(JSON.parse(bytes.toString('utf8')))

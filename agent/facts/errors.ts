@@ -1,11 +1,11 @@
-/** Errors of collecting facts and of keeping them. */
+/** Errors of collecting and storing facts. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const collectError = defineErrors({
   'facts.unknown': {
     exit: 'failed',
     message: (d: { reason: string }) => `the packages of this host are unknown: ${d.reason}`,
-    hint: () => 'muster agent list shows the host with this reason',
+    hint: () => 'run `muster agent list`, which shows this host with the reason',
   },
   'facts.incomplete': {
     exit: 'failed',
@@ -38,25 +38,23 @@ manager (expected ${d.managers.join(' or ') || 'none, because none was found'})`
       `can't accept the packages of ${d.manager}: its database ${d.path} can't be read: \
 ${d.reason}`,
     hint: (d: { path: string }) =>
-      `nothing is known of a database that can't be read: repair ${d.path}, \
-or move it away if its package manager is not used here`,
+      `repair ${d.path}, or move it away if its package manager is not used here`,
   },
   'facts.journal': {
     exit: 'failed',
     message: (d: { path: string; reason: string }) =>
       `the facts journal ${d.path} can't be used: ${d.reason}`,
-    hint: () =>
-      'free space or mend the disk, then start the agent again: it reads the journal anew',
+    hint: () => 'free space or repair the disk, then restart the agent',
   },
   'facts.epoch': {
     exit: 'verification',
     message: (d: { asked: number; own: number }) =>
-      `somebody claims epoch ${d.asked} of this host's facts, which is too far from our epoch ${d.own}`,
-    hint: () => 'the coordinator that asked is damaged or lying: run `muster audit verify` there',
+      `a coordinator asked for epoch ${d.asked} of this host's facts, too far above epoch ${d.own}`,
+    hint: () => 'run `muster audit verify` on that coordinator; its data may be damaged',
   },
 })
 
-/** True if the operator's word was refused: that says nothing about the host. */
+/** True if `accept` was refused. That is not a problem of the host. */
 export function isRefusedAccept(error: unknown): boolean {
   return (
     collectError.is(error, 'facts.unknown-manager') ||

@@ -6,10 +6,12 @@ import { test, type TestContext } from 'node:test'
 import { systemRandom as random } from '../../shared/random.ts'
 import { openJournalFile } from './journal-file.ts'
 
-/** The user `nobody`: for root, no permission of a folder counts. */
+/** The user `nobody`, because permissions don't apply to root. */
 const NOBODY = 65_534
 
-/** A folder of a user who isn't root. Files can be made in it but it can't be opened, if `shut`. */
+/**
+ * A folder of another user than root. If `shut`, it can't be opened, but files can be made in it.
+ */
 async function folderOf(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-journal-file-'))
   const isRoot = process.geteuid?.() === 0
@@ -33,7 +35,7 @@ async function records(path: string): Promise<unknown[]> {
   return opened.records
 }
 
-test('facts journal file: after a replacement that failed behind its rename, nothing is acknowledged that a restart does not find', async (t) => {
+test('facts journal file: keeps appended records after a failed replacement', async (t) => {
   const { path, shut } = await folderOf(t)
   const { file } = await openJournalFile({ random }, path)
   await file.append(1)
@@ -49,7 +51,7 @@ test('facts journal file: after a replacement that failed behind its rename, not
   assert.deepEqual(await records(path), [2, 4, 5])
 })
 
-test('facts journal file: a replacement that failed before its rename leaves the records as they were', async (t) => {
+test('facts journal file: a replacement that failed early changes nothing', async (t) => {
   const { path } = await folderOf(t)
   const { file } = await openJournalFile({ random }, path)
   await file.append(1)

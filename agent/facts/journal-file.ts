@@ -1,7 +1,7 @@
 /**
- * The file under the facts journal: one record a line, each with a checksum, appended and fsynced
- * before anybody hears of it. A line that a crash cut short is dropped when the file is opened
- * again, since nobody was told of it; damage anywhere else is an error.
+ * The file of the facts journal: one record on each line, with a checksum, durable once `append`
+ * resolves. When the file is opened, a last line that a crash cut is removed. Any other damage is
+ * an error.
  */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -14,109 +14,116 @@ import { syncFolder, writeDurable } from '../../shared/durable-file.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
 
-export interface JournalFile {
-  /** Bytes of the whole records in the file. */
-  readonly size: number
-  /**
-   * Durable once it resolves. If it throws, the record isn't in the file, or the file refuses
-   * everything until it is opened again.
-   */
-  append(record: Json): Promise<void>
-  /** Replaces all records by these, durably and at once. */
-  replace(records: readonly Json[]): Promise<void>
-  close(): Promise<void>
-}
-
 /**
- * More than the journal lets it become with sets of the largest size: twice a set and the updates
- * before it, and one set more.
+ * The journal stays below this with sets of the largest size: it has at most two sets, the updates
+ * before them, and one more set.
  */
 export const MAX_JOURNAL_BYTES = 160 * MIB
-/** Of the checksum, which guards against disks, not against people. */
+/** The checksum detects errors of the disk, not changes by people. */
 const CHECKSUM_CHARS = 16
 
 /**
- * Opens the file, makes it if it is absent, and hands over its records.
- * @throws Error in words if it is damaged other than by a cut last line
+ * Opens the file, which is made if it is absent, and returns its records.
+ * @throws Error with a reason if a line other than the last one is damaged
  */
 export async function openJournalFile(
   deps: { random: Random },
   path: string,
 ): Promise<{ file: JournalFile; records: Json[] }> {
-  let handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600)
+  const handle = await open(
+    path,
+    constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o600,
+  )
   try {
     const { records, size } = parseRecords(await readAll(handle))
     await handle.truncate(size)
     await handle.sync()
     await syncFolder(dirname(path))
-    // Crash up to here: the file is as it was, or without the line that was cut.
-    return { file: journalFile(size), records }
+    // Crash up to here: the file is unchanged, or the cut line is removed.
+    return { file: new JournalFile(deps.random, path, { handle, size }), records }
   } catch (error) {
     await handle.close()
     throw error
   }
+}
 
-  function journalFile(initialSize: number): JournalFile {
-    let size = initialSize
-    let broken: unknown
-    /** True while the path may name another file than `handle`: what is written to that is lost. */
-    let unnamed = false
-    /** Makes the file under the path, whichever it is now, the one that is written. */
-    const follow = async (): Promise<void> => {
-      if (!unnamed) return
-      const next = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
-      try {
-        // Its name must survive a crash before anything that is appended to it is acknowledged.
-        await syncFolder(dirname(path))
-        const { size: nextSize } = await next.stat()
-        await handle.close()
-        handle = next
-        size = nextSize
-        unnamed = false
-      } catch (error) {
-        await next.close()
-        throw error
-      }
+export class JournalFile {
+  readonly #random: Random
+  readonly #path: string
+  #handle: FileHandle
+  #size: number
+  /** The reason why the file refuses everything until it is opened again. */
+  #broken: unknown
+  /** True if the path may name another file than the handle. Writes to the handle would be lost. */
+  #isReplaced = false
+
+  constructor(random: Random, path: string, opened: { handle: FileHandle; size: number }) {
+    this.#random = random
+    this.#path = path
+    this.#handle = opened.handle
+    this.#size = opened.size
+  }
+
+  /** Bytes of the complete records in the file. */
+  get size(): number {
+    return this.#size
+  }
+
+  /**
+   * The record is durable once this resolves. If it throws, the record isn't in the file, or the
+   * file refuses everything until it is opened again.
+   */
+  async append(record: Json): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken
+    await this.#followPath()
+    const line = encodeLine(record)
+    try {
+      await writeAll(this.#handle, line, this.#size)
+      await this.#handle.datasync()
+    } catch (error) {
+      // It is unknown whether the line is on the disk. Without the line the file is complete again.
+      await this.#handle.truncate(this.#size).catch((second: unknown) => {
+        this.#broken = second
+      })
+      throw error
     }
-    return {
-      get size() {
-        return size
-      },
-      append: async (record) => {
-        if (broken !== undefined) throw broken
-        await follow()
-        const line = encodeLine(record)
-        try {
-          await writeAll(handle, line, size)
-          await handle.datasync()
-        } catch (error) {
-          // Whether the line is on the disk is unknown. Without it the file is whole again; if even
-          // that fails, only reading it anew tells.
-          await handle.truncate(size).catch((second: unknown) => {
-            broken = second
-          })
-          throw error
-        }
-        // Crash before the datasync: the line is whole, cut or missing. Nobody was told; the next
-        // collection finds the same change again.
-        size += line.length
-      },
-      replace: async (records) => {
-        if (broken !== undefined) throw broken
-        await follow()
-        const bytes = Buffer.concat(records.map(encodeLine))
-        try {
-          await writeDurable(deps, path, bytes)
-        } catch (error) {
-          // It may have failed after its rename: then this file has lost its name.
-          unnamed = true
-          throw error
-        }
-        // Crash here: the new file is in place and says the same.
-        unnamed = true
-        await follow()
-      },
-      close: () => handle.close(),
+    // Crash before the datasync: the line is complete, cut or missing. It was not reported yet, and
+    // the next collection finds the same change again.
+    this.#size += line.length
+  }
+
+  /** Replaces all records atomically and durably. */
+  async replace(records: readonly Json[]): Promise<void> {
+    if (this.#broken !== undefined) throw this.#broken
+    await this.#followPath()
+    const bytes = Buffer.concat(records.map(encodeLine))
+    // If this fails, it may have failed after its rename.
+    this.#isReplaced = true
+    await writeDurable({ random: this.#random }, this.#path, bytes)
+    // Crash here: the new file is in place and has the same state.
+    await this.#followPath()
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close()
+  }
+
+  /** Opens the file that the path names now, if it may be another one. */
+  async #followPath(): Promise<void> {
+    if (!this.#isReplaced) return
+    const next = await open(this.#path, constants.O_RDWR | constants.O_NOFOLLOW)
+    try {
+      // The name must be durable before a record that is appended is reported.
+      await syncFolder(dirname(this.#path))
+      const { size } = await next.stat()
+      await this.#handle.close()
+      this.#handle = next
+      this.#size = size
+      this.#isReplaced = false
+    } catch (error) {
+      await next.close()
+      throw error
     }
   }
 }
@@ -130,7 +137,7 @@ function checksum(bytes: Uint8Array): string {
   return blake3Of(bytes).slice(0, CHECKSUM_CHARS)
 }
 
-/** The records, and how many bytes they take; what follows is a line that was cut. */
+/** The records and their number of bytes. The bytes after them are a line that was cut. */
 function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
   const records: Json[] = []
   let start = 0
@@ -138,10 +145,10 @@ function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
     const text = bytes.subarray(start + CHECKSUM_CHARS + 1, end)
     const isGood =
       bytes.toString('latin1', start, start + CHECKSUM_CHARS + 1) === `${checksum(text)} `
-    // A last line may have its end on the disk and not its middle.
+    // The end of a last line can be on the disk without its middle.
     if (!isGood && end === bytes.length - 1) break
     if (!isGood) throw new Error(`the record at byte ${start} is damaged`)
-    records.push(JSON.parse(text.toString('utf8')) as Json)
+    records.push(JSON.parse(text.toString('utf8')))
     start = end + 1
   }
   return { records, size: start }

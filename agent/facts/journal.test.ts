@@ -44,7 +44,7 @@ async function withJournal<T>(folder: string, work: (journal: Journal) => Promis
   }
 }
 
-/** Follows the updates as a coordinator does, and fails where it could not. */
+/** Applies the updates as a coordinator does. Fails if it can't. */
 function follow(
   state: FactState | undefined,
   updates: readonly FactUpdate[],
@@ -106,7 +106,7 @@ test('facts journal: after a restart it goes on where it was', () =>
     })
   }))
 
-test('facts journal: whoever fell behind gets the events, or the full set where they are no longer kept', () =>
+test('facts journal: returns the missing events, or the full set', () =>
   inFolder((folder) =>
     withJournal(folder, async (journal) => {
       const states: (FactState | undefined)[] = []
@@ -151,7 +151,7 @@ test('facts journal: the file is written anew before it grows without end, and s
     assert.deepEqual(await readdir(folder), ['journal'])
   }))
 
-test('facts journal: updates from a time when the clock was ahead are served with times that are not', () =>
+test('facts journal: corrects times of a clock that was ahead', () =>
   inFolder(async (folder) => {
     let aheadMs = 0
     const clock: Clock = { ...systemClock, now: () => systemClock.now() + aheadMs }
@@ -215,7 +215,7 @@ test('facts journal: a damaged journal is set aside, and the host goes on', () =
     assert.deepEqual((await readdir(folder)).sort(), ['journal', 'journal.damaged'])
   }))
 
-test('FG-10: a host that lost its journal or went back in it begins a new epoch once a coordinator shows more', () =>
+test('FG-10: begins a new epoch if a coordinator knows more', () =>
   inFolder(async (folder) => {
     let state: FactState | undefined
     const copy = await withJournal(folder, async (journal) => {
@@ -235,7 +235,7 @@ test('FG-10: a host that lost its journal or went back in it begins a new epoch 
       )
       state = follow(state, answer)
       assert.deepEqual(state?.set, setOf('5-1'))
-      // In the same place with another past.
+      // The same position with another root.
       const third = await journal.observe(setOf('6-1'))
       assert.deepEqual(
         (await journal.since(2, 2, rootOf(setOf('7-1')))).map(({ epoch }) => epoch),
@@ -251,7 +251,7 @@ test('FG-10: a host that lost its journal or went back in it begins a new epoch 
     })
   }))
 
-test('facts journal: killed while it writes, it has every update that anybody was told of', () =>
+test('facts journal: a kill during a write loses no update that was returned', () =>
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
     for (const kills of [1, 2, 3]) {
@@ -280,11 +280,11 @@ test('facts journal: killed while it writes, it has every update that anybody wa
     }
   }))
 
-test('facts journal: where the disk is full, the update is not given out, and the journal takes the next that fits', () =>
+test('facts journal: on a full disk, an update is not returned', () =>
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
-    // Files of the child may have 16 blocks of 512 bytes; writing beyond fails as a full disk does,
-    // in the middle of a line.
+    // Files of the child may have 16 blocks of 512 bytes. A longer write fails in the middle of a
+    // line, as on a full disk.
     const child = spawn(
       '/bin/sh',
       ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, program, folder],

@@ -1,14 +1,12 @@
 /**
- * The agent's own history of its host: which set it saw last, under which (epoch, sequence), and
- * the updates that led there, on disk before anybody hears of them. After a crash or a restart it
- * goes on where it was; after the loss of its disk, or a return to an old copy of it, it begins a
- * new epoch as soon as a coordinator shows that it knows more. One process at a time: the agent's
- * home is locked.
+ * The history of this host's packages: the newest set, its (epoch, sequence), and the updates that
+ * led to it. An update is durable before it is returned. If a coordinator knows more than this
+ * journal, because the disk was lost or restored, the journal begins a new epoch. The lock of the
+ * agent's home allows one process at a time.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { canonicalJson } from '../../shared/canonical-json.ts'
-import type { Json } from '../../shared/canonical-json.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { boundTimes, MAX_EPOCH_JUMP } from '../../shared/facts/apply.ts'
@@ -22,192 +20,240 @@ import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
 import { collectError } from './errors.ts'
-import { openJournalFile } from './journal-file.ts'
-import type { JournalFile } from './journal-file.ts'
+import { type JournalFile, openJournalFile } from './journal-file.ts'
 import { MAX_KEPT, replay, stateOf } from './replay.ts'
 import type { Contents, JournalRecord } from './replay.ts'
 import { removePrivateCopies } from './collectors/private-copy.ts'
 
 export interface Journal {
-  /** Where the host's history stands; undefined before the first set. */
+  /** The newest position; undefined before the first set. */
   position(): (FactPosition & { readonly root: string }) | undefined
-  /** Records the set; the update is durable when it is returned, undefined if nothing changed. */
+  /** Records the set. The returned update is durable; undefined if nothing changed. */
   observe(set: FactSet): Promise<FactUpdate | undefined>
   /**
-   * What somebody who stands at (epoch, sequence) lacks, in order: events, or one full set where
-   * the events are no longer kept; (0, 0) asks for the full set. Somebody who stands where this
-   * journal never was (further on, or in the same place with another root) has seen a future that
-   * this host lost: then a new epoch begins.
+   * The updates after (epoch, sequence), in order, or one full set if they are no longer kept. (0,
+   * 0) asks for the full set. If this journal was never at that position, this host lost a part of
+   * its history, and a new epoch begins.
    * @throws facts.epoch
    */
   since(epoch: number, sequence: number, root?: string): Promise<FactUpdate[]>
   /** The newest set; undefined before the first. */
   set(): FactSet | undefined
-  /** The newest set under its position; undefined before the first set. */
+  /** The newest set as an update; undefined before the first set. */
   full(): FactUpdate | undefined
   close(): Promise<void>
 }
 
 /**
- * Bytes of appended records after which the file is written anew, or the size of the set if that is
- * more.
+ * The file is rewritten after so many bytes of appended records, or after the size of the set if it
+ * is larger.
  */
 const REWRITE_BYTES = MIB
 const FILE = 'journal'
 
+interface JournalDeps {
+  readonly random: Random
+  readonly clock: Clock
+  readonly log: Logger
+}
+
 /**
- * Opens the journal in `folder`, which is made if it is absent. A damaged journal is set aside and
- * a new one begun.
- * @throws facts.journal if the disk doesn't let us
+ * Opens the journal in `folder`, which is made if it is absent. A damaged journal is renamed, and a
+ * new one begins.
+ * @throws facts.journal for an error of the disk
  */
 export async function openJournal(
-  deps: { random: Random; clock: Clock; log: Logger },
+  deps: JournalDeps,
   options: { folder: string },
 ): Promise<Journal> {
-  const path = join(options.folder, FILE)
-  const failed = (error: unknown): Error =>
-    collectError('facts.journal', { path, reason: (error as Error).message }, { cause: error })
-  const opened = await prepare().catch((error: unknown) => {
-    throw failed(error)
+  const { folder } = options
+  const path = join(folder, FILE)
+  const history = await orJournalError(path, async () => {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await removeOrphans(folder)
+    await removePrivateCopies(folder)
+    return new History(deps, path, await openOrBegin(deps, path))
   })
-  const { file } = opened
-  // Owned by the calls below, which run one after another in `lane`. Replaced as a whole, after the
-  // disk has it.
-  let { state, kept } = opened.contents
-  let sizeAfterRewrite = file.size
-  /** A new epoch is to begin above this one although there is no set yet. */
-  let epochFloor = 0
   const lane = createLane({ name: 'the journal of facts' })
+  return {
+    position: () => history.position(),
+    observe: (set) => lane.run(() => history.observe(set)),
+    since: (epoch, sequence, root) => lane.run(() => history.since({ epoch, sequence, root })),
+    set: () => history.set(),
+    full: () => history.full(),
+    close: () => lane.run(() => history.close()),
+  }
+}
 
-  async function prepare(): ReturnType<typeof openOrBegin> {
-    await mkdir(options.folder, { recursive: true, mode: 0o700 })
-    await removeOrphans(options.folder)
-    await removePrivateCopies(options.folder)
-    return openOrBegin(deps, path)
+/** The state of the journal. The caller runs one call at a time. */
+class History {
+  readonly #deps: JournalDeps
+  readonly #path: string
+  readonly #file: JournalFile
+  /** Changed after the file. */
+  #contents: Contents
+  #sizeAfterRewrite: number
+  /** The next epoch must be above this one. It counts while there is no set yet. */
+  #epochFloor = 0
+
+  constructor(deps: JournalDeps, path: string, opened: { file: JournalFile; contents: Contents }) {
+    this.#deps = deps
+    this.#path = path
+    this.#file = opened.file
+    this.#contents = opened.contents
+    this.#sizeAfterRewrite = opened.file.size
   }
 
-  async function record(update: FactUpdate, set: FactSet): Promise<FactUpdate> {
-    await file.append(update as unknown as Json).catch((error: unknown) => {
-      throw failed(error)
-    })
-    // Crash here: the update is in the journal and nobody was told. Whoever asks with since() hears
-    // of it.
-    state = stateOf(update, set)
-    kept = update.kind === 'full' ? [] : [...kept, update].slice(-MAX_KEPT)
-    await rewriteIfLong()
-    return update
+  position(): (FactPosition & { readonly root: string }) | undefined {
+    const { state } = this.#contents
+    return state && { epoch: state.epoch, sequence: state.sequence, root: state.root }
   }
 
-  async function rewriteIfLong(): Promise<void> {
-    if (
-      state === undefined ||
-      file.size - sizeAfterRewrite < Math.max(REWRITE_BYTES, sizeAfterRewrite)
+  set(): FactSet | undefined {
+    return this.#contents.state?.set
+  }
+
+  full(): FactUpdate | undefined {
+    const { state } = this.#contents
+    // The time is the current one. So a full set corrects the times of a clock that was wrong.
+    return state && { kind: 'full', ...state, at: this.#now() }
+  }
+
+  async observe(set: FactSet): Promise<FactUpdate | undefined> {
+    const { state } = this.#contents
+    if (state === undefined) return this.#recordFull(set, this.#epochFloor + 1, 1)
+    const root = rootOf(set)
+    if (root === state.root) return undefined
+    const at = this.#now()
+    const { epoch } = state
+    const sequence = state.sequence + 1
+    const events = diff(state.set.packages, set.packages, at)
+    // Events have no changes of the host itself, such as its kernel or its name.
+    if (!isSameHost(state.set, set) || !fitsInline(events))
+      return this.#recordFull(set, epoch, sequence)
+    return this.#record({ kind: 'events', epoch, sequence, root, at, events }, set)
+  }
+
+  async since(asked: FactPosition & { root: string | undefined }): Promise<FactUpdate[]> {
+    const own = this.position() ?? { epoch: this.#epochFloor, sequence: 0, root: undefined }
+    const order = asked.epoch - own.epoch || asked.sequence - own.sequence
+    const isOtherPast =
+      asked.root !== undefined && own.root !== undefined && asked.root !== own.root
+    if (order > 0 || (order === 0 && isOtherPast)) await this.#beginAbove(asked.epoch)
+    else if (order === 0) return []
+    return this.#after(asked)
+  }
+
+  close(): Promise<void> {
+    return this.#file.close()
+  }
+
+  #after({ epoch, sequence }: FactPosition): FactUpdate[] {
+    const missing = this.#contents.kept.filter(
+      (update) => update.epoch === epoch && update.sequence > sequence,
     )
-      return
-    const base: JournalRecord = { ...state, kind: 'base' }
-    try {
-      await file.replace([...kept, base] as unknown as Json[])
-      sizeAfterRewrite = file.size
-    } catch (error) {
-      // Nothing is lost: the long file stands. The next update tries again.
-      deps.log.warn({ path, error }, 'the facts journal could not be shortened')
+    if (missing[0]?.sequence !== sequence + 1) {
+      const full = this.full()
+      return full === undefined ? [] : [full]
     }
+    // The clock may have been ahead when they were written. An older coordinator rejects that.
+    return missing.map((update) => boundTimes(update, this.#deps.clock.now(), 0))
   }
 
-  function recordFull(set: FactSet, epoch: number, sequence: number): Promise<FactUpdate> {
-    return record(
-      { kind: 'full', epoch, sequence, root: rootOf(set), at: rfc3339(deps.clock.now()), set },
-      set,
-    )
-  }
-
-  function full(): FactUpdate | undefined {
-    if (state === undefined) return undefined
-    // Said now, so it bears the time of now: where the clock was wrong once, the whole set is how
-    // everybody gets over it.
-    return { kind: 'full', ...state, at: rfc3339(deps.clock.now()) }
-  }
-
-  async function beginAbove(epoch: number): Promise<void> {
-    const own = state?.epoch ?? epochFloor
+  async #beginAbove(epoch: number): Promise<void> {
+    const { state } = this.#contents
+    const own = state?.epoch ?? this.#epochFloor
     if (epoch - own > MAX_EPOCH_JUMP - 1) throw collectError('facts.epoch', { asked: epoch, own })
-    deps.log.warn(
+    this.#deps.log.warn(
       { epoch: epoch + 1 },
       'a coordinator knows facts that this host lost; a new epoch begins',
     )
-    epochFloor = Math.max(epochFloor, epoch)
-    if (state !== undefined) await recordFull(state.set, epoch + 1, 1)
+    this.#epochFloor = Math.max(this.#epochFloor, epoch)
+    if (state !== undefined) await this.#recordFull(state.set, epoch + 1, 1)
   }
 
-  return {
-    position: () => state && { epoch: state.epoch, sequence: state.sequence, root: state.root },
-    observe: (set) =>
-      lane.run(async () => {
-        const root = rootOf(set)
-        if (state === undefined) return recordFull(set, epochFloor + 1, 1)
-        if (root === state.root) return undefined
-        const at = rfc3339(deps.clock.now())
-        const events = diff(state.set.packages, set.packages, at)
-        const sequence = state.sequence + 1
-        // Without events, the host itself changed (its kernel, its name), which only the full set
-        // tells.
-        const isSmall = isSameHost(state.set, set) && fitsInline(events)
-        if (!isSmall) return recordFull(set, state.epoch, sequence)
-        return record({ kind: 'events', epoch: state.epoch, sequence, root, at, events }, set)
-      }),
-    since: (epoch, sequence, root) =>
-      lane.run(async () => {
-        const order = epoch - (state?.epoch ?? epochFloor) || sequence - (state?.sequence ?? 0)
-        const isOtherPast =
-          order === 0 && root !== undefined && state !== undefined && root !== state.root
-        if (order > 0 || isOtherPast) await beginAbove(epoch)
-        else if (order === 0) return []
-        if (state === undefined) return []
-        const missing = kept.filter(
-          (update) => update.epoch === epoch && update.sequence > sequence,
-        )
-        if (missing[0]?.sequence !== sequence + 1) return [full() as FactUpdate]
-        // They were written when the clock was ahead: an older coordinator refuses such times.
-        return missing.map((update) => boundTimes(update, deps.clock.now(), 0))
-      }),
-    set: () => state?.set,
-    full,
-    close: () => lane.run(() => file.close()),
+  #recordFull(set: FactSet, epoch: number, sequence: number): Promise<FactUpdate> {
+    const at = this.#now()
+    return this.#record({ kind: 'full', epoch, sequence, root: rootOf(set), at, set }, set)
+  }
+
+  async #record(update: FactUpdate, set: FactSet): Promise<FactUpdate> {
+    await orJournalError(this.#path, () => this.#file.append(update))
+    // Crash here: the update is in the journal and was not sent. A coordinator gets it with
+    // since().
+    const kept = update.kind === 'full' ? [] : [...this.#contents.kept, update].slice(-MAX_KEPT)
+    this.#contents = { state: stateOf(update, set), kept }
+    await this.#rewriteIfLong()
+    return update
+  }
+
+  async #rewriteIfLong(): Promise<void> {
+    const { state, kept } = this.#contents
+    const appended = this.#file.size - this.#sizeAfterRewrite
+    if (state === undefined || appended < Math.max(REWRITE_BYTES, this.#sizeAfterRewrite)) return
+    const base: JournalRecord = { ...state, kind: 'base' }
+    try {
+      await this.#file.replace([...kept, base])
+      this.#sizeAfterRewrite = this.#file.size
+    } catch (error) {
+      // Nothing is lost, because the long file stays. The next update tries again.
+      this.#deps.log.warn({ path: this.#path, error }, 'the facts journal could not be shortened')
+    }
+  }
+
+  #now(): string {
+    return rfc3339(this.#deps.clock.now())
+  }
+}
+
+async function orJournalError<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw collectError('facts.journal', { path, reason }, { cause })
   }
 }
 
 async function openOrBegin(
-  deps: { random: Random; log: Logger },
+  deps: JournalDeps,
   path: string,
 ): Promise<{ file: JournalFile; contents: Contents }> {
   try {
-    const { file, records } = await openJournalFile(deps, path)
-    try {
-      return { file, contents: replay(records) }
-    } catch (error) {
-      await file.close()
-      throw error
-    }
+    return await openAndReplay(deps, path)
   } catch (error) {
     // An error of the disk does not mean that the journal is damaged.
-    if ((error as NodeJS.ErrnoException).syscall !== undefined) throw error
+    if (error instanceof Error && 'syscall' in error) throw error
     deps.log.error(
       { path, error },
-      'the facts journal is damaged; it is set aside and a new one begins',
+      'the facts journal is damaged; it is renamed and a new one begins',
     )
     await rename(path, `${path}.damaged`)
-    // Crash here: there is no journal, and a new one begins. The coordinator's next question begins
+    // Crash here: there is no journal, and a new one begins. The next pull of a coordinator begins
     // a new epoch.
     const { file } = await openJournalFile(deps, path)
     return { file, contents: { state: undefined, kept: [] } }
   }
 }
 
-function isSameHost(a: FactSet, b: FactSet): boolean {
-  return canonicalJson({ ...a.os }) === canonicalJson({ ...b.os })
+async function openAndReplay(
+  deps: JournalDeps,
+  path: string,
+): Promise<{ file: JournalFile; contents: Contents }> {
+  const { file, records } = await openJournalFile(deps, path)
+  try {
+    return { file, contents: replay(records) }
+  } catch (error) {
+    await file.close()
+    throw error
+  }
 }
 
-/** What a crash while the file was written anew left beside it. */
+function isSameHost(a: FactSet, b: FactSet): boolean {
+  return canonicalJson(a.os) === canonicalJson(b.os)
+}
+
+/** Removes the temporary files that a crash during a rewrite left. */
 async function removeOrphans(folder: string): Promise<void> {
   const orphans = (await readdir(folder)).filter(
     (name) => name.startsWith(`.${FILE}.`) && name.endsWith('.tmp'),

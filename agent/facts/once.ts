@@ -1,8 +1,8 @@
 /**
- * `muster agent facts --once`, for cron. Where an agent runs on this home, it does it: its journal
- * has one writer. Else the same journal, the same signed statement, sent instead of asked for.
+ * `muster agent facts --once`, for cron. If an agent runs in this home, it collects and sends,
+ * because the journal has one writer. Otherwise this process does the same with the same journal.
  */
-import { openClient } from '../../protocols/rpc/call.ts'
+import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import { localProtocol } from '../../protocols/local/protocol.ts'
 import { dialSocket, socketError } from '../../protocols/rpc/socket.ts'
@@ -18,7 +18,7 @@ import type { Logger } from '../../shared/logger.ts'
 import type { Random } from '../../shared/random.ts'
 import { VERSION } from '../../shared/version.ts'
 import { createAgentCredentials } from '../membership/agent-credentials.ts'
-import { becomeMember } from '../membership/admission.ts'
+import { type AdmissionDeps, becomeMember } from '../membership/admission.ts'
 import { collectAll } from './collect.ts'
 import { createCollectors } from './all-collectors.ts'
 import { openCollectionStore } from './collection-store.ts'
@@ -27,26 +27,26 @@ import type { Confirmed } from './plausible.ts'
 import { type Pushed, pushFacts } from './push.ts'
 import { createReport } from './report.ts'
 import { lockHome } from '../home/lock.ts'
-import { agentHomeError, readAgentIdentity } from '../home/identity.ts'
+import { type AgentIdentity, agentHomeError, readAgentIdentity } from '../home/identity.ts'
 
 export const factsOnceError = defineErrors({
   'facts.not-a-member': {
     exit: 'denied',
     message: (d: { name: string }) => `${d.name} waits for an operator's approval`,
-    hint: () => 'on the coordinator: muster enroll list',
+    hint: () => 'run `muster enroll list` on the coordinator, and approve this host',
   },
 })
 
 export interface FactsSent {
-  /** What became of it at the coordinator. */
+  /** The coordinator's result. */
   readonly result: Pushed
-  /** How many this host has. */
+  /** The number of packages of this host. */
   readonly packages: number
-  /** True if this collection changed what is known. Undefined from an agent of an older version. */
+  /** True if this collection changed the facts. Undefined from an agent of an older version. */
   readonly changed: boolean | undefined
-  /** What was in doubt and is recorded now. Undefined from an agent of an older version. */
+  /** Packages that were in doubt and are recorded as removed. Undefined from an older agent. */
   readonly confirmed: readonly Confirmed[] | undefined
-  /** What could not be read, or is odd. Undefined from an agent of an older version. */
+  /** The problems of the collection. Undefined from an agent of an older version. */
   readonly problems: readonly FactProblem[] | undefined
 }
 
@@ -58,24 +58,24 @@ export interface FactsOnceDeps {
 
 export interface FactsOnceOptions {
   readonly home: string
-  /** Managers of which what is found is right, although the database looks damaged. */
+  /** Managers whose packages are accepted as found, although the database looks damaged. */
   readonly accept: readonly string[]
   readonly signal: AbortSignal
 }
 
 /**
- * @throws agent.home-in-use, facts.*, node.* and protocol.* where no coordinator can be reached,
- * registry.* as it refuses
+ * @throws agent.home-in-use, facts.*, registry.* of the coordinator, node.* and protocol.* if no
+ * coordinator is reachable
  */
 export async function sendFactsOnce(
   deps: FactsOnceDeps,
   options: FactsOnceOptions,
 ): Promise<FactsSent> {
   const identity = await readAgentIdentity(options.home)
-  return (await askDaemon(deps, options)) ?? sendOurselves(deps, identity, options)
+  return (await askDaemon(deps, options)) ?? collectAndSend(deps, identity, options)
 }
 
-/** Undefined where no agent answers in this home. */
+/** Asks the agent of this home; undefined if none runs. */
 async function askDaemon(
   deps: FactsOnceDeps,
   { home, accept, signal }: FactsOnceOptions,
@@ -97,8 +97,7 @@ async function askDaemon(
     const { problems, changed, confirmed } = sent
     return { ...sent, problems, changed, confirmed }
   } catch (cause) {
-    // It has just begun and serves nothing yet, or it is older than this program. Either way it
-    // collects by itself.
+    // The agent is still starting, or it is older than this program. It collects by itself.
     if (wireError.is(cause, 'protocol.unsupported'))
       throw agentHomeError('agent.home-in-use', { folder: home }, { cause })
     throw cause
@@ -107,9 +106,10 @@ async function askDaemon(
   }
 }
 
-async function sendOurselves(
+/** Collects in this process, because no agent runs in this home. */
+async function collectAndSend(
   deps: FactsOnceDeps,
-  identity: Awaited<ReturnType<typeof readAgentIdentity>>,
+  identity: AgentIdentity,
   { home, accept, signal }: FactsOnceOptions,
 ): Promise<FactsSent> {
   const paths = agentPaths(home)
@@ -117,11 +117,8 @@ async function sendOurselves(
   const lock = await lockHome(deps, { home, patienceMs: 0, signal })
   stack.defer(() => lock.release())
   const key = await loadKeyFile(paths.nodeKey)
-  const trust = await openTrustState(deps, {
-    folder: paths.trust,
-    fleet: identity.fleet,
-    rootDigest: identity.root,
-  })
+  const { fleet, root: rootDigest, id: agent } = identity
+  const trust = await openTrustState(deps, { folder: paths.trust, fleet, rootDigest })
   const journal = await openJournal(deps, { folder: paths.facts })
   stack.defer(() => journal.close())
   const collectors = createCollectors(deps, { scratch: paths.facts })
@@ -133,36 +130,39 @@ async function sendOurselves(
       collections: await openCollectionStore(deps, { folder: paths.facts }),
       collect: (more) => collectAll(collectors, {}, more),
       publish: async () => undefined,
-      // Sent below, with the facts.
-      tell: async () => undefined,
+      // It is sent below, with the facts.
+      send: async () => undefined,
     },
-    { fleet: identity.fleet, agent: identity.id },
+    { fleet, agent },
   )
-  const { update, packages, collection, confirmed } = await report.look(signal, { accept })
-
-  const node = await createNode(deps, {
-    key,
-    listen: [],
-    fleet: identity.fleet,
-    version: VERSION,
-    credentials: createAgentCredentials({ ...deps, trust }),
-  })
+  const { update, packages, collection, confirmed } = await report.collect(signal, { accept })
+  const { problems } = collection
+  const credentials = createAgentCredentials({ ...deps, trust })
+  const node = await createNode(deps, { key, listen: [], fleet, version: VERSION, credentials })
   stack.defer(() => node.close())
+  const push = (client: Client<typeof facts>): Promise<Pushed> =>
+    pushFacts({ client, report, journal }, signal)
+  const result = await withFirstCoordinator({ ...deps, node, trust }, identity, push, signal)
+  return { result, packages, problems, changed: update !== undefined, confirmed }
+}
+
+/** Connects to the first coordinator that is reachable. */
+async function withFirstCoordinator<T>(
+  deps: AdmissionDeps,
+  identity: AgentIdentity,
+  work: (client: Client<typeof facts>) => Promise<T>,
+  signal: AbortSignal,
+): Promise<T> {
   let failure: unknown
   for (const address of identity.coordinators) {
     try {
-      const coordinator = await becomeMember(
-        { node, trust, ...deps },
-        { identity, claims: {}, address },
-        signal,
-      )
+      const coordinator = await becomeMember(deps, { identity, claims: {}, address }, signal)
       if (coordinator === undefined)
         throw factsOnceError('facts.not-a-member', { name: identity.name })
-      const client = openClient(facts, await node.open(coordinator, facts.id, signal), deps)
-      const result = await pushFacts({ client, report, journal }, signal)
+      const client = openClient(facts, await deps.node.open(coordinator, facts.id, signal), deps)
+      const result = await work(client)
       await client.close()
-      const { problems } = collection
-      return { result, packages, problems, changed: update !== undefined, confirmed }
+      return result
     } catch (error) {
       if (!(error instanceof MusterError) || error.exit !== 'unreachable') throw error
       failure = error

@@ -1,10 +1,10 @@
 /**
- * Decides what a collection says about the host. Packages that vanish in a way in which people
- * don't remove packages stay as they were, marked with when and why, until a later collection
- * finds the same or an operator accepts it. Pure.
+ * Decides which packages of a collection are recorded. If packages disappear in a way in which
+ * people don't remove packages, the known ones stay, with a time and a reason, until a later
+ * collection finds the same or an operator accepts it. Pure.
  */
 import { blake3Of } from '../../shared/blake3/hash.ts'
-import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
+import { canonicalJson } from '../../shared/canonical-json.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
 import {
   type FactCollection,
@@ -19,24 +19,24 @@ import { type Collected, whyNothing } from './collect.ts'
 import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
 import { collectError } from './errors.ts'
 
-/** What is remembered of a manager from one collection to the next. */
-export interface Doubted {
-  /** What was found instead of what was known. */
+/** The doubt about a manager, which is kept from one collection to the next. */
+export type Doubted = {
+  /** A hash of the packages that were found, or a state of the collector. */
   readonly print: string
-  /** When it was found first, RFC 3339. */
+  /** The time when it was found first, RFC 3339. */
   readonly since: string
 }
 
 export type Memory = Readonly<Record<string, Doubted>>
 
-/** Packages that were kept until now, and that this collection records as removed. */
+/** Packages that were kept until now, and are recorded as removed by this collection. */
 export interface Confirmed {
   readonly manager: string
   readonly gone: number
 }
 
 export interface Settled {
-  /** What the host has; undefined where nothing is known of it. */
+  /** The packages of the host; undefined if they are unknown. */
   readonly set: FactSet | undefined
   readonly collection: FactCollection
   readonly memory: Memory
@@ -44,21 +44,20 @@ export interface Settled {
 }
 
 export interface SettleOptions {
-  /** The newest set that was told; undefined before the first. */
+  /** The newest set in the journal; undefined before the first. */
   readonly known: FactSet | undefined
   readonly memory: Memory
-  /** Problems of the collection before. */
+  /** Problems of the previous collection. */
   readonly previous: readonly FactProblem[]
   /** Now, RFC 3339. */
   readonly at: string
-  /** Managers of which an operator says that what is found is right. */
+  /** Managers whose packages an operator accepts as found. */
   readonly accept: readonly string[]
 }
 
 /**
- * An implausible set is believed once it was found again this much later: a minute less than the
- * agent's own looks are apart. Two cron lines in one second, or two looks at one damage that is
- * being repaired, confirm nothing.
+ * An implausible set is accepted if it is found again so much later. This is a minute less than the
+ * time between the agent's collections. Two collections in one second don't confirm each other.
  */
 export const CONFIRM_AFTER_MS = 4 * 60_000
 
@@ -66,24 +65,23 @@ interface Verdict {
   readonly packages: readonly FactPackage[]
   readonly problem?: { readonly kind: ProblemKind; readonly reason: string }
   readonly doubted?: Doubted
-  /** How many packages are recorded as removed although that was in doubt. */
+  /** The number of packages that were in doubt and are recorded as removed. */
   readonly confirmed?: number
-  /** True if an operator may say, or said, that what is found is right. */
+  /** True if an operator may accept, or accepted, the packages that were found. */
   readonly acceptable?: boolean
 }
 
 interface Judged extends Found, Verdict {}
 
-/** Stands for a manager where the host as a whole is meant. */
+/** The manager of a problem of the whole host. */
 const HOST = ''
-/** Odd packages that are named. */
+/** The number of odd packages that are named. */
 const SHOWN_ODD = 5
 const NOTHING_LISTED = 'it lists no packages, and none are known of this host'
 
 /**
- * @throws facts.malformed if the host has more packages than a set may have; facts.unknown-manager,
- * facts.not-in-doubt, facts.not-acceptable if `accept` names a manager of which nothing can be
- * accepted
+ * @throws facts.malformed if the host has too many packages for a set; facts.unknown-manager,
+ * facts.not-in-doubt, facts.not-acceptable if `accept` names a manager without packages to accept
  */
 export function settle({ os, found }: Collected, options: SettleOptions): Settled {
   const { known, memory, at, accept } = options
@@ -123,7 +121,7 @@ function listsPackages({ result }: Found): boolean {
   return result.state === 'read' && result.packages.length > 0
 }
 
-/** @param unknown why nothing is known of the host, where no manager tells */
+/** @param unknown why the packages of the host are unknown, if no manager has a problem */
 function problemsOf(
   verdicts: readonly Judged[],
   unknown: string | undefined,
@@ -141,7 +139,7 @@ function problemsOf(
   return problems
 }
 
-/** An operator who accepts must see what: a word that does nothing would look like consent. */
+/** An accept without an effect is rejected, because it would look like consent. */
 function checkAccepted(verdicts: readonly Judged[], accept: readonly string[]): void {
   const isHere = ({ result, packages, acceptable }: Judged): boolean =>
     result.state !== 'absent' || packages.length > 0 || acceptable === true
@@ -162,12 +160,12 @@ function checkAccepted(verdicts: readonly Judged[], accept: readonly string[]): 
   }
 }
 
-/** Managers that nothing was found of, and whose packages are known. */
+/** Managers with known packages that this collection did not find. */
 function vanished(found: readonly Found[], known: FactSet | undefined): Found[] {
-  const looked = new Set<string>(found.map(({ manager }) => manager))
+  const here = new Set<string>(found.map(({ manager }) => manager))
   const rest = new Set((known?.packages ?? []).map(({ manager }) => manager))
   return [...rest]
-    .filter((manager) => !looked.has(manager))
+    .filter((manager) => !here.has(manager))
     .map((manager) => ({ manager, result: { state: 'absent' } }))
 }
 
@@ -191,13 +189,13 @@ function judge(
       return { packages: known, problem: { kind: 'unsupported', reason } }
     }
     case 'unreadable': {
-      // It says nothing, however often it is looked at: no time and no operator makes it right.
+      // Neither time nor an operator can confirm an unreadable database.
       const reason = `${result.path}: ${result.reason}`
       const doubted = { print: 'unreadable', since: sinceOf('unreadable', before, options) }
       return { packages: known, doubted, problem: { kind: 'unreadable', reason } }
     }
     case 'busy': {
-      // The package manager is at work: the look after it will tell. Twice in a row is reported.
+      // The package manager is running. A second busy result in a row is reported.
       const doubted = { print: 'busy', since: sinceOf('busy', before, options) }
       const reason = `${result.path}: ${result.reason}`
       return before?.print === 'busy'
@@ -208,9 +206,9 @@ function judge(
 }
 
 interface JudgeOptions extends SettleOptions {
-  /** An operator says that what is found of this manager is right. */
+  /** An operator accepts the packages of this manager as found. */
   readonly isAccepted: boolean
-  /** Nothing is known of the host, and no manager lists packages. */
+  /** The packages of the host are unknown, and no manager lists any. */
   readonly isFirst: boolean
 }
 
@@ -226,7 +224,7 @@ function judgeRead(
     return { packages, acceptable: true, confirmed: goneFrom(known, packages).length }
   const reason = options.isFirst ? NOTHING_LISTED : implausible(known, seen)
   if (reason !== undefined) return doubt({ reason, found: seen, known }, before, options)
-  // The database contradicts itself, and does so again each time: only an operator knows better.
+  // The database contradicts itself each time, so only an operator can decide.
   const failed = doubts.find(
     (one) => one.isOdd !== true && keptOf(known, packages, [one]).length > 0,
   )
@@ -235,7 +233,7 @@ function judgeRead(
   return { packages: seen, problem: { kind: 'implausible', reason: failed.reason }, acceptable }
 }
 
-/** Keeps what was known, unless this was found a while before or an operator accepts it. */
+/** Keeps the known packages, unless the same was found before or an operator accepts it. */
 function doubt(
   doubtful: {
     reason: string
@@ -258,7 +256,7 @@ function doubt(
   }
 }
 
-/** When this was found first. It begins anew if the clock was set back since then. */
+/** The time when this was found first. It starts again if the clock was set back since then. */
 function sinceOf(print: string, before: Doubted | undefined, { at }: SettleOptions): string {
   if (before?.print !== print || parseRfc3339(before.since) > parseRfc3339(at)) return at
   return before.since
@@ -269,12 +267,12 @@ function isOld(since: string, { at }: SettleOptions): boolean {
 }
 
 function printOf(found: readonly FactPackage[]): string {
-  return blake3Of(Buffer.from(canonicalJson([...found].sort(comparePackages) as unknown as Json)))
+  return blake3Of(Buffer.from(canonicalJson([...found].sort(comparePackages))))
 }
 
 /**
- * Known packages that stay, since the database doesn't list them and a doubt is about them. Of a
- * package that is listed in fewer versions than are known, as many stay as are missing.
+ * Known packages that stay, because the database doesn't list them and they are in doubt. If a
+ * package is listed in fewer versions than are known, as many stay as are missing.
  */
 function keptOf(
   known: readonly FactPackage[],
@@ -292,12 +290,12 @@ function keptOf(
   })
 }
 
-/** What the versions of one package have in common. */
+/** Equal for all versions of one package. */
 function placeOf({ name, arch }: FactPackage): string {
   return JSON.stringify([name, arch])
 }
 
-/** Why people don't change a host like that; undefined if they do. */
+/** Why people don't change a host in this way; undefined if they do. */
 function implausible(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
@@ -309,7 +307,7 @@ function implausible(
   return `${gone} of ${known.length} known packages are gone at once (${found.length} found)`
 }
 
-/** Known packages of which no version is there any more. */
+/** Known packages without any version in the list. */
 function goneFrom(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
@@ -318,14 +316,14 @@ function goneFrom(
   return known.filter((pkg) => !there.has(placeOf(pkg)))
 }
 
-/** A host on which no packages are known or found: whether nothing is known of it, and why. */
+/** For a host without packages: whether they are unknown, and why. */
 function judgeEmpty(
   verdicts: readonly Judged[],
   { known }: SettleOptions,
 ): { isUnknown: boolean; reason?: string } {
   const are = (...states: CollectorResult['state'][]): readonly Judged[] =>
     verdicts.filter(({ result }) => states.includes(result.state))
-  // What a manager's own problem says is not said again.
+  // The manager already has a problem with this reason.
   if (are('unreadable', 'busy').length > 0) return { isUnknown: known === undefined }
   if (are('read').length === 0 || are('unsupported').length > 0)
     return { isUnknown: known === undefined, reason: whyNothing(verdicts) }
@@ -338,7 +336,7 @@ function nameOdd(odd: readonly string[]): string {
   return odd.length > SHOWN_ODD ? `${first}; and ${odd.length - SHOWN_ODD} more` : first
 }
 
-/** A problem that was there before keeps its time. */
+/** A problem that already existed keeps its time. */
 function keepSince(problems: readonly FactProblem[], { previous }: SettleOptions): FactProblem[] {
   return problems.map((problem) => {
     const same = previous.find(

@@ -34,7 +34,7 @@ const setOf = (...names: string[]): FactSet =>
     names.map((name) => factPackage('rpm', name, 'noarch', '1-1')),
   )
 
-/** `/muster/facts/1` as coordinators of the version before have it. */
+/** `/muster/facts/1` in the previous version of the coordinator. */
 const olderFacts = defineProtocol({
   name: 'facts',
   version: 1,
@@ -50,8 +50,8 @@ const olderFacts = defineProtocol({
 })
 
 /**
- * A coordinator that applies what it is sent as the real one does, and a host whose journals can be
- * lost. What it hides: the database.
+ * A coordinator that applies facts as the real one does, without a database, and a host that can
+ * lose its journal.
  */
 async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-push-'))
@@ -121,12 +121,12 @@ async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
           return { os: from, found: [{ manager: 'rpm', result }] }
         },
         publish: async () => undefined,
-        tell: async () => undefined,
+        send: async () => undefined,
       },
       { fleet: TEST_FLEET, agent: TEST_AGENT },
     )
     const signal = new AbortController().signal
-    while (sets.length > 0) await report.look(signal)
+    while (sets.length > 0) await report.collect(signal)
     const client = openClient(facts, await dialSocket(server.path, facts.id), { clock })
     t.after(() => client.close().catch(() => undefined))
     return () => pushFacts({ client, report, journal }, signal)
@@ -139,7 +139,7 @@ async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
   return { host, known }
 }
 
-test('facts push: what the coordinator lacks is applied once, and known when it is sent again', async (t) => {
+test('facts push: applies new facts once', async (t) => {
   const { host, known } = await fleetOfTwo(t)
   const push = await host(setOf('a'), setOf('a', 'b'))
   assert.equal(await push(), 'applied')
@@ -147,23 +147,23 @@ test('facts push: what the coordinator lacks is applied once, and known when it 
   assert.equal(await push(), 'known')
 })
 
-test('facts push: a host that lost its journal begins a new epoch where the coordinator knows more, and is not unchanged for ever', async (t) => {
+test('facts push: a host that lost its journal begins a new epoch', async (t) => {
   const { host, known } = await fleetOfTwo(t)
   await (await host(setOf('a'), setOf('a', 'b'), setOf('a')))()
   assert.equal(await (await host(setOf('c')))(), 'applied')
   assert.deepEqual(known(), [2, 1, ['c']])
 })
 
-test('facts push: a host whose new journal stands where the old one stood, with another set, begins a new epoch too', async (t) => {
+test('facts push: another set at the same position begins a new epoch', async (t) => {
   const { host, known } = await fleetOfTwo(t)
   await (await host(setOf('a')))()
   assert.equal(await (await host(setOf('c')))(), 'applied')
   assert.deepEqual(known(), [2, 1, ['c']])
 })
 
-test('facts push: a coordinator of the version before takes the facts, and is not asked for more than it knows', async (t) => {
+test('facts push: a coordinator of the previous version accepts facts', async (t) => {
   const { host } = await fleetOfTwo(t, { older: true })
   assert.equal(await (await host(setOf('a')))(), 'applied')
-  // Nothing to push: only how the collection went could be told, and it doesn't know that.
+  // Without facts, only the collection could be sent, which this version doesn't know.
   assert.equal(await (await host(setOf()))(), 'known')
 })

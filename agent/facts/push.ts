@@ -1,25 +1,20 @@
-/**
- * Sends a host's facts instead of waiting to be asked for them: for whoever wants to know that they
- * have arrived.
- */
+/** Sends a host's facts without a pull, for callers that need to know that they arrived. */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Journal } from './journal.ts'
+import { payloadFrames } from './payload-frames.ts'
 import type { Report, SignedCollection } from './report.ts'
 
 export type Pushed = 'applied' | 'known'
 
-/** One data frame holds at most this. */
-const PIECE_BYTES = 256 * 1024
-/** The coordinator's reason for another set at a position that it knows (shared/facts/apply.ts). */
+/** The coordinator has another set at this position (shared/facts/apply.ts). */
 const OTHER_PAST = 'equivocation'
 
 /**
- * Sends the newest set. A coordinator that knows more than this host's journal, or something else
- * in the same place, has seen a past that this host lost with its disk; then a new epoch begins,
- * once.
+ * Sends the newest set. If the coordinator knows a higher position, or another set at this
+ * position, this host lost a part of its history. It then begins a new epoch, once.
  * @throws inventory.*, protocol.*, facts.epoch
  */
 export async function pushFacts(
@@ -31,8 +26,8 @@ export async function pushFacts(
     const full = journal.full()
     const collection = await report.collection()
     if (full === undefined) {
-      // Nothing is known of the packages: the coordinator is told why.
-      if (collection !== undefined) await tellCollection(client, collection, signal)
+      // The packages are unknown. The coordinator gets the reason.
+      if (collection !== undefined) await sendCollection(client, collection, signal)
       return 'known'
     }
     const { signed, payload } = await report.sign(full)
@@ -40,11 +35,11 @@ export async function pushFacts(
       const { result, epoch, sequence } = await client.call(
         'push',
         { update: signed, ...collection },
-        { signal, upload: pieces(payload) },
+        { signal, upload: uploadOf(payload) },
       )
       const isAhead = epoch > full.epoch || (epoch === full.epoch && sequence > full.sequence)
       if (!isAhead) return result === 'applied' ? 'applied' : 'known'
-      // News of this very host may have overtaken us: then there is nothing to mend.
+      // A newer update of this host may have arrived first. Then nothing is wrong.
       const now = journal.position()
       if (again || (now !== undefined && now.epoch === epoch && now.sequence >= sequence))
         return 'known'
@@ -58,8 +53,8 @@ export async function pushFacts(
   }
 }
 
-/** A coordinator of an older version doesn't take it, and shows the host as it did. */
-export async function tellCollection(
+/** A coordinator of an older version doesn't accept it, and shows the host as before. */
+export async function sendCollection(
   client: Client<typeof facts>,
   collection: SignedCollection,
   signal: AbortSignal,
@@ -69,7 +64,6 @@ export async function tellCollection(
   })
 }
 
-async function* pieces(bytes: Uint8Array | undefined): AsyncIterable<Uint8Array> {
-  for (let at = 0; bytes !== undefined && at < bytes.length; at += PIECE_BYTES)
-    yield bytes.subarray(at, at + PIECE_BYTES)
+async function* uploadOf(bytes: Uint8Array | undefined): AsyncIterable<Uint8Array> {
+  yield* payloadFrames(bytes)
 }

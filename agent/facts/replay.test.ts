@@ -44,11 +44,11 @@ test('facts replay: a gap, a repetition, another epoch, or a root of another set
   assert.throws(() => replayed(full, grown(2, { epoch: 2 })), /update 2\.2 follows 1\.1/)
   assert.throws(
     () => replayed(full, grown(2, { root: rootOf(setOf(3)) })),
-    /its set is not the one that its root names/,
+    /its set does not match its root/,
   )
 })
 
-test('facts replay: updates before the state of a file that was written anew are kept for others, and not applied again', () => {
+test('facts replay: keeps updates before the base without applying them', () => {
   const { state, kept } = replayed(
     grown(2),
     { ...full, kind: 'base', sequence: 2, root: rootOf(setOf(2)), set: setOf(2) },

@@ -1,4 +1,4 @@
-/** Reads the records of the facts journal back into the state that they lead to. Pure. */
+/** Computes the state of the facts journal from its records. Pure. */
 import type { Json } from '../../shared/canonical-json.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
 import { applyEvents } from '../../shared/facts/events.ts'
@@ -8,29 +8,22 @@ import type { FactSet } from '../../shared/facts/package-set.ts'
 import type { FactPosition, FactUpdate } from '../../shared/facts/update.ts'
 import type { BlobId } from '../../shared/ids.ts'
 
-/**
- * An update as it was given out; or, first after the file was written anew, the state that the kept
- * updates before it led to.
- */
+/** An update, or the state after the kept updates at the time when the file was rewritten. */
 export type JournalRecord = FactUpdate | (FactState & { readonly kind: 'base' })
 export type EventsUpdate = FactUpdate & { kind: 'events' }
 
 export interface Contents {
-  state: FactState | undefined
-  /**
-   * The updates that follow each other up to the state, without a full set between; the newest
-   * {@link MAX_KEPT}.
-   */
-  kept: EventsUpdate[]
+  readonly state: FactState | undefined
+  /** The newest {@link MAX_KEPT} updates before the state, without a full set between them. */
+  readonly kept: readonly EventsUpdate[]
 }
 
-/** As many updates as one pull takes. */
+/** The number of updates that one pull takes. */
 export const MAX_KEPT = 256
 
 /**
- * Where the records lead.
- * @throws Error in words, or of shared/facts, if they don't follow each other: they are our own, so
- * that is damage
+ * The contents after all records.
+ * @throws Error with a reason if the records don't follow each other, because the file is damaged
  */
 export function replay(records: readonly Json[]): Contents {
   let base: FactState | undefined
@@ -38,7 +31,7 @@ export function replay(records: readonly Json[]): Contents {
   let kept: EventsUpdate[] = []
   const events: FactEvent[] = []
   for (const value of records) {
-    const record = value as unknown as JournalRecord
+    const record = recordOf(value)
     if (record.kind !== 'events') {
       base = stateOf(record, record.set)
       last = undefined
@@ -46,16 +39,9 @@ export function replay(records: readonly Json[]): Contents {
       if (record.kind === 'full') kept = []
       continue
     }
-    const before = last ?? base
-    if (
-      before !== undefined &&
-      (record.epoch !== before.epoch || record.sequence !== before.sequence + 1)
-    )
-      throw new Error(
-        `update ${record.epoch}.${record.sequence} follows ${before.epoch}.${before.sequence}`,
-      )
+    requireNext(last ?? base, record)
     kept = [...kept, record].slice(-MAX_KEPT)
-    // Before the base stand the updates that led to it: kept, not applied.
+    // Updates before the base are kept, but the base already contains them.
     if (base === undefined) continue
     last = record
     events.push(...record.events)
@@ -64,11 +50,30 @@ export function replay(records: readonly Json[]): Contents {
   const packages = applyEvents(base.set.packages, events)
   const state = packages && stateOf(last ?? base, factSet(base.set.os, packages))
   if (state === undefined || rootOf(state.set) !== state.root)
-    throw new Error('its set is not the one that its root names')
+    throw new Error('its set does not match its root')
   return { state, kept }
 }
 
-/** The state after an update, whose set is known. */
+/** This program wrote the record, and its checksum was verified. */
+function recordOf(value: Json): JournalRecord {
+  if (!isRecord(value)) throw new Error('a record has an unknown kind')
+  return value
+}
+
+function isRecord(value: Json): value is JournalRecord {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return false
+  return value.kind === 'events' || value.kind === 'full' || value.kind === 'base'
+}
+
+function requireNext(before: FactPosition | undefined, next: FactPosition): void {
+  if (before === undefined) return
+  if (next.epoch !== before.epoch || next.sequence !== before.sequence + 1)
+    throw new Error(
+      `update ${next.epoch}.${next.sequence} follows ${before.epoch}.${before.sequence}`,
+    )
+}
+
+/** The state after an update with this set. */
 export function stateOf(
   record: FactPosition & { root: BlobId; at: string },
   set: FactSet,

@@ -1,4 +1,4 @@
-/** What an agent tells of its collections, from one process to the next. */
+/** Reports of an agent's collections, from one process to the next. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements
 import { openCollectionStore, readCollection } from './collection-store.ts'
 import type { CollectorResult } from './collectors/collector.ts'
 import { openJournal } from './journal.ts'
-import { createReport, type LookOptions } from './report.ts'
+import { createReport, type CollectOptions } from './report.ts'
 
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
 const signal = new AbortController().signal
@@ -24,7 +24,7 @@ const rpm = (count: number): CollectorResult => ({
   doubts: [],
 })
 
-/** A home; each look is made by another process, as cron makes them. */
+/** A home. Each collection is in another process, as with cron. */
 async function home(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-report-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -32,7 +32,7 @@ async function home(t: TestContext) {
   let minutes = 0
   const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 1) + minutes * 60_000 }
   const told: FactCollection[] = []
-  const look = async (result: CollectorResult | Error, options?: LookOptions) => {
+  const collect = async (result: CollectorResult | Error, options?: CollectOptions) => {
     const journal = await openJournal({ clock, random, log }, { folder })
     const report = createReport(
       {
@@ -46,78 +46,78 @@ async function home(t: TestContext) {
           return { os, found: [{ manager: 'rpm', result }] }
         },
         publish: async () => undefined,
-        tell: async ({ collection }) => void told.push(collection),
+        send: async ({ collection }) => void told.push(collection),
       },
       { fleet: TEST_FLEET, agent: TEST_AGENT },
     )
     try {
-      const looked = await report.look(signal, options)
+      const collected = await report.collect(signal, options)
       const pulled = await report.pull({ epoch: 0, sequence: 0 }, { send: async () => {} } as never)
-      const { packages, update, confirmed } = looked
+      const { packages, update, confirmed } = collected
       return { packages, kind: update?.kind, pulled: pulled.collection, confirmed }
     } finally {
       await journal.close()
     }
   }
-  return { folder, told, log, look, wait: (more: number) => void (minutes += more) }
+  return { folder, told, log, collect, wait: (more: number) => void (minutes += more) }
 }
 
 const kinds = (collection: FactCollection | undefined) =>
   collection?.problems.map(({ kind }) => kind)
 
-test('facts report: an empty database is told at once and believed minutes later', async (t) => {
-  const { folder, told, look, wait } = await home(t)
-  assert.equal((await look(rpm(100))).packages, 100)
-  const emptied = await look(rpm(0))
+test('facts report: an empty database is sent at once and accepted later', async (t) => {
+  const { folder, told, collect, wait } = await home(t)
+  assert.equal((await collect(rpm(100))).packages, 100)
+  const emptied = await collect(rpm(0))
   assert.deepEqual([emptied.packages, emptied.kind], [100, undefined])
   assert.deepEqual([kinds(emptied.pulled), kinds(told.at(-1))], [['implausible'], ['implausible']])
   assert.deepEqual(kinds(await readCollection(folder)), ['implausible'])
-  // The agent starts again at once, or cron runs twice: that is no second look at the host.
-  assert.equal((await look(rpm(0))).packages, 100)
+  // The agent restarts at once, or cron runs twice. That doesn't count as a second collection.
+  assert.equal((await collect(rpm(0))).packages, 100)
   wait(5)
-  const again = await look(rpm(0))
+  const again = await collect(rpm(0))
   assert.deepEqual([again.packages, again.kind, kinds(again.pulled)], [0, 'events', []])
   assert.deepEqual(again.confirmed, [{ manager: 'rpm', gone: 100 }])
 })
 
 test('facts report: what an operator accepts is recorded as removals, once', async (t) => {
-  const { look } = await home(t)
-  await look(rpm(100))
-  assert.equal((await look(rpm(30))).packages, 100)
-  const accepted = await look(rpm(30), { accept: ['rpm'] })
+  const { collect } = await home(t)
+  await collect(rpm(100))
+  assert.equal((await collect(rpm(30))).packages, 100)
+  const accepted = await collect(rpm(30), { accept: ['rpm'] })
   assert.deepEqual([accepted.packages, kinds(accepted.pulled)], [30, []])
   assert.deepEqual(accepted.confirmed, [{ manager: 'rpm', gone: 70 }])
-  assert.equal((await look(rpm(10))).packages, 30)
+  assert.equal((await collect(rpm(10))).packages, 30)
 })
 
 test('facts report: a refused accept records nothing', async (t) => {
-  const { look, folder, told } = await home(t)
-  await look(rpm(100))
-  await look(rpm(0))
+  const { collect, folder, told } = await home(t)
+  await collect(rpm(100))
+  await collect(rpm(0))
   const before = [await readCollection(folder), told.length]
-  await assert.rejects(look(rpm(0), { accept: ['dpkg'] }), { code: 'facts.unknown-manager' })
+  await assert.rejects(collect(rpm(0), { accept: ['dpkg'] }), { code: 'facts.unknown-manager' })
   const unreadable = { state: 'unreadable', path: '/db', reason: 'cut' } as const
-  await assert.rejects(look(unreadable, { accept: ['rpm'] }), { code: 'facts.not-acceptable' })
+  await assert.rejects(collect(unreadable, { accept: ['rpm'] }), { code: 'facts.not-acceptable' })
   assert.deepEqual([await readCollection(folder), told.length], before)
-  assert.equal((await look(rpm(0), { accept: ['rpm'] })).packages, 0)
+  assert.equal((await collect(rpm(0), { accept: ['rpm'] })).packages, 0)
 })
 
-test('facts report: a look that fails is told like a database that can not be read, until one succeeds', async (t) => {
-  const { told, look, folder } = await home(t)
-  await look(rpm(3))
-  await assert.rejects(look(new Error('the disk is gone')), { message: 'the disk is gone' })
+test('facts report: sends the reason of a failed collection until one succeeds', async (t) => {
+  const { told, collect, folder } = await home(t)
+  await collect(rpm(3))
+  await assert.rejects(collect(new Error('the disk is gone')), { message: 'the disk is gone' })
   assert.deepEqual(
     told.at(-1)?.problems.map(({ kind, reason }) => [kind, reason]),
     [['failed', 'the disk is gone']],
   )
-  assert.deepEqual(kinds((await look(rpm(3))).pulled), [])
+  assert.deepEqual(kinds((await collect(rpm(3))).pulled), [])
   assert.deepEqual(kinds(told.at(-1)), [])
   assert.deepEqual((await readdir(folder)).sort(), ['collection.json', 'journal'])
 })
 
 test('facts report: a host whose packages are unknown tells why, and no empty set', async (t) => {
-  const { look } = await home(t)
-  const looked = await look({ state: 'unsupported', path: '/var/db/pkg' })
-  assert.deepEqual([looked.packages, looked.kind], [0, undefined])
-  assert.deepEqual(kinds(looked.pulled), ['unsupported', 'unsupported'])
+  const { collect } = await home(t)
+  const collected = await collect({ state: 'unsupported', path: '/var/db/pkg' })
+  assert.deepEqual([collected.packages, collected.kind], [0, undefined])
+  assert.deepEqual(kinds(collected.pulled), ['unsupported', 'unsupported'])
 })

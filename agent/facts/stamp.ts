@@ -1,12 +1,12 @@
 /**
- * What the package databases look like from outside: it changes whenever a transaction changed one.
- * Programs that read a database make and touch files beside it; those don't count.
+ * A stamp of the package databases that changes with each transaction. Files that programs make or
+ * change while they only read a database don't count.
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Watched } from './collectors/collector.ts'
 
-/** Two of these are equal if no transaction came between them. */
+/** Two stamps are equal if there was no transaction between them. */
 export async function databaseStamp(databases: readonly Watched[]): Promise<string> {
   const paths = databases.flatMap(({ folder, files }) => files.map((file) => join(folder, file)))
   return (await Promise.all(paths.map(stampOf))).join('\n')
@@ -15,10 +15,10 @@ export async function databaseStamp(databases: readonly Watched[]): Promise<stri
 async function stampOf(path: string): Promise<string> {
   try {
     const { ino, size, mtimeNs } = await stat(path, { bigint: true })
-    // A reader makes the log of a database that had none, empty; a transaction fills it.
+    // A reader can make an empty log. A transaction writes to it.
     return size === 0n ? '-' : `${ino} ${size} ${mtimeNs}`
   } catch {
-    // Absent, or not ours to see: collecting says so if it matters.
+    // The file is absent or not accessible. The collection reports it if it matters.
     return '-'
   }
 }

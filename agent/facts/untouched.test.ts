@@ -1,4 +1,4 @@
-/** Reading the host's packages changes no byte, name or time in the folders of its databases. */
+/** A collection changes no byte, name or time in the folders of the databases. */
 import assert from 'node:assert/strict'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ function sqlite(path: string, options: { wal?: 'left' | 'gone' } = {}): void {
   )
   database.close()
   if (options.wal !== 'left') return
-  // A second connection that reads keeps the log from being folded in when the writer closes.
+  // A second reader prevents that the writer merges the log when it closes.
   const reader = new Database(path, { readonly: true })
   const writer = new Database(path)
   reader.exec('begin; select * from Packages')
@@ -38,7 +38,7 @@ function sqlite(path: string, options: { wal?: 'left' | 'gone' } = {}): void {
   reader.close()
 }
 
-/** An rpm that writes beside the database that it is given, as rpm and its libraries do. */
+/** An rpm that writes files beside the database, as rpm and its libraries do. */
 const RPM = `#!/bin/sh
 : > "$2/rpmdb.sqlite"; : > "$2/.rpm.lock"; : > "$2/__db.001"; echo changed >> "$2/Packages"
 printf 'bash\\0370\\0375.1\\0371\\037x86_64\\036'
@@ -96,7 +96,7 @@ for (const [what, make] of Object.entries(CASES))
     assert.deepEqual(await readdir(scratch), [])
   })
 
-test('facts collect: an rpm that does not know the database is not asked twice, nor believed that it is empty', async (t) => {
+test('facts collect: an rpm that does not know the database is not trusted', async (t) => {
   const { root, scratch, rpm, rpmFolder } = await hostOf(t)
   await writeFile(join(rpmFolder, 'Packages.db'), 'RpmP'.padEnd(4096, '\0'))
   await writeFile(rpm, '#!/bin/sh\n: > "$2/rpmdb.sqlite"\n')
@@ -112,7 +112,7 @@ test('facts collect: an rpm that does not know the database is not asked twice, 
     reason: "this rpm doesn't read databases of this kind (Packages.db)",
   }
   assert.deepEqual(await resultOf(), expected)
-  // Neither after an older Muster, or a person, made that rpm put an empty database beside it.
+  // Also after an older Muster, or a person, made that rpm create an empty database beside it.
   sqlite(join(rpmFolder, 'rpmdb.sqlite'))
   assert.deepEqual(await resultOf(), expected)
 })
@@ -138,7 +138,7 @@ test('facts collect: a record that rpm skips is odd beside the others', async (t
     assert.match(result.odd.join(), /^record 7 can't be read/)
     assert.deepEqual(result.doubts.length, 1)
   }
-  // After any other error the list may be anything.
+  // After any other error the list may be wrong.
   assert.deepEqual(await resultOf('error: rpmdb: BDB0113 Thread died in Berkeley DB library'), {
     state: 'unreadable',
     path: join(rpmFolder, 'Packages'),

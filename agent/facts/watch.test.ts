@@ -17,7 +17,7 @@ import { watchPackages } from './watch.ts'
 const databases = (root: string) =>
   createCollectors({ log: recordedLog() }).flatMap((collector) => collector.databases(root))
 
-/** A host with both databases, real notifications, and timers that fire when the test says so. */
+/** A host with both databases and real notifications. The test fires the timers. */
 async function watchedHost(
   t: TestContext,
   options: { watch?: typeof watch; before?: (root: string) => Promise<void> } = {},
@@ -54,10 +54,10 @@ async function watchedHost(
       notified.push(String(name))
       listener()
     })) as typeof watch
-  let looks = 0
+  let collections = 0
   let fail = false
-  const look = async (): Promise<void> => {
-    looks += 1
+  const collect = async (): Promise<void> => {
+    collections += 1
     if (fail) throw new Error('locked')
     await readRpmDatabase(database)
   }
@@ -68,7 +68,7 @@ async function watchedHost(
     { databases: databases(root) },
     (reason) => {
       reasons.push(reason)
-      return look()
+      return collect()
     },
     new AbortController().signal,
   )
@@ -78,16 +78,16 @@ async function watchedHost(
     log,
     notified,
     transaction,
-    looks: () => looks,
+    collections: () => collections,
     failing: (value: boolean) => {
       fail = value
     },
     reasons,
     remarks: () => watching.remarks(),
-    anyway: () => intervals[1]?.(),
-    /** The comparison that is made every few seconds. */
+    periodic: () => intervals[1]?.(),
+    /** The periodic comparison. */
     compare: () => intervals[0]?.(),
-    /** Compares, as time passes, until the pause after a change has begun, and ends that pause. */
+    /** Compares until the pause after a change begins, and ends the pause. */
     settleCompared: async () => {
       await until(() => {
         if (timers.length === 0) intervals[0]?.()
@@ -95,7 +95,7 @@ async function watchedHost(
       })
       timers.shift()?.()
     },
-    /** Lets the pause after a notification be over; waits for the notification first. */
+    /** Waits for a notification and ends the pause after it. */
     settle: async () => {
       await until(() => timers.length > 0)
       timers.shift()?.()
@@ -103,75 +103,75 @@ async function watchedHost(
   }
 }
 
-test('facts watch: reading a database with a write-ahead log does not make the agent read it again, for ever', async (t) => {
+test('facts watch: reading a database does not cause another collection', async (t) => {
   const host = await watchedHost(t)
-  // The first look makes the log's files, and that is notified.
-  await until(() => host.looks() === 1 && host.notified.includes('rpmdb.sqlite-shm'))
+  // The first collection makes the files of the log, which is notified.
+  await until(() => host.collections() === 1 && host.notified.includes('rpmdb.sqlite-shm'))
   assert.ok((await readdir(join(host.root, 'var/lib/rpm'))).includes('rpmdb.sqlite-wal'))
   await host.settle()
   await until(() =>
-    host.log.lines.some(({ message }) => message === 'the package databases are as they were'),
+    host.log.lines.some(({ message }) => message === 'the package databases are unchanged'),
   )
-  assert.equal(host.looks(), 1)
-  // A transaction is still seen, be it in the main file, in its log, or in dpkg's.
+  assert.equal(host.collections(), 1)
+  // A transaction is still noticed, in the main file, in its log, or in dpkg's file.
   host.transaction('insert into Packages (blob) values (zeroblob(0)); delete from Packages')
   await host.settle()
-  await until(() => host.looks() === 2)
+  await until(() => host.collections() === 2)
   await writeFile(join(host.root, 'var/lib/dpkg/status'), 'Package: a\n')
   await host.settle()
-  await until(() => host.looks() === 3)
+  await until(() => host.collections() === 3)
 })
 
-test('facts watch: a look that failed is taken again at the next notification, though nothing changed since', async (t) => {
+test('facts watch: repeats a failed collection at the next notification', async (t) => {
   const host = await watchedHost(t)
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   host.failing(true)
-  host.anyway()
+  host.periodic()
   await until(() => host.log.lines.some(({ level }) => level === 'error'))
   host.failing(false)
   await writeFile(join(host.root, 'var/lib/dpkg/lock'), '')
   await host.settle()
-  await until(() => host.looks() === 3)
+  await until(() => host.collections() === 3)
 })
 
 const insert = 'insert into Packages (blob) values (zeroblob(0)); delete from Packages'
 const RPM = 'var/lib/rpm'
 
-test('facts watch: after the folder was swapped by renames, as rpm --rebuilddb does, the new one is watched', async (t) => {
+test('facts watch: watches a folder that was replaced by renames', async (t) => {
   const host = await watchedHost(t)
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   const folder = join(host.root, RPM)
   const made = join(host.root, 'var/lib/rpmrebuilddb.1')
   await cp(folder, made, { recursive: true })
   await rename(folder, join(host.root, 'var/lib/rpmold.1'))
   await rename(made, folder)
   await host.settleCompared()
-  await until(() => host.looks() === 2)
-  // Notified again, with no comparison between.
+  await until(() => host.collections() === 2)
+  // Notified again, without a comparison in between.
   host.notified.length = 0
   host.transaction(insert)
   await until(() => host.notified.length > 0)
   await host.settle()
-  await until(() => host.looks() === 3)
+  await until(() => host.collections() === 3)
   assert.deepEqual(host.reasons, ['start', 'notified', 'notified'])
 })
 
-test('facts watch: a folder that is removed and made again, or made for the first time, is watched', async (t) => {
+test('facts watch: watches a folder that is made later or again', async (t) => {
   const host = await watchedHost(t, {
     before: (root) => rm(join(root, 'var/lib/dpkg'), { recursive: true }),
   })
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   const dpkg = join(host.root, 'var/lib/dpkg')
   for (const look of [2, 3]) {
     await mkdir(dpkg)
     await writeFile(join(dpkg, 'status'), `Package: a${look}\n`)
     await host.settleCompared()
-    await until(() => host.looks() === look)
+    await until(() => host.collections() === look)
     host.notified.length = 0
     await writeFile(join(dpkg, 'lock'), '')
     await until(() => host.notified.includes('lock'))
     await host.settle()
-    await until(() => host.log.lines.some(({ message }) => message.endsWith('as they were')))
+    await until(() => host.log.lines.some(({ message }) => message.endsWith('unchanged')))
     host.log.lines.length = 0
     if (look === 2) await rm(dpkg, { recursive: true })
   }
@@ -188,28 +188,28 @@ test('facts watch: a symbolic link to the folder that leads elsewhere is followe
       await symlink(join(root, 'one'), join(root, 'var/lib/dpkg'))
     },
   })
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   await symlink(join(host.root, 'two'), join(host.root, 'next'))
   await rename(join(host.root, 'next'), join(host.root, 'var/lib/dpkg'))
   await host.settleCompared()
-  await until(() => host.looks() === 2)
+  await until(() => host.collections() === 2)
   await writeFile(join(host.root, 'two/status'), 'Package: three\n')
   await host.settle()
-  await until(() => host.looks() === 3)
+  await until(() => host.collections() === 3)
 })
 
-test('facts watch: a status file that is replaced by a rename is seen, and the next one, too', async (t) => {
+test('facts watch: notices each status file that is replaced by a rename', async (t) => {
   const host = await watchedHost(t)
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   for (const look of [2, 3, 4]) {
     await writeFile(join(host.root, 'var/lib/dpkg/status-new'), `Package: a${look}\n`)
     await rename(join(host.root, 'var/lib/dpkg/status-new'), join(host.root, 'var/lib/dpkg/status'))
     await host.settleCompared()
-    await until(() => host.looks() === look)
+    await until(() => host.collections() === look)
   }
 })
 
-test('facts watch: where the system has no notifications left, changes are found by comparing, and that is said', async (t) => {
+test('facts watch: finds and reports changes without notifications', async (t) => {
   let left = 0
   const limited = ((...args: Parameters<typeof watch>) => {
     if (left > 0) return watch(...args)
@@ -218,19 +218,18 @@ test('facts watch: where the system has no notifications left, changes are found
     })
   }) as typeof watch
   const host = await watchedHost(t, { watch: limited })
-  await until(() => host.looks() === 1)
+  await until(() => host.collections() === 1)
   const folders = ['var/lib/dpkg', RPM].map((folder) => join(host.root, folder))
   assert.deepEqual(
     host.remarks().map(({ reason }) => reason),
     folders.map(
-      (folder) =>
-        `no notifications of changes in ${folder} (ENOSPC): they are looked for every 3 s`,
+      (folder) => `no notifications of changes in ${folder} (ENOSPC): Muster checks every 3 s`,
     ),
   )
   host.transaction(insert)
   await host.settleCompared()
-  await until(() => host.looks() === 2)
-  // Once there are some, they are used, and nothing is odd any more.
+  await until(() => host.collections() === 2)
+  // Once there are notifications, they are used, and there is no problem any more.
   left = 1
   host.compare()
   await until(() => host.remarks().length === 0)
@@ -238,7 +237,7 @@ test('facts watch: where the system has no notifications left, changes are found
   await until(() => host.notified.length > 0)
 })
 
-test('package watch: a journal that cannot be written is not told as package state that cannot be read', async (t) => {
+test('package watch: reports a failing journal as such', async (t) => {
   const log = recordedLog()
   const full = storageFailure(errnoError('ENOSPC'), { what: 'the facts', path: '/f' })
   const watching = watchPackages(
@@ -249,5 +248,5 @@ test('package watch: a journal that cannot be written is not told as package sta
   )
   t.after(() => watching.stop())
   await until(() => log.lines.some(({ level }) => level === 'error'))
-  assert.match(JSON.stringify(log.lines), /the facts could not be kept on this host/)
+  assert.match(JSON.stringify(log.lines), /the facts could not be stored on this host/)
 })

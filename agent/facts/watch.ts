@@ -1,38 +1,38 @@
 /**
- * When to look at the host's packages: soon after a package database changed, and every few minutes
- * anyway. Notifications make it fast; a comparison every few seconds makes it certain, whatever
- * happens to the folders: one that is swapped, removed, linked elsewhere or made later, a network
- * file system, no notifications left.
+ * Decides when the agent collects the host's packages: soon after a package database changed, and
+ * every few minutes. Notifications make it fast. A comparison every few seconds finds the changes
+ * that are not notified, such as those of a replaced folder or of a network file system.
  */
-import type { FSWatcher, watch as fsWatch } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import type { watch as fsWatch } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
 import type { FactProblem } from '../../shared/facts/collection.ts'
 import type { Logger } from '../../shared/logger.ts'
 import { isStorageFailure } from '../../shared/storage/storage-error.ts'
 import type { Watched } from './collectors/collector.ts'
 import { databaseStamp } from './stamp.ts'
+import { WatchedFolder } from './watched-folder.ts'
 
-/** A transaction writes many times; the state after it counts. */
+/** A transaction writes many times. The state after it counts. */
 const SETTLE_MS = 1_000
 /**
- * Facts are at most five seconds old (F9): this, the pause above and a collection. Some 20 stats.
+ * Facts are at most five seconds old (F9): this time, the pause above and a collection. A
+ * comparison is some 20 stats.
  */
 const CHECK_MS = 3_000
-/** A look that nothing asked for: it confirms what was doubted. */
-const ANYWAY_MS = 5 * 60_000
+/** A collection without a change confirms packages that were in doubt. */
+const PERIODIC_MS = 5 * 60_000
 
-/** Why there is a look: the agent started, a database changed, or the time has come. */
-export type LookReason = 'start' | 'notified' | 'anyway'
+/** Why the agent collects: it started, a database changed, or the time has come. */
+export type CollectReason = 'start' | 'notified' | 'periodic'
 
 export interface WatchOptions {
-  /** Of all collectors. */
+  /** The databases of all collectors. */
   readonly databases: readonly Watched[]
 }
 
 export interface PackageWatch {
   stop(): void
-  /** What is odd about the watch: folders of which no notifications come. */
+  /** Problems of the watch: folders without notifications. */
   remarks(): readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
 }
 
@@ -42,161 +42,136 @@ export interface WatchDeps {
   readonly watch: typeof fsWatch
 }
 
-/** Looks once at the start. */
+type Collect = (reason: CollectReason) => Promise<unknown>
+
+/** Calls `collect` at the start, and after each change. */
 export function watchPackages(
   deps: WatchDeps,
   options: WatchOptions,
-  look: (reason: LookReason) => Promise<unknown>,
+  collect: Collect,
   signal: AbortSignal,
 ): PackageWatch {
-  // Owned by run(): at most one look at a time, and one more if something changed meanwhile.
-  let running = false
-  let again = false
-  let cancel: (() => void) | undefined
-  /** As the databases were before the last look that succeeded. */
-  let seen: string | undefined
-
-  const follow = (): Promise<boolean[]> => Promise.all(folders.map((folder) => folder.follow()))
-
-  const run = async (reason: LookReason): Promise<void> => {
-    if (running) {
-      again = true
-      return
-    }
-    running = true
-    try {
-      // Before the stamp is taken: what changes after it is notified again.
-      await follow()
-      const stamp = await databaseStamp(options.databases)
-      // Not every change of a folder is one of its database.
-      if (reason === 'notified' && stamp === seen)
-        return deps.log.debug({}, 'the package databases are as they were')
-      seen = undefined
-      await look(reason)
-      seen = stamp
-    } catch (error) {
-      if (!signal.aborted)
-        deps.log.error({ error }, `${failureWords(error)}; the next change or minute tries again`)
-    } finally {
-      running = false
-      if (again && !signal.aborted) {
-        again = false
-        soon()
-      }
-    }
+  const { clock } = deps
+  const paths = new Set(options.databases.map(({ folder }) => folder))
+  const folders = [...paths].map((path) => new WatchedFolder(deps, path, () => schedule.soon()))
+  const databases: Databases = {
+    follow: async () => (await Promise.all(folders.map((each) => each.follow()))).includes(true),
+    stamp: () => databaseStamp(options.databases),
   }
-  const soon = (): void => {
-    cancel ??= deps.clock.after(SETTLE_MS, () => {
-      cancel = undefined
-      void run('notified')
-    })
-  }
-
-  const folders = foldersOf(options.databases).map((folder) => watchFolder(deps, folder, soon))
-  /** As the databases were when they were compared last. */
-  let compared: string | undefined
-  let comparing = false
-  const compare = async (): Promise<void> => {
-    if (comparing) return
-    comparing = true
-    try {
-      const moved = await follow()
-      const stamp = await databaseStamp(options.databases)
-      if (moved.includes(true) || (compared !== undefined && stamp !== compared)) soon()
-      compared = stamp
-    } finally {
-      comparing = false
-    }
-  }
+  const schedule = new CollectSchedule(deps, databases, collect, signal)
+  const compare = comparer(databases, () => schedule.soon())
   const stops = [
-    deps.clock.every(CHECK_MS, () => void compare()),
-    deps.clock.every(ANYWAY_MS, () => void run('anyway')),
+    clock.every(CHECK_MS, () => void compare()),
+    clock.every(PERIODIC_MS, () => void schedule.run('periodic')),
+    () => schedule.stop(),
+    ...folders.map((each) => () => each.close()),
   ]
-  const start = async (): Promise<void> => {
-    await compare()
-    if (!signal.aborted) await run('start')
-  }
-  void start()
+  void compare().then(() => (signal.aborted ? undefined : schedule.run('start')))
   return {
     stop: () => {
       for (const stop of stops) stop()
-      cancel?.()
-      for (const folder of folders) folder.close()
     },
-    remarks: () =>
-      folders.flatMap((folder) => {
-        const reason = folder.failure()
-        if (reason === undefined) return []
-        return [{ manager: '', kind: 'polling', reason }]
-      }),
+    remarks: () => folders.flatMap(remarksOf),
   }
 }
 
-function foldersOf(databases: readonly Watched[]): string[] {
-  return [...new Set(databases.map(({ folder }) => folder))]
+function remarksOf({ failure }: WatchedFolder): ReturnType<PackageWatch['remarks']> {
+  if (failure === undefined) return []
+  const reason = `${failure}: Muster checks every ${CHECK_MS / 1000} s`
+  return [{ manager: '', kind: 'polling', reason }]
 }
 
-/** A disk that is full says nothing about the package databases. */
-function failureWords(error: unknown): string {
-  return isStorageFailure(error)
-    ? 'the facts could not be kept on this host'
-    : 'the package state could not be read'
-}
-
-interface WatchedFolder {
-  /** Watches the folder that the path leads to now. True if that is another one than before. */
+interface Databases {
+  /** Watches the folders that the paths name now. True if one is another than before. */
   follow(): Promise<boolean>
-  /** Why no notifications come, in words; undefined if they do or there is no such folder. */
-  failure(): string | undefined
-  close(): void
+  stamp(): Promise<string>
 }
 
-function watchFolder(deps: WatchDeps, folder: string, onChange: () => void): WatchedFolder {
-  let watcher: FSWatcher | undefined
-  /** Of the folder; undefined where there is none. A new folder may get an old one's inode. */
-  let identity: string | undefined
-  let isFirst = true
-  let failure: string | undefined
-  let closed = false
-  const end = (): void => {
-    watcher?.close()
-    watcher = undefined
-  }
-  const fail = (error: unknown): void => {
-    end()
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'ENOENT' || code === 'ENOTDIR') return
-    if (failure === undefined) deps.log.warn({ folder, error }, 'no notifications of changes')
-    const every = `they are looked for every ${CHECK_MS / 1000} s`
-    failure = `no notifications of changes in ${folder} (${code ?? String(error)}): ${every}`
-  }
-  const begin = (): void => {
+/** Compares the databases with the last call, one comparison at a time. */
+function comparer({ follow, stamp }: Databases, onChange: () => void): () => Promise<void> {
+  let last: string | undefined
+  let isRunning = false
+  return async () => {
+    if (isRunning) return
+    isRunning = true
     try {
-      watcher = deps.watch(folder, { persistent: false }, onChange).on('error', fail)
-      failure = undefined
-    } catch (error) {
-      fail(error)
+      const moved = await follow()
+      const current = await stamp()
+      if (moved || (last !== undefined && current !== last)) onChange()
+      last = current
+    } finally {
+      isRunning = false
     }
   }
-  return {
-    async follow() {
-      const found = await stat(folder, { bigint: true }).then(
-        ({ dev, ino, birthtimeNs }) => `${dev} ${ino} ${birthtimeNs}`,
-        () => undefined,
-      )
-      if (closed) return false
-      const moved = found !== identity && !isFirst
-      if (found !== identity) end()
-      identity = found
-      isFirst = false
-      if (found === undefined) failure = undefined
-      else if (watcher === undefined) begin()
-      return moved
-    },
-    failure: () => failure,
-    close: () => {
-      closed = true
-      end()
-    },
+}
+
+/** Runs one collection at a time, and one more if a database changed meanwhile. */
+class CollectSchedule {
+  readonly #deps: WatchDeps
+  readonly #databases: Databases
+  readonly #collect: Collect
+  readonly #signal: AbortSignal
+  #isRunning = false
+  #again = false
+  #cancel: (() => void) | undefined
+  /** The databases before the last collection that succeeded. */
+  #collected: string | undefined
+
+  constructor(deps: WatchDeps, databases: Databases, collect: Collect, signal: AbortSignal) {
+    this.#deps = deps
+    this.#databases = databases
+    this.#collect = collect
+    this.#signal = signal
   }
+
+  /** Collects after a pause, in which a transaction can end. */
+  soon(): void {
+    this.#cancel ??= this.#deps.clock.after(SETTLE_MS, () => {
+      this.#cancel = undefined
+      void this.run('notified')
+    })
+  }
+
+  async run(reason: CollectReason): Promise<void> {
+    if (this.#isRunning) {
+      this.#again = true
+      return
+    }
+    this.#isRunning = true
+    try {
+      await this.#collectChanged(reason)
+    } catch (error) {
+      if (!this.#signal.aborted) this.#deps.log.error({ error }, failureText(error))
+    } finally {
+      this.#isRunning = false
+      if (this.#again && !this.#signal.aborted) {
+        this.#again = false
+        this.soon()
+      }
+    }
+  }
+
+  stop(): void {
+    this.#cancel?.()
+  }
+
+  async #collectChanged(reason: CollectReason): Promise<void> {
+    // Before the stamp: later changes are notified again.
+    await this.#databases.follow()
+    const stamp = await this.#databases.stamp()
+    // Other files of the folder change too.
+    if (reason === 'notified' && stamp === this.#collected)
+      return this.#deps.log.debug({}, 'the package databases are unchanged')
+    this.#collected = undefined
+    await this.#collect(reason)
+    this.#collected = stamp
+  }
+}
+
+/** A full disk is not an error of the package databases. */
+function failureText(error: unknown): string {
+  const what = isStorageFailure(error)
+    ? 'the facts could not be stored on this host'
+    : 'the packages could not be read'
+  return `${what}; the agent tries again after the next change or in a few minutes`
 }

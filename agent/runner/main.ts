@@ -4,7 +4,8 @@
  * noticing.
  *
  * usage: node agent/runner/main.ts --home DIR [--idle-exit MS] [--containment auto|cgroup1|none]
- *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts it again. 0: never. Default 10 minutes.
+ *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts
+ * it again. 0: never. Default 10 minutes.
  *   --containment: `cgroup1` leaves version 2 alone, `none` uses process groups only.
  */
 import { lstatSync, rmSync, writeFileSync } from 'node:fs'

@@ -42,7 +42,7 @@ const DIALECT: readonly RegExp[] = [
  * longest path applies; all other files must have none.
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 108,
+  'agent/': 65,
   'cli/': 129,
   'coordinator/dispatch/': 15,
   'coordinator/fleet/': 3,
@@ -66,7 +66,7 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 92,
+  'agent/': 74,
   'cli/': 52,
   'coordinator/audit/': 1,
   'coordinator/dispatch/': 7,

@@ -1,8 +1,7 @@
 /**
- * Follows a host's facts: state and update in, next state or the reason why not out. Pure, and the
- * same on the coordinator, on an observer, and in an agent that replays its own journal. Nothing is
- * taken on trust: the next state's root is computed and must be the update's, so two that follow
- * the same host either agree or know that they don't.
+ * Follows a host's facts: computes the next state from a state and an update, or the reason why it
+ * can't. Pure; coordinators and observers use it. The root of the next state is computed and must
+ * match the update, so that two followers of one host agree or notice that they differ.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -12,36 +11,36 @@ import { factSet, rootOf } from './package-set.ts'
 import type { FactSet } from './package-set.ts'
 import type { FactPosition, FactUpdate } from './update.ts'
 
-/** What is known of a host after the update at this position. */
-export interface FactState extends FactPosition {
+/** A host after the update at this position. */
+export type FactState = FactPosition & {
   readonly root: BlobId
   readonly at: string
   readonly set: FactSet
 }
 
 export type Applied =
-  /** `events` is what changed, for the history: none when a host is seen for the first time. */
+  /** `events` are the changes, for the history. They are empty for a new host. */
   | { readonly result: 'applied'; readonly state: FactState; readonly events: readonly FactEvent[] }
-  /** The state already contains it: a repetition, or older than the state. */
+  /** The state already contains the update. */
   | { readonly result: 'known' }
-  /** Ask the host for what follows `from`; (0, 0) asks for the full set. */
+  /** Ask the host for the updates after `from`; (0, 0) asks for the full set. */
   | { readonly result: 'gap'; readonly from: FactPosition; readonly reason: 'missing' | 'root' }
   /**
-   * `equivocation`: another set at the same position, keep both as evidence. `root`: a full set
-   * that isn't the one its root names. `jump`: a position no honest host reaches from the state's.
+   * `equivocation`: another set at the same position; keep both as evidence. `root`: the full set
+   * doesn't match its root. `jump`: an honest host can't reach this position from the state.
    */
   | { readonly result: 'refused'; readonly reason: 'equivocation' | 'root' | 'jump' }
 
-/** A host makes some ten updates a day; this many in one gap take centuries. */
+/** A host makes some ten updates a day, so a gap of so many takes centuries. */
 export const MAX_SEQUENCE_JUMP = 1_000_000
-/** Epochs rise when a host lost or went back in its journal. */
+/** A new epoch begins when a host lost its journal or restored an old one. */
 export const MAX_EPOCH_JUMP = 1000
-/** Clocks of honest hosts differ less. A time further ahead isn't kept; our own replaces it. */
+/** Clocks of honest hosts differ less. A time further ahead is replaced by the receiver's time. */
 export const MAX_AHEAD_MS = 5 * 60_000
 
 const NOTHING: FactPosition = { epoch: 0, sequence: 0 }
 
-/** @param options.now our own time, milliseconds */
+/** @param options.now the receiver's time in milliseconds */
 export function apply(
   state: FactState | undefined,
   received: FactUpdate,
@@ -61,8 +60,8 @@ export function apply(
 }
 
 /**
- * The update with every time that is more than `aheadMs` ahead of `now` replaced by `now`. A wrong
- * clock, the host's or ours, never decides what a host has installed: order is the position alone.
+ * Replaces each time that is more than `aheadMs` after `now` by `now`. Wrong clocks don't affect
+ * the packages, because only the position orders updates.
  */
 export function boundTimes<U extends FactUpdate>(update: U, now: number, aheadMs: number): U {
   const bound = (at: string): string => (parseRfc3339(at) <= now + aheadMs ? at : rfc3339(now))
@@ -87,7 +86,7 @@ function applyNext(state: FactState | undefined, update: FactUpdate & { kind: 'e
     }
   const packages = applyEvents(state.set.packages, update.events)
   const set = packages && factSet(state.set.os, packages)
-  // Ours or theirs is wrong; only the whole set tells.
+  // One side is wrong, and the full set shows which.
   if (set === undefined || rootOf(set) !== update.root)
     return { result: 'gap', from: NOTHING, reason: 'root' }
   return { result: 'applied', state: stateAfter(update, set), events: update.events }

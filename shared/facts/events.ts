@@ -1,7 +1,6 @@
 /**
- * How a package set changes: events as an agent's history shows them. {@link diff} and
- * {@link applyEvents} are each other's inverse: applying the events between two sets to the first
- * gives exactly the second's packages.
+ * The changes between two package sets, as events. Applying the events of {@link diff} to the first
+ * set gives exactly the packages of the second.
  */
 import { z } from 'zod'
 import { formatEvr } from '../packages/evr.ts'
@@ -18,15 +17,15 @@ import type { FactPackage } from './package-set.ts'
 export const factEventSchema = z
   .strictObject({
     event: z.enum(['install', 'uninstall', 'update']),
-    /** When the agent saw it, or when the package manager's own log says that it happened. */
+    /** The time of the collection, or of the entry in the package manager's log. */
     at: timeField,
     manager: managerField,
     name: factText.min(1),
     arch: factText,
-    /** `[epoch:]version[-release]` before and after; null on the side where it wasn't there. */
+    /** `[epoch:]version[-release]` before and after; null if it wasn't installed. */
     from: factText.nullable(),
     to: factText.nullable(),
-    /** Whether it was built on the host; null where the package manager doesn't tell. */
+    /** Whether it was built on the host; null if this is unknown. */
     source: z.enum(['binary', 'source']).nullable(),
     durationSeconds: z.int().min(0).nullable(),
   })
@@ -35,7 +34,7 @@ export const factEventSchema = z
       (event.from === null) === (event.event === 'install') &&
       (event.to === null) === (event.event === 'uninstall'),
     {
-      message: 'expected from and to as the event has them',
+      message: 'expected from and to that match the event',
       path: ['event'],
     },
   )
@@ -43,9 +42,9 @@ export const factEventSchema = z
 export type FactEvent = z.infer<typeof factEventSchema>
 
 /**
- * What happened between two sorted lists of packages, in their order. One version in place of one
- * other is an update; where several versions are installed side by side, each that came is an
- * install and each that went an uninstall.
+ * The changes between two sorted lists of packages, in their order. One version that replaces one
+ * other is an update. If several versions are installed side by side, each new one is an install
+ * and each missing one an uninstall.
  * @param at RFC 3339
  */
 export function diff(
@@ -56,31 +55,28 @@ export function diff(
   const events: FactEvent[] = []
   let i = 0
   let j = 0
-  while (i < before.length || j < after.length) {
-    const [old, young] = [before[i], after[j]]
-    const first =
-      old === undefined || (young !== undefined && comparePackages(young, old) < 0)
-        ? (young as FactPackage)
-        : old
+  for (;;) {
+    const first = firstOf(before[i], after[j])
+    if (first === undefined) break
     const [olds, youngs] = [sameFrom(before, i, first), sameFrom(after, j, first)]
     i += olds.length
     j += youngs.length
     const [gone, came] = [without(olds, youngs), without(youngs, olds)]
     const [from, to] = [gone[0], came[0]]
     if (olds.length === 1 && youngs.length === 1 && from !== undefined && to !== undefined)
-      events.push(eventOf(at, from, to))
+      events.push(updated(at, from, to))
     else
       events.push(
-        ...gone.map((pkg) => eventOf(at, pkg, undefined)),
-        ...came.map((pkg) => eventOf(at, undefined, pkg)),
+        ...gone.map((pkg) => uninstalled(at, pkg)),
+        ...came.map((pkg) => installed(at, pkg)),
       )
   }
   return events
 }
 
 /**
- * The packages after the events, or undefined if an event doesn't fit: it removes what isn't there
- * or installs what is.
+ * The packages after the events. Undefined if an event removes a package that isn't in the list, or
+ * installs one that is.
  */
 export function applyEvents(
   packages: readonly FactPackage[],
@@ -99,39 +95,48 @@ export function applyEvents(
   return [...present.values()].sort(comparePackages)
 }
 
-function eventOf(
-  at: string,
-  from: FactPackage | undefined,
-  to: FactPackage | undefined,
-): FactEvent {
-  const { manager, name, arch } = (from ?? to) as FactPackage
-  return {
-    event: from === undefined ? 'install' : to === undefined ? 'uninstall' : 'update',
-    at,
-    manager,
-    name,
-    arch,
-    from: from === undefined ? null : formatEvr(from),
-    to: to === undefined ? null : formatEvr(to),
-    source: null,
-    durationSeconds: null,
-  }
+/** The package that is first in the order of a set. */
+function firstOf(a: FactPackage | undefined, b: FactPackage | undefined): FactPackage | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  return comparePackages(b, a) < 0 ? b : a
 }
 
-/** The versions of `pkg` that stand together at `start`. */
+function installed(at: string, pkg: FactPackage): FactEvent {
+  return eventOf('install', at, pkg, { from: null, to: formatEvr(pkg) })
+}
+
+function uninstalled(at: string, pkg: FactPackage): FactEvent {
+  return eventOf('uninstall', at, pkg, { from: formatEvr(pkg), to: null })
+}
+
+function updated(at: string, from: FactPackage, to: FactPackage): FactEvent {
+  return eventOf('update', at, from, { from: formatEvr(from), to: formatEvr(to) })
+}
+
+function eventOf(
+  event: FactEvent['event'],
+  at: string,
+  { manager, name, arch }: FactPackage,
+  versions: Pick<FactEvent, 'from' | 'to'>,
+): FactEvent {
+  return { event, at, manager, name, arch, ...versions, source: null, durationSeconds: null }
+}
+
+/** The versions of `pkg` from `start` on. They are adjacent. */
 function sameFrom(
   packages: readonly FactPackage[],
   start: number,
   pkg: FactPackage,
 ): FactPackage[] {
   let end = start
-  while (end < packages.length && isSamePackage(packages[end] as FactPackage, pkg)) end++
+  for (let one = packages[end]; one !== undefined && isSamePackage(one, pkg); one = packages[end])
+    end++
   return packages.slice(start, end)
 }
 
 /**
- * The packages of one sorted list that another doesn't have. Linear: a hostile set may hold a
- * hundred thousand versions of one name.
+ * The packages of one sorted list that another doesn't have. It takes linear time, because a
+ * hostile set may have a hundred thousand versions of one name.
  */
 export function without(
   packages: readonly FactPackage[],
@@ -139,8 +144,9 @@ export function without(
 ): FactPackage[] {
   let i = 0
   return packages.filter((pkg) => {
-    while (i < others.length && comparePackages(others[i] as FactPackage, pkg) < 0) i++
-    return i === others.length || comparePackages(others[i] as FactPackage, pkg) !== 0
+    let other = others[i]
+    while (other !== undefined && comparePackages(other, pkg) < 0) other = others[++i]
+    return other === undefined || comparePackages(other, pkg) !== 0
   })
 }
 

@@ -54,7 +54,7 @@ test('facts set: an encoding is read back, and only that', () => {
     ...string[],
   ]
   refused(`${head}${rows[1]}${rows[0]}${rows.slice(2).join('')}`, /out of order/)
-  refused(`${head}${rows[0]}${rows.join('')}`, /there twice/)
+  refused(`${head}${rows[0]}${rows.join('')}`, /a duplicate/)
   refused(encoded.replace('"epoch":1', '"epoch":-1'), /epoch/)
   refused(encoded.replace('"name":"apt"', '"name":""'), /name/)
   refused(encoded.replace('"name":"apt"', `"name":"${'a'.repeat(513)}"`), /512/)

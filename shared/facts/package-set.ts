@@ -1,12 +1,10 @@
 /**
- * What a host is and has installed: the set that facts are about. A set is always sorted and free
- * of repetitions, so one state of a host has one encoding, and the BLAKE3 of that encoding, its
- * *root*, is at the same time the blob id under which the whole set can be fetched.
+ * A host and its installed packages. A set is sorted and has no duplicates, so one state of a host
+ * has one encoding. The BLAKE3 of the encoding, its *root*, is also the blob id of the set.
  */
 import { z } from 'zod'
 import { blake3Of } from '../blake3/hash.ts'
 import { canonicalJson, parseCanonicalJson } from '../canonical-json.ts'
-import type { Json } from '../canonical-json.ts'
 import type { BlobId } from '../ids.ts'
 import { formatEvr, parseEvr } from '../packages/evr.ts'
 import { KIB, MIB } from '../units.ts'
@@ -22,23 +20,23 @@ export const managerField = z
  * One installed version of a package. Several versions of one name may be installed at once
  * (kernels, multi-arch).
  */
-export interface FactPackage {
+export type FactPackage = {
   readonly manager: Manager
   readonly name: string
-  /** 0 where the package has none. */
+  /** 0 if the package has none. */
   readonly epoch: number
   readonly version: string
-  /** rpm's release, dpkg's revision; empty where there is none. */
+  /** rpm's release, dpkg's revision; empty if there is none. */
   readonly release: string
   /**
-   * As the package manager calls it (`x86_64`, `amd64`, `all`, `noarch`); empty for rpm's imported
-   * keys.
+   * The package manager's name for it (`x86_64`, `amd64`, `all`, `noarch`); empty for keys that rpm
+   * imported.
    */
   readonly arch: string
 }
 
-/** What the host says of itself. Empty strings where the host doesn't know. */
-export interface HostFacts {
+/** The host itself. A value that is unknown is an empty string. */
+export type HostFacts = {
   /** ID, VERSION_ID, PRETTY_NAME of os-release(5). */
   readonly id: string
   readonly version: string
@@ -50,14 +48,14 @@ export interface HostFacts {
   readonly hostname: string
 }
 
-export interface FactSet {
+export type FactSet = {
   readonly os: HostFacts
   readonly packages: readonly FactPackage[]
 }
 
-/** Ten times what the largest hosts have; a set of this size is some 10 MB. */
+/** The largest hosts have a tenth of this. A set of this size is some 10 MB. */
 export const MAX_PACKAGES = 100_000
-/** Of a name, a version or any other text: longer than any that a package manager accepts. */
+/** Characters of a name, a version or any other text. Package managers accept fewer. */
 export const MAX_TEXT = 512
 /**
  * UTF-8 bytes of a package's name, architecture, version and release together. PostgreSQL refuses
@@ -67,10 +65,7 @@ export const MAX_PACKAGE_BYTES = 2 * KIB
 /** The most bytes of an encoded set. */
 export const MAX_SET_BYTES = 32 * MIB
 
-/**
- * Any text but NUL, which PostgreSQL can't store and no package manager allows. Output
- * escapes it.
- */
+/** Text without NUL, which PostgreSQL can't store and package managers don't allow. */
 export const factText = z.string().max(MAX_TEXT).refine(isText, 'expected no NUL')
 
 const factSetSchema = z.strictObject({
@@ -97,9 +92,8 @@ const factSetSchema = z.strictObject({
 })
 
 /**
- * A package as a manager prints it, with its version in one string, `[epoch:]version[-release]`.
- * Every package is made here, so that a version in one string and in three parts always mean the
- * same.
+ * A package from a manager's text, with its version as `[epoch:]version[-release]`. All packages
+ * are made here, so that the version as one text and in three parts always agree.
  */
 export function factPackage(
   manager: Manager,
@@ -111,15 +105,16 @@ export function factPackage(
 }
 
 /**
- * A set of these packages in any order, repetitions dropped.
+ * The set of these packages, in any order. Duplicates are dropped.
  * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that
  * {@link parseFactSet} would refuse
  */
 export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet {
   const sorted = [...packages].sort(comparePackages)
-  const unique = sorted.filter(
-    (pkg, i) => i === 0 || comparePackages(sorted[i - 1] as FactPackage, pkg) !== 0,
-  )
+  const unique = sorted.filter((pkg, i) => {
+    const previous = sorted[i - 1]
+    return previous === undefined || comparePackages(previous, pkg) !== 0
+  })
   if (unique.length > MAX_PACKAGES)
     throw malformed(`it has ${unique.length} packages, at most ${MAX_PACKAGES} are allowed`)
   const odd = unique.find((pkg) => packageFault(pkg) !== undefined)
@@ -136,7 +131,7 @@ export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet
  * @throws facts.malformed if it is larger than MAX_SET_BYTES
  */
 export function factSetBytes(set: FactSet): Uint8Array {
-  const bytes = Buffer.from(canonicalJson(set as unknown as Json))
+  const bytes = Buffer.from(canonicalJson(set))
   if (bytes.length > MAX_SET_BYTES)
     throw malformed(`it has ${bytes.length} bytes, at most ${MAX_SET_BYTES} are allowed`)
   return bytes
@@ -148,7 +143,7 @@ export function rootOf(set: FactSet): BlobId {
 }
 
 /**
- * Reads an encoded set from another node.
+ * Parses an encoded set of another node.
  * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes
  * for some set
  */
@@ -162,8 +157,9 @@ export function parseFactSet(bytes: Uint8Array): FactSet {
   for (const [i, pkg] of packages.entries()) {
     const fault = packageFault(pkg)
     if (fault !== undefined) throw malformed(`package ${i}: ${fault}`)
-    if (i > 0 && comparePackages(packages[i - 1] as FactPackage, pkg) >= 0)
-      throw malformed(`package ${i} is out of order or there twice`)
+    const previous = packages[i - 1]
+    if (previous !== undefined && comparePackages(previous, pkg) >= 0)
+      throw malformed(`package ${i} is out of order or a duplicate`)
     if (comparePackages(pkg, factPackage(pkg.manager, pkg.name, pkg.arch, formatEvr(pkg))) !== 0)
       throw malformed(`package ${i} has an ambiguous version`)
   }
@@ -185,7 +181,7 @@ export function comparePackages(a: FactPackage, b: FactPackage): number {
   )
 }
 
-/** True if both mean the same installed thing in perhaps another version. */
+/** True for two versions of the same package. */
 export function isSamePackage(a: FactPackage, b: FactPackage): boolean {
   return a.manager === b.manager && a.name === b.name && a.arch === b.arch
 }
@@ -201,7 +197,7 @@ function isText(text: string): boolean {
 /** UTF-8 has at most three bytes for each code unit of a text. */
 const BYTES_PER_UNIT = 3
 
-/** Why no set may have this package, in words that follow its name; undefined if a set may. */
+/** The reason why a set can't have this package, as text after its name; undefined if it can. */
 export function packageFault(pkg: FactPackage): string | undefined {
   const { name, arch, version, release } = pkg
   if (name === '') return 'it has no name'

@@ -36,7 +36,7 @@ test('facts update: a statement that does not fit together is refused', () => {
     })
   }
   refused({}, undefined, /payload is missing/)
-  refused({ payload: 'ab'.repeat(32) as BlobId }, payload, /not the set/)
+  refused({ payload: 'ab'.repeat(32) as BlobId }, payload, /does not match its root/)
   refused({ sequence: 0 }, payload, /begin with 1/)
   const own = factsBody(events).body
   const event = own.events?.[0] ?? {}

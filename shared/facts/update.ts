@@ -1,13 +1,11 @@
 /**
- * One step of a host's facts, as its journal keeps it and as its signed statement carries it. Small
- * changes travel as events inside the statement; anything else as the full set, whose blob id is
- * its root.
+ * One change of a host's facts, in its journal and in its signed statement. A statement contains
+ * small changes as events. For other changes, it names the blob of the full set.
  */
 import { canonicalJson } from '../canonical-json.ts'
 import { blobId, sha256Hex } from '../ids.ts'
 import type { BlobId } from '../ids.ts'
 import type { FactsStatement } from '../trust/facts-statement.ts'
-import type { JsonObject } from '../trust/fields.ts'
 import { KIB } from '../units.ts'
 import { factsError } from './errors.ts'
 import { factEventSchema } from './events.ts'
@@ -16,18 +14,18 @@ import { factSetBytes, parseFactSet } from './package-set.ts'
 import type { FactSet } from './package-set.ts'
 
 /**
- * A host's place in its own history. A new journal begins a new epoch; within one, sequence numbers
+ * A position in a host's history. A new journal begins a new epoch. In an epoch, sequence numbers
  * have no gaps.
  */
-export interface FactPosition {
+export type FactPosition = {
   readonly epoch: number
   readonly sequence: number
 }
 
-interface UpdateBase extends FactPosition {
+type UpdateBase = FactPosition & {
   /** Root of the full set after this update. */
   readonly root: BlobId
-  /** When the agent saw it, RFC 3339. For people; order is (epoch, sequence). */
+  /** The time of the collection, RFC 3339. It is for people; (epoch, sequence) gives the order. */
   readonly at: string
 }
 
@@ -36,8 +34,7 @@ export type FactUpdate =
   | (UpdateBase & { readonly kind: 'full'; readonly set: FactSet })
 
 /**
- * Of canonical JSON that a statement carries itself: a statement is at most 48 KiB, and has more in
- * it than its events.
+ * Bytes of events as canonical JSON in a statement, which has at most 48 KiB with its other fields.
  */
 export const MAX_INLINE_BYTES = 40 * KIB
 /** Events in one statement. */
@@ -53,9 +50,7 @@ export function fitsInline(events: readonly FactEvent[]): boolean {
   )
 }
 
-/**
- * What to sign for an update, and the bytes of the blob that the statement names, if it names one.
- */
+/** The statement to sign for an update, and the bytes of the blob that it names, if any. */
 export function factsBody(update: FactUpdate): {
   body: FactsBody
   payload: Uint8Array | undefined
@@ -63,15 +58,8 @@ export function factsBody(update: FactUpdate): {
   const { epoch, sequence, at } = update
   const base = { epoch, sequence, root: sha256Hex.parse(update.root), at }
   if (update.kind === 'events') {
-    return {
-      body: {
-        ...base,
-        kind: 'events',
-        payload: null,
-        events: update.events as unknown as JsonObject[],
-      },
-      payload: undefined,
-    }
+    const events = [...update.events]
+    return { body: { ...base, kind: 'events', payload: null, events }, payload: undefined }
   }
   return {
     body: { ...base, kind: 'full', payload: update.root, events: null },
@@ -80,9 +68,8 @@ export function factsBody(update: FactUpdate): {
 }
 
 /**
- * The update that a statement announces. The statement's signature has been checked; what it says
- * has not.
- * @param payload the bytes of the blob that the statement names; needed exactly where it names one
+ * The update of a statement. The caller has verified the signature, but not the content.
+ * @param payload the bytes of the blob that the statement names; required if it names one
  * @throws facts.malformed, json.not-canonical
  */
 export function readUpdate(statement: FactsBody, payload?: Uint8Array): FactUpdate {
@@ -97,8 +84,7 @@ export function readUpdate(statement: FactsBody, payload?: Uint8Array): FactUpda
   if (base.epoch < 1 || base.sequence < 1)
     throw malformed('epochs and sequence numbers begin with 1')
   if (statement.kind === 'full') {
-    if (statement.payload !== base.root)
-      throw malformed('its payload is not the set that its root names')
+    if (statement.payload !== base.root) throw malformed('its payload does not match its root')
     if (payload === undefined) throw malformed('its payload is missing')
     return { ...base, kind: 'full', set: parseFactSet(payload) }
   }

@@ -1,11 +1,11 @@
-/** Keeps a package that no set may have from costing the host all the others. Pure. */
+/** Removes packages that a set can't have, so that the others can be recorded. Pure. */
 import { comparePackages, factPackage, packageFault } from '../../../shared/facts/package-set.ts'
 import { type FactPackage, MAX_TEXT } from '../../../shared/facts/package-set.ts'
 import { formatEvr } from '../../../shared/packages/evr.ts'
 
 const SHOWN_CHARS = 80
 
-/** The packages that a set may have, and in words those that it can't have. */
+/** The packages that a set can have, and a text for each of the others. */
 export function admitPackages(packages: readonly FactPackage[]): {
   packages: FactPackage[]
   odd: string[]
@@ -19,7 +19,7 @@ export function admitPackages(packages: readonly FactPackage[]): {
   return { packages: admitted, odd }
 }
 
-/** Events carry the version as one text, which must lead back to the same package. */
+/** Events contain the version as one text, which must give the same package again. */
 function versionFault(pkg: FactPackage): string | undefined {
   const evr = formatEvr(pkg)
   if (evr.length > MAX_TEXT)

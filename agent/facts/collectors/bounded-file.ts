@@ -1,9 +1,10 @@
-/** Reads small files of the host whole, and never more of them than the caller expects. */
+/** Reads whole files of the host up to a limit. */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { errno } from '../../../shared/errno.ts'
 import { MIB } from '../../../shared/units.ts'
 
-/** Between two looks at the signal. */
+/** Bytes between two checks of the signal. */
 const READ_BYTES = 4 * MIB
 
 /**
@@ -17,10 +18,10 @@ export async function readBounded(
 ): Promise<Buffer | undefined> {
   let file
   try {
-    // Opening a pipe would wait for a writer, and hold a thread of the process while it waits.
+    // Without O_NONBLOCK, opening a pipe would block a thread until there is a writer.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (errno(error) === 'ENOENT') return undefined
     throw error
   }
   try {
@@ -29,7 +30,7 @@ export async function readBounded(
     const { size } = found
     if (size > maxBytes) throw new RangeError(`it has ${size} bytes, at most ${maxBytes} are read`)
     signal?.throwIfAborted()
-    // By its size and not to its end: a file that grows while it is read is not read further.
+    // Reads up to this size, also if the file grows meanwhile.
     const bytes = Buffer.alloc(size)
     let at = 0
     while (at < size) {

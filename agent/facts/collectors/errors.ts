@@ -1,5 +1,5 @@
 /** Errors of reading package databases. */
-import { defineErrors } from '../../../shared/errors.ts'
+import { defineErrors, MusterError } from '../../../shared/errors.ts'
 
 export const collectorError = defineErrors({
   'facts.unreadable': {
@@ -8,7 +8,7 @@ export const collectorError = defineErrors({
     message: (d: { manager: string; path: string; reason: string }) =>
       `the ${d.manager} database ${d.path} can't be read: ${d.reason}`,
     hint: () =>
-      'facts stay as they were last seen; run the agent as a user who can read the database',
+      'run the agent as a user who can read the database; until then the last known packages stay',
   },
   'facts.rpm': {
     exit: 'failed',
@@ -16,7 +16,14 @@ export const collectorError = defineErrors({
     message: (d: { folder: string; reason: string }) =>
       `rpm can't list the packages of its database in ${d.folder}: ${d.reason}`,
     hint: (d: { folder: string }) =>
-      `only rpm reads a database of this kind: install rpm, or move the database away if it is \
-left over from another system (${d.folder})`,
+      `install rpm, which alone reads this kind of database; or move ${d.folder} away if it is \
+left over from another system`,
   },
 })
+
+/** The reason of a failed read, as text. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof MusterError && typeof error.data['reason'] === 'string')
+    return error.data['reason']
+  return error instanceof Error ? error.message : String(error)
+}

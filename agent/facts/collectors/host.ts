@@ -1,4 +1,4 @@
-/** What the host is: os-release(5) and what the kernel says of itself. */
+/** The host itself, from os-release(5) and the kernel. */
 import { hostname, machine, release } from 'node:os'
 import { join } from 'node:path'
 import { MAX_TEXT } from '../../../shared/facts/package-set.ts'
@@ -9,31 +9,28 @@ import { readBounded } from './bounded-file.ts'
 /** The file has some twenty lines. */
 const MAX_OS_RELEASE_BYTES = 64 * KIB
 
-/** @param options.root the file system's root, `/` but in tests */
+/** @param options.root the root of the file system; `/` except in tests */
 export async function readHost(
   options: { root: string },
   signal?: AbortSignal,
 ): Promise<HostFacts> {
   const named = await osRelease(options.root, signal)
-  const facts = {
-    id: named.get('ID') ?? 'linux',
-    version: named.get('VERSION_ID') ?? '',
-    name: named.get('PRETTY_NAME') ?? named.get('NAME') ?? 'Linux',
-    kernel: release(),
-    arch: machine(),
-    hostname: hostname(),
+  return {
+    id: shortText(named.get('ID') ?? 'linux'),
+    version: shortText(named.get('VERSION_ID') ?? ''),
+    name: shortText(named.get('PRETTY_NAME') ?? named.get('NAME') ?? 'Linux'),
+    kernel: shortText(release()),
+    arch: shortText(machine()),
+    hostname: shortText(hostname()),
   }
-  const short = Object.entries(facts).map(([key, value]) => [
-    key,
-    value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed(),
-  ])
-  return Object.fromEntries(short) as HostFacts
 }
 
-/**
- * The first of /etc/os-release and /usr/lib/os-release that is there. A host without either is just
- * a Linux.
- */
+/** Text that a set can have. */
+function shortText(value: string): string {
+  return value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed()
+}
+
+/** The first of /etc/os-release and /usr/lib/os-release that can be read; empty without both. */
 async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
     const bytes = await readBounded(join(root, path), MAX_OS_RELEASE_BYTES, signal).catch(
@@ -47,25 +44,20 @@ async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string
   return new Map()
 }
 
-/**
- * The assignments of os-release(5): shell words without expansion. A line that is none is skipped,
- * as the shell's users expect.
- */
+/** The assignments of os-release(5): shell words without expansion. Other lines are skipped. */
 export function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>()
   for (const line of text.split('\n')) {
     const match = /^\s*([A-Z_][A-Z0-9_]*)=(.*?)\s*$/.exec(line)
     const [, key, raw] = match ?? []
     if (key === undefined || raw === undefined) continue
-    const quoted = /^(["'])(.*)\1$/.exec(raw)
-    if (quoted === null) values.set(key, raw.replace(/\\(.)/g, '$1'))
-    else
-      values.set(
-        key,
-        quoted[1] === "'"
-          ? (quoted[2] as string)
-          : (quoted[2] as string).replace(/\\([\\"$`])/g, '$1'),
-      )
+    values.set(key, unquote(raw))
   }
   return values
+}
+
+function unquote(raw: string): string {
+  const [, quote, text] = /^(["'])(.*)\1$/.exec(raw) ?? []
+  if (text === undefined) return raw.replace(/\\(.)/g, '$1')
+  return quote === "'" ? text : text.replace(/\\([\\"$`])/g, '$1')
 }

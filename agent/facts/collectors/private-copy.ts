@@ -1,16 +1,16 @@
 /**
- * Reads a database from a private copy. SQLite, Berkeley DB and rpm itself make locks, logs and
- * even new databases beside the one that they read, and nothing may be written below the host's
- * folders.
+ * Reads a database from a private copy. SQLite, Berkeley DB and rpm make locks, logs and even new
+ * databases beside the database that they read. The agent must not write in the host's folders.
  */
 import { constants } from 'node:fs'
 import { copyFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errno } from '../../../shared/errno.ts'
 import { GIB } from '../../../shared/units.ts'
 
 /** The largest rpm databases have some 500 MiB. */
 const MAX_BYTES = 2 * GIB
-/** A transaction changes the database between copies; each copy takes a fraction of a second. */
+/** A transaction can change the database during a copy, which takes a fraction of a second. */
 const ATTEMPTS = 10
 const PREFIX = 'rpm-copy-'
 
@@ -18,24 +18,24 @@ const PREFIX = 'rpm-copy-'
 export class ChangedWhileRead extends Error {}
 
 export interface PrivateCopyOptions {
-  /** Folder of the database. */
+  /** The folder of the database. */
   readonly folder: string
-  /** The file whose change during the copy makes the copy worthless. */
+  /** If this file changes during the copy, the copy is repeated. */
   readonly main: string
-  /** Files beside it that belong to it, where they are there. Copied after it. */
+  /** Other files of the database, if they exist. They are copied after it. */
   readonly beside: readonly string[]
-  /** Where the copy is made, in a folder that is removed again. */
+  /** The copy is made in a temporary folder below it. */
   readonly scratch: string
 }
 
-/** @throws ChangedWhileRead, Error in words or of the file system */
+/** @throws ChangedWhileRead, Error with a reason or of the file system */
 export async function withPrivateCopy<T>(
   options: PrivateCopyOptions,
   use: (folder: string) => Promise<T>,
   signal?: AbortSignal,
 ): Promise<T> {
   const copy = await mkdtemp(join(options.scratch, PREFIX))
-  // Crash from here on: the copy is an orphan, which the next start removes.
+  // Crash from here on: the next start removes the copy.
   try {
     await fill(copy, options, signal)
     return await use(copy)
@@ -44,7 +44,7 @@ export async function withPrivateCopy<T>(
   }
 }
 
-/** Removes the copies that a crash left. Only where no other process makes any. */
+/** Removes the copies that a crash left. No other process may make copies in this folder. */
 export async function removePrivateCopies(scratch: string): Promise<void> {
   for (const name of await readdir(scratch))
     if (name.startsWith(PREFIX)) await rm(join(scratch, name), { recursive: true, force: true })
@@ -64,7 +64,7 @@ async function fill(
       signal?.throwIfAborted()
       await copyIfThere(join(options.folder, name), join(copy, name))
     }
-    // What was appended to a write-ahead log meanwhile is whole or is ignored by its checksums.
+    // Checksums in the write-ahead log detect a part that was appended meanwhile.
     if ((await identity(source)) === before) return
   }
   throw new ChangedWhileRead(`it changed ${ATTEMPTS} times while it was copied`)
@@ -75,14 +75,14 @@ async function copyIfThere(from: string, to: string): Promise<void> {
     await identity(from)
     await copyFile(from, to, constants.COPYFILE_FICLONE)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    if (errno(error) !== 'ENOENT') throw error
     await rm(to, { force: true })
   }
 }
 
 async function identity(path: string): Promise<string> {
   const found = await stat(path, { bigint: true })
-  // Reading a pipe or a device would wait for ever.
+  // Reading a pipe or a device could block forever.
   if (!found.isFile()) throw new Error('it is not a regular file')
   if (found.size > BigInt(MAX_BYTES))
     throw new RangeError(`it has ${found.size} bytes (at most ${MAX_BYTES} are read)`)

@@ -1,4 +1,4 @@
-/** Managers that are recognised and not read keep their part of the contract. */
+/** The contract of managers that are only recognised. */
 import { describeUnsupported } from './testing/describe-collector.ts'
 import { DATABASES, unsupportedCollectors } from './unsupported.ts'
 

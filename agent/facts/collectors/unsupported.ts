@@ -1,11 +1,9 @@
-/**
- * Package managers that are on the host and that Muster doesn't read: their packages are unknown.
- */
+/** Recognises package managers that Muster can't read. Their packages are unknown. */
 import { lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ABSENT, type Collector, type CollectorResult, isAbsent } from './collector.ts'
 
-/** Where each keeps its database, below the root. */
+/** The path of each database below the root. */
 export const DATABASES: readonly (readonly [manager: string, path: string])[] = [
   ['portage', 'var/db/pkg'],
   ['apk', 'lib/apk/db/installed'],
@@ -20,7 +18,7 @@ export const DATABASES: readonly (readonly [manager: string, path: string])[] = 
   ['pkgtools', 'var/log/packages'],
   ['eopkg', 'var/lib/eopkg/package'],
   ['swupd', 'usr/share/clear/bundles'],
-  // Images without dpkg itself keep one file for each package.
+  // Images without dpkg have one file for each package.
   ['distroless', 'var/lib/dpkg/status.d'],
 ]
 
@@ -28,7 +26,7 @@ export const unsupportedCollectors: readonly Collector[] = [
   ...new Set(DATABASES.map(([manager]) => manager)),
 ].map((manager) => ({
   manager,
-  // Nothing is read of it, so nothing is watched: each look finds it anew.
+  // Nothing is watched. Each collection checks again.
   databases: () => [],
   read: ({ root }, signal) => recognise(manager, root, signal),
 }))
@@ -40,14 +38,14 @@ async function recognise(
 ): Promise<CollectorResult> {
   for (const [owner, path] of DATABASES) {
     signal?.throwIfAborted()
-    if (owner === manager && (await isThere(join(root, path))))
+    if (owner === manager && (await isPresent(join(root, path))))
       return { state: 'unsupported', path: `/${path}` }
   }
   return ABSENT
 }
 
-/** One that may not be looked at counts as there: only ENOENT says that there is none. */
-function isThere(path: string): Promise<boolean> {
+/** A path without permission counts as present. */
+function isPresent(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
     (error: unknown) => !isAbsent(error),

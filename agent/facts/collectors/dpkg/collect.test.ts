@@ -58,7 +58,7 @@ async function resultOf(
 const paragraph = (name: string, status: string, version = '1-1', more = ''): string =>
   `Package: ${name}\nStatus: ${status}\nArchitecture: amd64\nVersion: ${version}\n${more}\n`
 
-test('dpkg: of every status word, all are on the host but what is not installed or has left only its configuration, whatever is wanted', async () => {
+test('dpkg: all states count except not-installed and config-files', async () => {
   const states = [
     'not-installed',
     'config-files',
@@ -97,7 +97,7 @@ test('dpkg: a status file as real ones are', async () => {
   ])
 })
 
-test('dpkg: without dpkg there are no dpkg packages, and an empty status file has none', async () => {
+test('dpkg: a host without dpkg and an empty status file have no packages', async () => {
   assert.equal(await listed({}), undefined)
   assert.deepEqual(await listed({ status: '' }), [])
 })
@@ -123,7 +123,7 @@ test('dpkg: updates of a run that has not ended replace what the status file say
   ])
 })
 
-test('dpkg: a package in the middle of its upgrade is an update once it is done, no removal and no new installation', async () => {
+test('dpkg: an upgrade is one update, not a removal and an installation', async () => {
   const seen = [
     'installed 1-1',
     'half-configured 1-1',
@@ -179,7 +179,7 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
     'Package: a\nPackage: b\n',
     'Package a\n',
     'Package: a\nStatus: install ok installed\nArchitecture: all\n',
-    // Cut in the middle of a line, and what a crash leaves of blocks that were not written.
+    // A cut in the middle of a line, and blocks that a crash did not write.
     paragraph('a', 'install ok installed').slice(0, -4),
     '\0'.repeat(4096),
   ]
@@ -188,7 +188,7 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
 })
 
 test('dpkg: what dpkg reads is read, however it is written', async () => {
-  // Each was given to dpkg-query 1.21.22, which lists it.
+  // dpkg-query 1.21.22 lists each of them.
   const odd: Record<string, readonly [text: string, expected: string]> = {
     'status in capitals': [
       'Package: a\nStatus: Install OK Installed\nArchitecture: all\nVersion: 1\n\n',
@@ -250,7 +250,7 @@ test('dpkg: a record that dpkg refuses is named beside the others', async () => 
   }
   const unnamed = await resultOf({ status: `${good}Version: 1\n\n` })
   assert.ok(unnamed.state === 'read')
-  assert.match(unnamed.odd.join(), /^the record that ends at line 7 names no package$/)
+  assert.match(unnamed.odd.join(), /^the record that ends at line 7 has no package name$/)
   assert.deepEqual(unnamed.doubts, [{ reason: unnamed.odd[0] }])
 })
 
@@ -272,10 +272,14 @@ test('dpkg: a package with more records than dpkg allows is listed and named', a
   assert.deepEqual(both.state === 'read' && [both.packages.length, both.odd], [2, []])
 })
 
-test('dpkg: a package without an architecture is listed, as dpkg-query does, and named', async () => {
+test('dpkg: lists and reports a package without an architecture', async () => {
   const bare = (name: string, more: string): string =>
     `Package: ${name}\nStatus: install ok installed\n${more}Version: 7.3.7\n\n`
-  const status = `${paragraph('good', 'install ok installed')}${bare('vendor', '')}${bare('tools', 'Architecture:\n')}`
+  const status = [
+    paragraph('good', 'install ok installed'),
+    bare('vendor', ''),
+    bare('tools', 'Architecture:\n'),
+  ].join('')
   assert.deepEqual(await listed({ status }), ['good:amd64 1-1', 'vendor: 7.3.7', 'tools: 7.3.7'])
   const result = await resultOf({ status })
   assert.deepEqual(result.state === 'read' && result.odd, [
@@ -284,7 +288,7 @@ test('dpkg: a package without an architecture is listed, as dpkg-query does, and
   ])
 })
 
-test('dpkg: a package that no set may have is left out and named, and the others stay', async () => {
+test('dpkg: leaves out and reports a package that a set cannot have', async () => {
   const good = paragraph('good', 'install ok installed')
   for (const [name, version, fault] of [
     ['long', `1-${'x'.repeat(600)}`, /^long is left out: its release has 600 characters/],
@@ -304,7 +308,7 @@ test('dpkg: a package that no set may have is left out and named, and the others
   }
 })
 
-test('dpkg: a status file that lost most of its records, all of them or itself is unreadable, not an empty host', async () => {
+test('dpkg: a status file without most of its records is unreadable', async () => {
   const names = ['a', 'b', 'c', 'd']
   const lists = Object.fromEntries(names.map((name) => [`info/${name}.list`, '/.\n']))
   const whole = names.map((name) => paragraph(name, 'install ok installed')).join('')
@@ -321,7 +325,7 @@ test('dpkg: a status file that lost most of its records, all of them or itself i
   }
 })
 
-test('dpkg: records that a cut took are doubted by the lists of files and by the missing blank line', async () => {
+test('dpkg: a cut status file raises doubts about the missing records', async () => {
   const lists = { 'info/a.list': '', 'info/b:amd64.list': '', 'info/c.list': '' }
   const [a, b] = ['a', 'b'].map((name) => paragraph(name, 'install ok installed'))
   const doubtsOf = async (status: string) => {
@@ -333,7 +337,7 @@ test('dpkg: records that a cut took are doubted by the lists of files and by the
   assert.deepEqual(await doubtsOf(`${a}${b}${paragraph('c', 'deinstall ok config-files')}`), [])
 })
 
-test('dpkg: what is not a regular file in the place of its files is unreadable and holds nobody up', async (t) => {
+test('dpkg: files that are not regular are unreadable and block nothing', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
   t.after(() => rm(root, { recursive: true }))
   const folder = join(root, 'var/lib/dpkg')
@@ -360,7 +364,7 @@ test('dpkg: what is not a regular file in the place of its files is unreadable a
   }
 })
 
-test('dpkg: packages with a list of files and no record are named, also where nothing was known before', async () => {
+test('dpkg: reports packages with a list of files and without a record', async () => {
   const files = { 'info/a.list': '', 'info/b.list': '', 'info/lost:amd64.list': '' }
   const status = ['a', 'b'].map((name) => paragraph(name, 'install ok installed')).join('')
   const result = await resultOf({ status, ...files })
@@ -369,7 +373,7 @@ test('dpkg: packages with a list of files and no record are named, also where no
   ])
 })
 
-test('dpkg: a file that says of most packages with a list of files that they are not installed is unreadable', async () => {
+test('dpkg: a file that marks most packages as not installed is unreadable', async () => {
   const files = { 'info/a.list': '', 'info/b.list': '', 'info/c.list': '' }
   const bare = (name: string): string => `Package: ${name}\nArchitecture: amd64\nVersion: 1\n\n`
   const status = ['a', 'b', 'c'].map(bare).join('')

@@ -1,4 +1,4 @@
-/** dpkg's collector keeps the contract of all collectors. */
+/** The contract of all collectors, for dpkg. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describeCollector } from '../testing/describe-collector.ts'

@@ -1,10 +1,10 @@
 /**
- * Reads dpkg's status file format (deb-control paragraphs; dpkg's lib/dpkg/parse.c): for each
- * package its name, version, architecture and the three words of its status. Everything else is
- * skipped. A record that can't be read is a fault beside the others, also where dpkg gives up.
+ * Parses dpkg's status file (deb-control paragraphs; dpkg's lib/dpkg/parse.c): name, version,
+ * architecture and status of each package. Other fields are skipped. A record that can't be read is
+ * a fault, and the others are still read, although dpkg would stop.
  */
 
-/** The third word of `Status:`; dpkg knows no others (lib/dpkg/dpkg-db.h, enum pkgstatus). */
+/** The third word of `Status:`, all that dpkg knows (lib/dpkg/dpkg-db.h, enum pkgstatus). */
 const STATES = [
   'not-installed',
   'config-files',
@@ -22,15 +22,15 @@ export interface DpkgRecord {
   readonly version: string
   readonly arch: string
   readonly state: DpkgState
-  /** `Multi-Arch: same`: other architectures of it may be there at the same time. */
+  /** `Multi-Arch: same`: other architectures may be installed at the same time. */
   readonly sideBySide: boolean
 }
 
 /** A record that can't be read. */
 export interface DpkgFault {
-  /** The package that it is about; undefined where it names none, or more than one. */
+  /** The package; undefined if the record doesn't name exactly one. */
   readonly name: string | undefined
-  /** In words that follow the package's name. */
+  /** The text after the package's name. */
   readonly reason: string
 }
 
@@ -41,17 +41,17 @@ export interface DpkgStatus {
 
 const FIELDS = ['package', 'status', 'version', 'revision', 'architecture', 'multi-arch'] as const
 type Field = (typeof FIELDS)[number]
-/** Names that dpkg still reads as another. */
+/** Old names of fields, which dpkg still reads. */
 const OLD_NAMES: Readonly<Record<string, Field>> = {
   'package-revision': 'revision',
   package_revision: 'revision',
 }
 
-/** A paragraph as far as it was read. */
+/** A paragraph that is being read. */
 interface Paragraph {
   readonly fields: Partial<Record<Field, string>>
   lines: number
-  /** The first thing that is wrong with its lines. */
+  /** The first problem of its lines. */
   fault?: string
 }
 
@@ -60,14 +60,14 @@ const TAB = 9
 
 /**
  * The records of a status file, in its order.
- * @throws Error in words if the file is cut short
+ * @throws Error with a reason if the file is cut short
  */
 export function parseDpkgStatus(text: string): DpkgStatus {
   const records: DpkgRecord[] = []
   const faults: DpkgFault[] = []
   let paragraph: Paragraph = { fields: {}, lines: 0 }
   let line = 0
-  // dpkg refuses such a file, too. It ends every line before it gives a file its name.
+  // dpkg refuses such a file too. It writes all lines before it renames the file.
   if (text !== '' && !text.endsWith('\n')) throw new Error('its last line is cut short')
   const flush = (): void => {
     if (paragraph.lines > 0) {
@@ -90,7 +90,7 @@ export function parseDpkgStatus(text: string): DpkgStatus {
   return { records, faults }
 }
 
-/** Reads a line into the paragraph, as dpkg does: blanks may stand before the colon, not inside. */
+/** Reads a line into the paragraph. As in dpkg, blanks are allowed only before the colon. */
 function readField(text: string, paragraph: Paragraph, line: number): void {
   paragraph.lines += 1
   const colon = text.indexOf(':')
@@ -108,10 +108,10 @@ function readField(text: string, paragraph: Paragraph, line: number): void {
 }
 
 function recordOf({ fields, fault }: Paragraph, line: number): DpkgRecord | DpkgFault {
-  // dpkg writes names in lower case, however a package's own file spells them.
+  // dpkg writes names in lower case.
   const name = fields.package?.toLowerCase()
   if (name === undefined || name === '')
-    return { name: undefined, reason: `the record that ends at line ${line} names no package` }
+    return { name: undefined, reason: `the record that ends at line ${line} has no package name` }
   const state = stateOf(fields.status)
   const wrong = fault ?? faultOf(fields, state)
   if (wrong !== undefined || state === undefined)
@@ -121,16 +121,16 @@ function recordOf({ fields, fault }: Paragraph, line: number): DpkgRecord | Dpkg
   return { name, version, arch, state, sideBySide: fields['multi-arch'] === 'same' }
 }
 
-/** Three words in any case; a record without them was never installed. */
+/** The status has three words in any case. A record without a status was never installed. */
 function stateOf(status = 'unknown ok not-installed'): DpkgState | undefined {
   const words = status.toLowerCase().split(/\s+/)
   return words.length === 3 ? STATES.find((known) => known === words[2]) : undefined
 }
 
-/** Characters of a value that are shown. */
+/** Characters of a value in a text. */
 const SHOWN_CHARS = 80
 
-/** What dpkg refuses of a record: it only warns of an architecture that is absent or odd. */
+/** The fault for which dpkg refuses a record. For an odd architecture, it only warns. */
 function faultOf(fields: Paragraph['fields'], state: DpkgState | undefined): string | undefined {
   if (state === undefined)
     return `its status is unknown: ${JSON.stringify(fields.status?.slice(0, SHOWN_CHARS))}`

@@ -14,7 +14,7 @@ import type { CollectorResult } from '../collector.ts'
 import { createRpmCollector } from './collect.ts'
 
 /**
- * What rpm stores for the sample packages once they are installed, and for a key that was imported.
+ * The records of rpm for the sample packages, and for a key that was imported.
  */
 function headers(): Buffer[] {
   const installed = samplePackages.map((spec) => {
@@ -57,9 +57,9 @@ function reasonOf(result: CollectorResult): string {
 }
 
 interface Host {
-  /** Path of a file below the host's root; its folder is made. */
+  /** The path of a file below the host's root. Its folder is made. */
   file(path: string): Promise<string>
-  /** Puts a program in place of rpm that prints `stdout`, and notes its arguments. */
+  /** Replaces rpm by a program that prints `stdout` and records its arguments. */
   fakeRpm(script: string): Promise<void>
   read(): Promise<string[] | undefined>
   result(): Promise<CollectorResult>
@@ -99,7 +99,7 @@ async function onHost(work: (host: Host) => Promise<void>): Promise<void> {
 
 const DATABASE = 'var/lib/rpm/rpmdb.sqlite'
 
-test('rpm facts: an SQLite database is read directly, wherever the distribution keeps it', async () => {
+test('rpm facts: reads a SQLite database directly in each folder', async () => {
   for (const path of [
     DATABASE,
     'usr/lib/sysimage/rpm/rpmdb.sqlite',
@@ -121,13 +121,15 @@ test('rpm facts: without a database there are no rpm packages, and rpm is not as
     assert.equal(await read(), undefined)
   }))
 
-test('rpm facts: a database of another kind is asked of rpm, with fixed arguments and a clean environment', () =>
+test('rpm facts: reads other databases with rpm and a clean environment', () =>
   onHost(async ({ file, read, fakeRpm }) => {
     const path = await file('var/lib/rpm/Packages')
     await writeFile(path, 'Berkeley DB')
     const note = await file('note')
     await fakeRpm(
-      `printf '%s|' "$1" "$2" "$3" "$4" >${note}; env | sort >>${note}; printf 'bash\\0370\\0375.1\\0371.el8\\037x86_64\\036kernel\\0371\\0374.18\\0372\\037\\036'`,
+      `printf '%s|' "$1" "$2" "$3" "$4" >${note}; env | sort >>${note}; ` +
+        `printf 'bash\\0370\\0375.1\\0371.el8\\037x86_64\\036` +
+        `kernel\\0371\\0374.18\\0372\\037\\036'`,
     )
     assert.deepEqual(await read(), ['bash.x86_64 5.1-1.el8', 'kernel. 1:4.18-2'])
     const said = await readFile(note, 'utf8')
@@ -158,7 +160,7 @@ test('rpm facts: a record that rpm reads and Muster does not is taken from rpm',
   onHost(async ({ file, read, fakeRpm, log }) => {
     const [good, other] = headers() as [Buffer, Buffer]
     writeDatabase(await file(DATABASE), [good, other.subarray(0, 100)])
-    // Without rpm, the others are listed.
+    // The others are listed without rpm.
     assert.equal((await read())?.length, 1)
     await fakeRpm(`printf 'a\\0370\\0371\\0371\\037x\\036b\\0370\\0371\\0371\\037x\\036'`)
     assert.deepEqual(await read(), ['a.x 1-1', 'b.x 1-1'])

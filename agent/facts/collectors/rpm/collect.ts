@@ -1,12 +1,10 @@
 /**
- * Which packages rpm has installed: from its SQLite database if the host has one that we can read,
- * else from rpm itself, both on a private copy. A database that can't be read whole is never half
- * believed.
+ * Collects the packages of rpm. A SQLite database is read directly, others by rpm itself, both from
+ * a private copy. A database that can't be read completely is unreadable.
  */
 import { access, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
-import { MusterError } from '../../../../shared/errors.ts'
 import type { Logger } from '../../../../shared/logger.ts'
 import { admitPackages } from '../admit.ts'
 import {
@@ -17,24 +15,24 @@ import {
   oddRecords,
   type Watched,
 } from '../collector.ts'
-import { collectorError } from '../errors.ts'
+import { collectorError, reasonOf } from '../errors.ts'
 import { ChangedWhileRead, withPrivateCopy } from '../private-copy.ts'
 import { readRpmDatabase } from './database.ts'
 import type { RpmList } from './list.ts'
 import { queryRpm } from './query.ts'
 
-/** Where distributions keep the database: Fedora, RHEL 10 and SUSE; ostree; the others. */
+/** The folders of the database: Fedora, RHEL 10 and SUSE; ostree; other distributions. */
 const RPM_FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
 const SQLITE = 'rpmdb.sqlite'
-/** ndb (SUSE), and Berkeley DB (RHEL 8 and older): only rpm reads them. In order of preference. */
+/** In order of preference. Only rpm reads ndb (SUSE) and Berkeley DB (RHEL 8 and older). */
 const RPM_FILES = [SQLITE, 'Packages.db', 'Packages'] as const
-/** Files that belong to each. Indexes of Berkeley DB aren't needed to list packages. */
+/** Other files of each. The indexes of Berkeley DB aren't needed to list packages. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
   [SQLITE]: [`${SQLITE}-wal`, `${SQLITE}-journal`],
   'Packages.db': ['Index.db'],
 }
 
-/** What a transaction changes beside {@link RPM_FILES}. */
+/** A transaction also changes this file. */
 const LOG = `${SQLITE}-wal`
 
 interface RpmOptions {
@@ -44,8 +42,7 @@ interface RpmOptions {
 
 /**
  * @param options.rpm rpm's path or name. Default: `rpm` of the system
- * @param options.scratch where private copies of the database are made. Default: the system's
- * temporary folder
+ * @param options.scratch folder for private copies. Default: the system's temporary folder
  */
 export function createRpmCollector(
   deps: { readonly log: Logger },
@@ -72,7 +69,7 @@ async function readRpm(
   let empty: CollectorResult | undefined
   for (const path of await findDatabases(options.root)) {
     const result = await readOne(deps, { ...options, path }, signal)
-    // An rpm that doesn't know a database makes an empty one beside it: the other one counts.
+    // An rpm that doesn't know a database makes an empty one beside it, which doesn't count.
     if (result.state !== 'read' || result.packages.length > 0) return result
     empty ??= result
   }
@@ -98,70 +95,78 @@ async function readOne(
     )
     const { packages, odd } = admitPackages(listed)
     const { odd: damaged, doubts } = oddRecords(bad)
-    // Of a database in which no record can be read, none is odd: it is damaged.
-    if (packages.length === 0 && bad.length > 0)
-      return { state: 'unreadable', path, reason: damaged[0] as string }
+    // If no record can be read, the whole database is damaged.
+    const [reason] = damaged
+    if (packages.length === 0 && reason !== undefined) return { state: 'unreadable', path, reason }
     return { state: 'read', packages, odd: [...damaged, ...odd], doubts }
   } catch (error) {
     signal?.throwIfAborted()
-    const reason =
-      error instanceof MusterError && typeof error.data['reason'] === 'string'
-        ? error.data['reason']
-        : (error as Error).message
+    const reason = reasonOf(error)
     if (error instanceof ChangedWhileRead) return { state: 'busy', path, reason }
     deps.log.debug({ path, error }, 'the rpm database could not be read')
     return { state: 'unreadable', path, reason }
   }
 }
 
-/**
- * Reads it directly; where that fails, wholly or for some records, rpm is asked too, which may
- * know better.
- */
+/** Reads it directly. If that fails completely or for some records, rpm may read more. */
 async function readSqlite(
   deps: { log: Logger },
   { path, copy, program }: { path: string; copy: string; program: string },
   signal?: AbortSignal,
 ): Promise<RpmList> {
-  const read = await readRpmDatabase(join(copy, SQLITE), signal).catch((error: unknown) => {
-    signal?.throwIfAborted()
-    return error as Error
-  })
-  if (!(read instanceof Error) && read.bad.length === 0) return read
-  const reason = read instanceof Error ? read.message : `${read.bad.length} records can't be read`
+  const direct = await readDirectly(join(copy, SQLITE), signal)
+  if (direct.list?.bad.length === 0) return direct.list
+  const { list, reason } = direct
   deps.log.warn({ path, reason }, 'the rpm database could not be read directly; asking rpm')
   const asked = await queryRpm({ program, folder: copy, shown: dirname(path) }, signal).catch(
     () => undefined,
   )
   signal?.throwIfAborted()
-  if (read instanceof Error) {
-    // rpm lists nothing, and no error, for some databases that are damaged.
-    if (asked !== undefined && asked.packages.length > 0) return asked
-    throw collectorError('facts.unreadable', { manager: 'rpm', path, reason }, { cause: read })
-  }
-  const isBetter = asked !== undefined && asked.packages.length > read.packages.length
-  return isBetter ? asked : read
+  // rpm lists no packages, and no error, for some damaged databases.
+  if (asked !== undefined && asked.packages.length > (list?.packages.length ?? 0)) return asked
+  if (list !== undefined) return list
+  throw collectorError(
+    'facts.unreadable',
+    { manager: 'rpm', path, reason },
+    { cause: direct.cause },
+  )
 }
 
-/** All that are there, each once although links lead to it twice. */
+/** The list, or the cause of the failure. `reason` describes what could not be read. */
+async function readDirectly(
+  file: string,
+  signal?: AbortSignal,
+): Promise<{ readonly list?: RpmList; readonly reason: string; readonly cause?: unknown }> {
+  try {
+    const list = await readRpmDatabase(file, signal)
+    return { list, reason: `${list.bad.length} records can't be read` }
+  } catch (cause) {
+    signal?.throwIfAborted()
+    return { reason: reasonOf(cause), cause }
+  }
+}
+
+/** All databases that exist. If links lead to one twice, it is listed once. */
 async function findDatabases(root: string): Promise<string[]> {
   const found = new Map<string, string>()
-  for (const { folder, files } of databases(root)) {
-    for (const file of files) {
-      if (file === LOG) continue
-      const path = join(folder, file)
-      // One that can't be looked at counts as there: reading it gives the reason.
-      const isThere = await access(path).then(
-        () => true,
-        (error: unknown) => !isAbsent(error),
-      )
-      if (!isThere) continue
-      const id = await stat(path).then(
-        ({ dev, ino }) => `${dev} ${ino}`,
-        () => path,
-      )
-      if (!found.has(id)) found.set(id, path)
-    }
+  const paths = databases(root).flatMap(({ folder, files }) =>
+    files.filter((file) => file !== LOG).map((file) => join(folder, file)),
+  )
+  for (const path of paths) {
+    if (!(await isPresent(path))) continue
+    const id = await stat(path).then(
+      ({ dev, ino }) => `${dev} ${ino}`,
+      () => path,
+    )
+    if (!found.has(id)) found.set(id, path)
   }
   return [...found.values()]
+}
+
+/** A path without permission counts as present. Reading it gives the reason. */
+function isPresent(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    (error: unknown) => !isAbsent(error),
+  )
 }

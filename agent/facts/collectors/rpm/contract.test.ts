@@ -1,4 +1,4 @@
-/** rpm's collector keeps the contract of all collectors. */
+/** The contract of all collectors, for rpm. */
 import { mkdir, rm, truncate } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import Database from 'better-sqlite3'

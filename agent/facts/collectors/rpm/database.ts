@@ -1,7 +1,6 @@
 /**
- * Reads the packages of an SQLite rpm database directly, read only, without rpm: some twenty times
- * as fast as `rpm -qa`. Anything that isn't as expected is an error, and the caller asks rpm itself
- * instead.
+ * Reads the packages of a SQLite rpm database directly and read-only. It is some twenty times as
+ * fast as `rpm -qa`. For any unexpected content it throws, and the caller uses rpm instead.
  */
 import { setImmediate } from 'node:timers/promises'
 import type BetterSqlite from 'better-sqlite3'
@@ -14,18 +13,19 @@ import { readHeader } from '../../../../shared/rpm/header.ts'
 import { TAG } from '../../../../shared/rpm/tags.ts'
 import { MIB } from '../../../../shared/units.ts'
 import type { BadRecord } from '../collector.ts'
+import { reasonOf } from '../errors.ts'
 import type { RpmList } from './list.ts'
 
-/** The largest headers are those of packages with a hundred thousand files: some 20 MB. */
+/** The header of a package with a hundred thousand files has some 20 MB. */
 const MAX_HEADER_BYTES = 64 * MIB
-/** Headers between two turns of the event loop: some ten milliseconds of work. */
+/** Headers between two pauses for other work: some ten milliseconds. */
 const BATCH = 100
-/** rpm holds the database for long only while it installs; then the next collection reads it. */
+/** rpm locks the database for longer only while it installs. The next collection reads it. */
 const BUSY_TIMEOUT_MS = 2000
 
 /**
- * SQLite may make files beside the database: give it a copy.
- * @throws Error of SQLite, or in words
+ * Give it a copy, because SQLite may make files beside the database.
+ * @throws Error of SQLite, or with a reason
  */
 export async function readRpmDatabase(path: string, signal?: AbortSignal): Promise<RpmList> {
   const { default: Database } = await import('better-sqlite3')
@@ -35,47 +35,62 @@ export async function readRpmDatabase(path: string, signal?: AbortSignal): Promi
     timeout: BUSY_TIMEOUT_MS,
   })
   try {
-    // One read transaction over all batches: a transaction of rpm in between is seen whole or not
-    // at all. The connection is ours alone.
+    // One read transaction for all batches, so that a transaction of rpm is seen completely or not
+    // at all. No other code uses the connection.
     database.exec('begin')
-    const rows = database
-      .prepare<[], { hnum: number; size: number }>(
-        'select hnum, length(blob) as size from Packages order by hnum',
-      )
-      .all()
-    if (rows.length > MAX_PACKAGES)
-      throw new Error(`it holds ${rows.length} packages, at most ${MAX_PACKAGES} are read`)
-    const blobOf = database.prepare<[number], { blob: unknown }>(
-      'select blob from Packages where hnum = ?',
-    )
-    const packages: FactPackage[] = []
-    const bad: BadRecord[] = []
-    for (const [i, { hnum, size }] of rows.entries()) {
-      if (i % BATCH === BATCH - 1) await setImmediate()
-      signal?.throwIfAborted()
-      try {
-        if (size > MAX_HEADER_BYTES)
-          throw new Error(`it has ${size} bytes, at most ${MAX_HEADER_BYTES} are read`)
-        packages.push(packageOf(blobOf.get(hnum)?.blob))
-      } catch (error) {
-        // SQLite itself fails on a damaged file: that is more than one record.
-        if (error instanceof Database.SqliteError) throw error
-        bad.push(badRecord(nameIn(database, hnum), hnum, error as Error))
-      }
-    }
-    return { packages, bad }
+    return await readRecords(database, (error) => error instanceof Database.SqliteError, signal)
   } finally {
     database.close()
   }
 }
 
-function badRecord(name: string | undefined, hnum: number, error: Error): BadRecord {
-  const reason = `can't be read: ${error.message}`
+async function readRecords(
+  database: BetterSqlite.Database,
+  isSqliteError: (error: unknown) => boolean,
+  signal?: AbortSignal,
+): Promise<RpmList> {
+  const rows = database
+    .prepare<[], Row>('select hnum, length(blob) as size from Packages order by hnum')
+    .all()
+  if (rows.length > MAX_PACKAGES)
+    throw new Error(`it holds ${rows.length} packages, at most ${MAX_PACKAGES} are read`)
+  const blobOf = database.prepare<[number], { blob: unknown }>(
+    'select blob from Packages where hnum = ?',
+  )
+  const packages: FactPackage[] = []
+  const bad: BadRecord[] = []
+  for (const [i, row] of rows.entries()) {
+    if (i % BATCH === BATCH - 1) await setImmediate()
+    signal?.throwIfAborted()
+    try {
+      requireSize(row)
+      packages.push(packageOf(blobOf.get(row.hnum)?.blob))
+    } catch (error) {
+      // An error of SQLite itself means that the file is damaged, not one record.
+      if (isSqliteError(error)) throw error
+      bad.push(badRecord(nameIn(database, row.hnum), row.hnum, reasonOf(error)))
+    }
+  }
+  return { packages, bad }
+}
+
+interface Row {
+  readonly hnum: number
+  readonly size: number
+}
+
+function requireSize({ size }: Row): void {
+  if (size > MAX_HEADER_BYTES)
+    throw new Error(`it has ${size} bytes, at most ${MAX_HEADER_BYTES} are read`)
+}
+
+function badRecord(name: string | undefined, hnum: number, why: string): BadRecord {
+  const reason = `can't be read: ${why}`
   if (name === undefined) return { name, reason: `record ${hnum} ${reason}` }
   return { name, reason: `has a record (${hnum}) that ${reason}` }
 }
 
-/** The package that the database's own index names for a record. */
+/** The package of a record, from the index of the database. */
 function nameIn(database: BetterSqlite.Database, hnum: number): string | undefined {
   try {
     const row = database
@@ -83,7 +98,7 @@ function nameIn(database: BetterSqlite.Database, hnum: number): string | undefin
       .get(hnum)
     return typeof row?.key === 'string' && row.key !== '' ? row.key : undefined
   } catch {
-    // A database without that index, or with a damaged one: the record stays unnamed.
+    // The index is absent or damaged, so the record has no name.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** What was read of an rpm database. */
+/** The content of an rpm database. */
 import type { FactPackage } from '../../../../shared/facts/package-set.ts'
 import type { BadRecord } from '../collector.ts'
 

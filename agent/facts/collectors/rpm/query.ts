@@ -1,10 +1,11 @@
 /**
- * Asks rpm itself for the installed packages: for databases that only rpm can read (Berkeley DB,
- * ndb), or that we couldn't.
+ * Gets the installed packages from rpm itself, for databases that only rpm can read (Berkeley DB,
+ * ndb), or that the agent failed to read.
  */
 import { readdir } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
 import { execa } from 'execa'
+import { defined } from '../../../../shared/defined.ts'
 import { factPackage } from '../../../../shared/facts/package-set.ts'
 import type { FactPackage } from '../../../../shared/facts/package-set.ts'
 import { KIB, MIB } from '../../../../shared/units.ts'
@@ -12,30 +13,24 @@ import type { BadRecord } from '../collector.ts'
 import { collectorError } from '../errors.ts'
 import type { RpmList } from './list.ts'
 
-/**
- * Control characters that no package name has; a name that has them breaks its record, and the
- * answer is refused.
- */
+/** Package names don't contain these control characters. If one does, the output is rejected. */
 const FIELD_END = '\x1f'
 const RECORD_END = '\x1e'
 const FIELDS = ['%{NAME}', '%{EPOCHNUM}', '%{VERSION}', '%{RELEASE}', '%|ARCH?{%{ARCH}}:{}|']
-/**
- * `rpm -qa` of a large host takes two seconds; on a slow disk, with a cold cache, half a minute.
- */
+/** `rpm -qa` takes two seconds on a large host, and half a minute on a slow disk. */
 const TIMEOUT_MS = 120_000
-/** Some sixty bytes a package; the largest hosts have ten thousand. */
+/** A package has some sixty bytes. The largest hosts have ten thousand packages. */
 const MAX_OUTPUT_BYTES = 8 * MIB
 const MAX_REASON = 200
-/** Warnings about each index that isn't there, some hundred bytes each. */
+/** A warning for each missing index, some hundred bytes each. */
 const MAX_ERROR_BYTES = 64 * KIB
 
 /**
- * @param options.program rpm, found on the fixed PATH of system programs unless it is an absolute
- * path
- * @param options.folder the folder of a private copy of the database: rpm may write in it
- * @param options.shown the folder that errors name
- * @throws facts.rpm if rpm is absent, fails, takes too long, answers in another form, or doesn't
- * read databases of this kind
+ * @param options.program rpm: an absolute path, or a name on the PATH of the system
+ * @param options.folder a private copy of the database, because rpm may write in it
+ * @param options.shown the folder for errors
+ * @throws facts.rpm if rpm is absent, fails, takes too long, prints another form, or can't read
+ * databases of this kind
  */
 export async function queryRpm(
   options: { program: string; folder: string; shown?: string },
@@ -44,54 +39,62 @@ export async function queryRpm(
   const { folder, shown = folder } = options
   const before = await readdir(folder)
   const format = FIELDS.join(FIELD_END) + RECORD_END
-  const child = execa(options.program, ['--dbpath', folder, '-qa', '--qf', format], {
-    reject: false,
-    stdin: 'ignore',
-    // Collected below: execa would put all that it buffered into its error, escaped, and that takes
-    // seconds.
-    buffer: false,
-    // Nothing of our own environment; a home that isn't there, so that no ~/.rpmmacros speaks.
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },
-    extendEnv: false,
-    cwd: '/',
-    timeout: TIMEOUT_MS,
-    ...(signal === undefined ? {} : { cancelSignal: signal }),
-  })
+  const child = startRpm(options.program, ['--dbpath', folder, '-qa', '--qf', format], signal)
   const stdout = firstBytes(child.stdout, MAX_OUTPUT_BYTES, () => child.kill())
   const stderr = firstBytes(child.stderr, MAX_ERROR_BYTES, () => undefined)
   const result = await child
   signal?.throwIfAborted()
   const fail = (reason: string): Error =>
     collectorError('facts.rpm', { folder: shown, reason }, { cause: result.cause })
-  if (result.timedOut) throw fail(`it took longer than ${TIMEOUT_MS / 1000} s`)
-  if (stdout.isMore) throw fail(`it printed more than ${MAX_OUTPUT_BYTES} bytes`)
-  if (result.exitCode !== 0) {
-    const said = firstLine(stderr.bytes())
-    throw fail(
-      result.code === 'ENOENT'
-        ? 'there is no rpm on this host'
-        : `${result.code ?? `exit code ${result.exitCode ?? result.signal}`} ${said}`.trim(),
-    )
-  }
-  const said = stderr.bytes().toString('utf8')
-  const packages = parseAnswer(stdout.bytes().toString('utf8'), fail)
-  const bad = skipped(said)
-  // Any other error means that the list may be anything.
-  const error = said.match(/^error: .*/gm)?.find((line) => !SKIPPED.test(line))
+  const failure = failureOf(result, { stdout, stderr })
+  if (failure !== undefined) throw fail(failure)
+  const errors = stderr.bytes().toString('utf8')
+  const packages = parseOutput(stdout.bytes().toString('utf8'), fail)
+  const bad = skipped(errors)
+  // After any other error, the list may be wrong.
+  const error = errors.match(/^error: .*/gm)?.find((line) => !SKIPPED.test(line))
   if (error !== undefined) throw fail(error.slice(0, MAX_REASON))
   if (packages.length > 0) return { packages, bad }
-  // An rpm that was built without this kind of database makes an empty one of its own kind.
+  // An rpm that doesn't know this kind of database makes an empty database of another kind.
   const made = (await readdir(folder)).filter((name) => !before.includes(name))
-  if (made.includes(OWN_DATABASE) || /dummy database/.test(said))
+  if (made.includes(OWN_DATABASE) || /dummy database/.test(errors))
     throw fail(`this rpm doesn't read databases of this kind (${before.sort().join(', ')})`)
   return { packages, bad }
+}
+
+function startRpm(program: string, args: readonly string[], signal: AbortSignal | undefined) {
+  return execa(program, args, {
+    reject: false,
+    stdin: 'ignore',
+    // execa would escape the whole output for its error, which takes seconds.
+    buffer: false,
+    // Nothing of the agent's environment, and no ~/.rpmmacros.
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },
+    extendEnv: false,
+    cwd: '/',
+    timeout: TIMEOUT_MS,
+    ...defined({ cancelSignal: signal }),
+  })
+}
+
+/** Why rpm failed; undefined if it succeeded. */
+function failureOf(
+  result: Awaited<ReturnType<typeof startRpm>>,
+  { stdout, stderr }: { readonly stdout: FirstBytes; readonly stderr: FirstBytes },
+): string | undefined {
+  if (result.timedOut) return `it took longer than ${TIMEOUT_MS / 1000} s`
+  if (stdout.isMore) return `it printed more than ${MAX_OUTPUT_BYTES} bytes`
+  if (result.exitCode === 0) return undefined
+  if (result.code === 'ENOENT') return 'there is no rpm on this host'
+  const how = result.code ?? `exit code ${result.exitCode ?? result.signal}`
+  return `${how} ${firstLine(stderr.bytes())}`.trim()
 }
 
 /** rpm skips a record that it can't read, with an error and exit code 0. */
 const SKIPPED = /^error: .*(?:skipping h#\s*(\d+)|damaged header #(\d+) retrieved -- skipping)(.*)/
 
-function skipped(said: string): BadRecord[] {
-  return said.split('\n').flatMap((line) => {
+function skipped(errors: string): BadRecord[] {
+  return errors.split('\n').flatMap((line) => {
     const match = SKIPPED.exec(line)
     if (match === null) return []
     const why = (match[3] ?? '').trim().slice(0, MAX_REASON)
@@ -100,7 +103,7 @@ function skipped(said: string): BadRecord[] {
   })
 }
 
-/** What rpm makes where it finds no database that it knows. */
+/** The file that rpm makes if it finds no database that it knows. */
 const OWN_DATABASE = 'rpmdb.sqlite'
 
 function firstLine(bytes: Buffer): string {
@@ -110,12 +113,13 @@ function firstLine(bytes: Buffer): string {
   return line.slice(0, MAX_REASON)
 }
 
-/** Reads a stream to its end and keeps at most `max` bytes; calls `onMore` once there are more. */
-function firstBytes(
-  stream: Readable,
-  max: number,
-  onMore: () => void,
-): { bytes(): Buffer; isMore: boolean } {
+interface FirstBytes {
+  bytes(): Buffer
+  isMore: boolean
+}
+
+/** Reads a stream to its end, keeps at most `max` bytes, and calls `onMore` if there are more. */
+function firstBytes(stream: Readable, max: number, onMore: () => void): FirstBytes {
   const chunks: Buffer[] = []
   let size = 0
   const kept = { bytes: () => Buffer.concat(chunks), isMore: false }
@@ -130,15 +134,15 @@ function firstBytes(
   return kept
 }
 
-function parseAnswer(text: string, fail: (reason: string) => Error): FactPackage[] {
+function parseOutput(text: string, fail: (reason: string) => Error): FactPackage[] {
   const records = text.split(RECORD_END)
-  if (records.pop() !== '') throw fail('its answer is cut short')
+  if (records.pop() !== '') throw fail('its output is cut short')
   return records.map((record) => {
-    const [name, epoch, version, release, arch, ...more] = record.split(FIELD_END)
-    if (arch === undefined || more.length > 0 || name === '' || !/^\d{1,10}$/.test(epoch as string))
+    const [name = '', epoch = '', version, release, arch, ...more] = record.split(FIELD_END)
+    if (arch === undefined || more.length > 0 || name === '' || !/^\d{1,10}$/.test(epoch))
       throw fail(
         `it lists a package in another form: ${JSON.stringify(record.slice(0, MAX_REASON))}`,
       )
-    return factPackage('rpm', name as string, arch, `${epoch}:${version}-${release}`)
+    return factPackage('rpm', name, arch, `${epoch}:${version}-${release}`)
   })
 }

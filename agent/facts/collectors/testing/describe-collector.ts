@@ -1,4 +1,4 @@
-/** What every collector guarantees, whatever the package manager. */
+/** The contract of all collectors. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
@@ -20,19 +20,19 @@ export interface Installed {
 export interface CollectorCase {
   /** @param scratch a folder for private copies, outside of the host's root */
   readonly make: (scratch: string) => Collector
-  /** Writes a database with these packages below the root, in place of an earlier one. */
+  /** Writes a database with these packages below the root. It replaces an earlier one. */
   readonly write: (root: string, packages: readonly Installed[]) => Promise<void>
   /** The file of that database, below the root. */
   readonly file: string
-  /** Spoils the database as a whole. */
+  /** Damages the whole database. */
   readonly damage: (root: string) => Promise<void>
-  /** Spoils the record of one package of it. */
+  /** Damages the record of one package. */
   readonly spoil: (root: string, name: string) => Promise<void>
 }
 
 interface Host {
   readonly root: string
-  /** Reads, and checks that nothing below the root was touched. */
+  /** Reads, and checks that nothing below the root changed. */
   read(): Promise<CollectorResult>
   readonly collector: Collector
 }
@@ -57,7 +57,7 @@ async function hostOf(t: TestContext, made: Pick<CollectorCase, 'make'>): Promis
   }
 }
 
-/** Names, inodes, modes, times and bytes of all that is below a folder. */
+/** Names, inodes, modes, times and bytes of everything below a folder. */
 async function everything(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -69,7 +69,7 @@ async function everything(folder: string): Promise<Record<string, string>> {
   return found
 }
 
-/** `bash 5.1-1`, sorted; fails if the result has no packages to list. */
+/** `bash 5.1-1`, sorted. Fails if the database was not read. */
 function listed(result: CollectorResult): string[] {
   assert.ok(result.state === 'read', JSON.stringify(result))
   return result.packages.map((pkg) => `${pkg.name} ${formatEvr(pkg)}`).sort()
@@ -83,20 +83,20 @@ const TWO: readonly Installed[] = [
 /** A collector that reads a manager's database. */
 export function describeCollector(name: string, made: CollectorCase): void {
   describe(`collector ${name}`, () => {
-    it(`${name}: a host without it is not an empty one`, async (t) => {
+    it(`${name}: a host without it is absent, not empty`, async (t) => {
       const { read, root } = await hostOf(t, made)
       assert.deepEqual(await read(), { state: 'absent' })
       await mkdir(dirname(join(root, made.file)), { recursive: true })
       assert.deepEqual(await read(), { state: 'absent' })
     })
 
-    it(`${name}: an empty database is read, and lists nothing`, async (t) => {
+    it(`${name}: reads an empty database`, async (t) => {
       const { read, root } = await hostOf(t, made)
       await made.write(root, [])
       assert.deepEqual(await read(), { state: 'read', packages: [], odd: [], doubts: [] })
     })
 
-    it(`${name}: packages are listed under its manager`, async (t) => {
+    it(`${name}: lists packages under its manager`, async (t) => {
       const { read, root, collector } = await hostOf(t, made)
       await made.write(root, TWO)
       const result = await read()
@@ -124,7 +124,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
       assert.equal((await read()).state, 'unreadable')
     })
 
-    it(`${name}: one odd record is reported beside the others`, async (t) => {
+    it(`${name}: reports one odd record and lists the others`, async (t) => {
       const { read, root } = await hostOf(t, made)
       await made.write(root, [...TWO, { name: 'vendor', version: '7-1' }])
       await made.spoil(root, 'vendor')
@@ -136,7 +136,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
       assert.deepEqual([doubt?.isOdd, [...(doubt?.names ?? [])]], [true, ['vendor']])
     })
 
-    it(`${name}: a database of odd records alone is unreadable, not empty`, async (t) => {
+    it(`${name}: a database with only odd records is unreadable`, async (t) => {
       const { read, root } = await hostOf(t, made)
       await made.write(root, [{ name: 'vendor', version: '7-1' }])
       await made.spoil(root, 'vendor')
@@ -170,7 +170,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
       assert.equal(new Set(seen).size, 4, seen.join('\n\n'))
     })
 
-    it(`${name}: it ends with its signal`, async (t) => {
+    it(`${name}: ends with its signal`, async (t) => {
       const { root, collector } = await hostOf(t, made)
       await made.write(root, TWO)
       const reason = new Error('enough')
@@ -179,11 +179,11 @@ export function describeCollector(name: string, made: CollectorCase): void {
   })
 }
 
-/** A manager that is recognised and not read. */
+/** The contract of a manager that is only recognised. */
 export function describeUnsupported(collector: Collector, paths: readonly string[]): void {
   const name = collector.manager
   describe(`collector ${name}`, () => {
-    it(`${name}: a host with it is neither an empty one nor one without it`, async (t) => {
+    it(`${name}: a host with it is unsupported, not empty or absent`, async (t) => {
       for (const path of paths) {
         const { read, root } = await hostOf(t, { make: () => collector })
         assert.deepEqual(await read(), { state: 'absent' })
@@ -192,7 +192,7 @@ export function describeUnsupported(collector: Collector, paths: readonly string
       }
     })
 
-    it(`${name}: nothing of it is watched`, () => {
+    it(`${name}: watches nothing`, () => {
       assert.deepEqual(collector.databases('/'), [])
     })
   })
