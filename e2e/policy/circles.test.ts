@@ -1,6 +1,6 @@
 /**
- * Folders import each other in one direction: no circle of folders below a part of the program.
- * Imports of types and `import()` count. Tests and testing/ may import from everywhere.
+ * The folders below a part of the program don't import each other in circles. Imports of types and
+ * `import()` count. Tests and testing/ may import from everywhere.
  */
 import assert from 'node:assert/strict'
 import { dirname } from 'node:path'
@@ -13,7 +13,7 @@ const ROOTS = ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli'] as 
 /** Parts that still have circles. A part without any must leave the list. */
 const NOT_YET: ReadonlySet<string> = new Set()
 
-/** For each folder the folders that its files import, with one such import. */
+/** For each folder, the folders that its files import, with one such import. */
 type Arrows = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 function arrowsBelow(root: string, files: readonly Source[]): Arrows {
@@ -66,7 +66,7 @@ test('policy: folders do not import each other in circles', () => {
   }
 })
 
-test('policy: a circle over three folders, or of types alone, is found', () => {
+test('policy: the guard of circles finds one over three folders, and one of types alone', () => {
   const file = (path: string, code: string): Source => ({
     path,
     folder: 'cli',

@@ -75,13 +75,13 @@ test('policy: a file of more than 400 lines states its reason', () => {
 })
 
 test('policy: no files named utils or helpers, and no files of re-exports only', () => {
-  const drawers = sources().filter(
+  const vague = sources().filter(
     ({ path }) =>
       /(^|\/)(utils?|helpers?|common|misc|shared)\.ts$/.test(path) ||
       /\/(utils?|helpers?|common|misc)\//.test(path),
   )
   assertNone(
-    drawers.map(({ path }) => `${path}:1: a drawer`),
+    vague.map(({ path }) => `${path}:1: not one subject`),
     'name the file by its one subject',
   )
   const barrels = sources().filter(

@@ -1,5 +1,5 @@
 /**
- * The engine of repositories knows no word of a format: a second one fits without changes there.
+ * The engine of repositories contains no word of a format, so a second format needs no change there.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -11,7 +11,7 @@ const WORDS =
   /rpm|repomd|repodata|primary|filelists|nevra|\bevr\b|[a-z]Evr\b|updateinfo|modulemd|\bmodules\b|pkgid|createrepo(?!sitor)|\bdnf\b|\byum\b|\bzypper\b/i
 
 /**
- * Files in these folders, and in formats/ itself. The formats' own folders may say what they like.
+ * The engine is in these folders, and in formats/ itself. The folders of the formats may use any word.
  */
 const ENGINE = [
   'coordinator/http/',

@@ -1,4 +1,4 @@
-/** A command that a hint, a message or a note names can be typed as it stands there. */
+/** Each command in a hint, a message or a note can be typed as it is. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Declaration } from '../../cli/program/command.ts'
@@ -12,12 +12,12 @@ import { allErrors, form } from '../../tools/docs-errors.ts'
 import { sources } from '../../tools/sources.ts'
 import { assertNone } from './findings.ts'
 
-/** Flags of programs that a hint may name beside muster. */
+/** The end of a clause. */
 const PUNCTUATION = /[.,;:)`'"]+$/
-/** What a hint writes for a value that the person has: RUN, <run>, FILE.pub, web-1. */
+/** A placeholder for a value of the reader: RUN, <run>, FILE.pub. */
 const PLACEHOLDER = /^(<[\w.-]+>|[A-Z][A-Z0-9_.|]*|-)$/
 
-/** The words of each `muster …` in the text, as far as they are words of a command line. */
+/** Each `muster …` in the text, up to the last word of its command line. */
 async function commandsOf(text: string): Promise<{ argv: string[]; command: Declaration }[]> {
   const found: { argv: string[]; command: Declaration }[] = []
   for (const match of text.matchAll(/(?<![\w/-])muster ((?:[a-z_<-][^\s]*)(?: [^\s]+)*)/g)) {
@@ -62,7 +62,7 @@ const texts = async (): Promise<(readonly [where: string, text: string])[]> => [
   ...[...(await allErrors())].map(
     ([code, kind]) => [code, kind.hint === undefined ? '' : form(kind.hint)] as const,
   ),
-  // Hints and notes that are written where they are given.
+  // Hints and notes outside of the tables.
   ...sources()
     .filter(({ path, isTest }) => !isTest && /^(cli|coordinator|agent|node|shared)\//.test(path))
     .flatMap(({ path, text }) =>
@@ -110,7 +110,7 @@ test('policy: no hint grants, confirms or removes more than one named thing', as
   }
 })
 
-test('policy: a refusal grants the verb, the namespace and the host that were asked for, for an hour', async () => {
+test('policy: the hint of a refusal grants exactly the requested right, for an hour', async () => {
   const kind = (await allErrors()).get('trust.denied')
   const hint = (data: object): string => kind?.hint?.(data as never) ?? ''
   const denied = {
@@ -122,7 +122,8 @@ test('policy: a refusal grants the verb, the namespace and the host that were as
   }
   assert.equal(
     hint(denied),
-    'an operator can allow it for an hour: `muster grant add --to SHA256:x --namespace run --level control --on web-1 --ttl 1h`',
+    'an operator can allow it for an hour: ' +
+      '`muster grant add --to SHA256:x --namespace run --level control --on web-1 --ttl 1h`',
   )
   assert.match(hint({ ...denied, namespace: 'repo/epel9', on: '' }), /--level control --ttl 1h`$/)
   assert.match(hint({ ...denied, on: undefined }), /--on HOST --ttl 1h`$/)

@@ -55,7 +55,6 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/publish/': 27,
   'coordinator/repositories/sync/': 25,
   'coordinator/verbs/': 14,
-  'e2e/policy/hints.test.ts': 2,
   'e2e/scenarios/full-disk.test.ts': 2,
   'e2e/scenarios/holders-away.test.ts': 2,
   'e2e/scenarios/hostile-values.test.ts': 1,
