@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Clock, systemClock } from '../../shared/clock.ts'
+import { systemClock } from '../../shared/clock.ts'
 import { type Fleet, openFleet, owned, serveFolder, temporaryFolder } from '../testing/fleet.ts'
 import { shiftClock } from '../testing/shift-clock.ts'
 
@@ -21,8 +21,6 @@ const LATER_MS = 60_000
 const madeSchema = z.strictObject({ commit: z.string(), at: z.number(), folder: z.string() })
 
 export interface OlderHomes extends Fleet {
-  /** The clock of the homes' processes. */
-  readonly clock: Clock
   /** What the older version printed for these words with `-o json`. */
   older(words: string): Promise<unknown>
   /** What this version prints. */
@@ -42,7 +40,6 @@ export function openOlderHomes(): Promise<OlderHomes> {
     const fleet = openFleet(stack, { folder, upstream: url, env: { ...env, UPSTREAM: url } })
     return {
       ...fleet,
-      clock: { ...systemClock, now: () => systemClock.now() + shift },
       async older(words) {
         const output = await text('outputs', `${words}.json`)
         return JSON.parse(output.replaceAll(made.folder, folder)) as unknown
