@@ -9,7 +9,7 @@ import type { Fingerprint, OperationId } from '../../shared/ids.ts'
 import type { Opening } from '../../shared/trust/commitment.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Tables } from '../database/tables/all.ts'
-import type { TargetResult } from '../outcomes/result.ts'
+import { failed, type TargetResult } from '../outcomes/result.ts'
 import { operationError } from './errors.ts'
 
 export type Tx = Kysely<Tables>
@@ -105,6 +105,13 @@ export function handlerOf<V extends Verb>(
   return handlers[verb]
 }
 
+/** The target of a verb that has exactly one, which accept.ts checks. */
+export function targetOf({ targets, verb }: Pick<Operation, 'targets' | 'verb'>): string {
+  const [target] = targets
+  if (target === undefined) throw new Error(`an operation ${verb} without a target was accepted`)
+  return target
+}
+
 /** The result of a probe: the operation was not done, or not for certain. */
 export function interrupted(
   operation: Operation,
@@ -112,7 +119,7 @@ export function interrupted(
   later?: LaterOperation,
 ): TargetResult {
   const about = { verb: operation.verb, target }
-  const { code, data } =
+  const error =
     later === undefined
       ? operationError('operation.stopped', about)
       : operationError('operation.superseded', {
@@ -120,5 +127,5 @@ export function interrupted(
           later: later.id,
           laterVerb: later.verb,
         })
-  return { target, result: 'failed', detail: { recovered: true }, error: { code, data } }
+  return failed(target, error, { recovered: true })
 }

@@ -1,10 +1,10 @@
-/** What became of an operation on one target. Operations and dispatch both speak in these. */
+/** The result of an operation on one target, shared by operations and dispatch. */
 import type { Verb } from '../../protocols/control/verbs.ts'
 import { type ErrorData, type ErrorValue, type MusterError } from '../../shared/errors.ts'
 import type { Fingerprint, OperationId } from '../../shared/ids.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 
-/** An intent that stands in the log, without its arguments. */
+/** An intent in the log, without its arguments. */
 export interface LoggedIntent {
   readonly id: OperationId
   readonly verb: Verb
@@ -20,7 +20,7 @@ export interface TargetResult {
   readonly result: 'done' | 'failed' | 'refused' | 'unknown'
   readonly detail: Readonly<Record<string, ErrorValue>>
   readonly error?: { readonly code: string; readonly data: ErrorData }
-  /** The outcome that an agent signed, logged as it is. */
+  /** The outcome that an agent signed. It is logged unchanged. */
   readonly signed?: Signed
 }
 
@@ -30,10 +30,9 @@ export const done = (target: string, detail: TargetResult['detail'] = {}): Targe
   detail,
 })
 
-/** The target failed, and `error` says why. */
-export const failed = (target: string, { code, data }: MusterError): TargetResult => ({
-  target,
-  result: 'failed',
-  detail: {},
-  error: { code, data },
-})
+/** The target failed, because of `error`. */
+export const failed = (
+  target: string,
+  { code, data }: Pick<MusterError, 'code' | 'data'>,
+  detail: TargetResult['detail'] = {},
+): TargetResult => ({ target, result: 'failed', detail, error: { code, data } })

@@ -1,6 +1,6 @@
 /**
- * Verbs on content that operators bring. The bytes come as the operation's upload and count only if
- * they are what the intent names.
+ * Verbs on content of operators. The bytes come as the operation's upload. They are accepted only
+ * if they have the id and the size in the intent.
  */
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -10,39 +10,42 @@ import type { Database } from '../database/database.ts'
 import { type ActHandler, interrupted } from '../operations/operation.ts'
 import { done } from '../outcomes/result.ts'
 
-export function artifactVerbs(deps: { pool: Pool; database: Database; clock: Clock }) {
-  const add: ActHandler<'artifact.add'> = {
+export interface ArtifactVerbsDeps {
+  readonly pool: Pool
+  readonly database: Database
+  readonly clock: Clock
+}
+
+export function artifactVerbs(deps: ArtifactVerbsDeps) {
+  return { 'artifact.add': addVerb(deps) }
+}
+
+function addVerb({ pool, database, clock }: ArtifactVerbsDeps): ActHandler<'artifact.add'> {
+  return {
     kind: 'act',
     touches: (operation) => [`blob/${operation.arguments.blob}`],
     async act(operation, { upload, signal }) {
       const { blob, size } = operation.arguments
-      const stored = await deps.pool.ingest(upload, {
-        maxBytes: size,
-        expect: { id: blobId.parse(blob), size },
-        signal,
-      })
-      // Crash here: the blob is in the pool and no row says so. It is unreferenced; adding it again
+      const expect = { id: blobId.parse(blob), size }
+      const stored = await pool.ingest(upload, { maxBytes: size, expect, signal })
+      // Crash here: the blob is in the pool without a row, so it is unreferenced. Adding it again
       // writes the row.
-      await recordBlobs(
-        deps.database.query,
-        [{ id: stored.id, sha256: stored.sha256, size: stored.size }],
-        deps.clock.now(),
-      )
+      const row = { id: stored.id, sha256: stored.sha256, size: stored.size }
+      await recordBlobs(database.query, [row], clock.now())
       return [done(blob, { size: stored.size, existed: stored.existed })]
     },
     async probe(operation) {
-      const blob = blobId.parse(operation.arguments.blob)
-      const recorded = await deps.database.query
+      const { blob } = operation.arguments
+      const id = blobId.parse(blob)
+      const row = await database.query
         .selectFrom('blob')
         .select('size')
-        .where('id', '=', blob)
+        .where('id', '=', id)
         .executeTakeFirst()
-      // Without its row it is content that nothing finds; without its file, a row that promises too
-      // much.
-      if (recorded !== undefined && (await deps.pool.stat(blob)) !== undefined)
-        return [done(blob, { size: recorded.size, recovered: true })]
+      // Content without a row can't be found, and a row without its file is not content.
+      if (row !== undefined && (await pool.stat(id)) !== undefined)
+        return [done(blob, { size: row.size, recovered: true })]
       return [interrupted(operation, blob)]
     },
   }
-  return { 'artifact.add': add }
 }

@@ -1,64 +1,63 @@
 /**
- * Verbs on rights. A grant is a statement of its own, signed by who gives it, so that agents check
- * it without the coordinator.
+ * Verbs on rights. A grant is a signed statement, so agents verify it without the coordinator.
  */
 import { requireRight } from '../../shared/trust/authorize.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
 import { fromText } from '../../shared/trust/transport.ts'
 import type { Access } from '../registry/access.ts'
 import { operationError } from '../operations/errors.ts'
-import type { RecordHandler } from '../operations/operation.ts'
+import type { Operation, RecordHandler } from '../operations/operation.ts'
 import { done } from '../outcomes/result.ts'
 
 export interface GrantVerbsDeps {
   readonly access: Access
-  /** Called after a revocation, so that agents and gossip hear of it at once. */
+  /** Called after a revocation, so that it is sent to the agents at once. */
   readonly revoked: () => void
 }
 
 export function grantVerbs(deps: GrantVerbsDeps) {
-  const add: RecordHandler<'grant.add'> = {
+  return { 'grant.add': addVerb(deps), 'grant.revoke': revokeVerb(deps) }
+}
+
+function addVerb({ access }: GrantVerbsDeps): RecordHandler<'grant.add'> {
+  return {
     kind: 'record',
     async record(tx, operation, at) {
       const signed = fromText(operation.arguments.grant)
       const grant = readSigned(signed, 'grant')
-      if (grant.issuer !== operation.actor)
-        throw operationError('operation.malformed', {
-          verb: operation.verb,
-          reason: `the grant is issued by ${grant.issuer}, not by who adds it`,
-        })
-      // Nobody gives what they do not hold: checked here for an early, clear answer, and again
-      // along the chain whenever the grant is used.
+      const { actor } = operation
+      if (grant.issuer !== actor)
+        throw malformed(operation, `the grant is issued by ${grant.issuer}, expected ${actor}`)
+      // An operator can't give a right that it doesn't hold. This check gives an early, clear
+      // error. Each use of the grant checks the chain again.
+      const { namespace, level } = grant
       if (grant.selector.all === true)
-        requireRight(await deps.access.state(tx), {
-          actor: operation.actor,
-          namespace: grant.namespace,
-          level: grant.level,
-          at,
-        })
-      await deps.access.insertGrant(tx, signed, at)
+        requireRight(await access.state(tx), { actor, namespace, level, at })
+      await access.insertGrant(tx, signed, at)
       return [done('', { grant: grant.id, subject: grant.subject })]
     },
   }
-  const revoke: RecordHandler<'grant.revoke'> = {
+}
+
+function revokeVerb({ access, revoked }: GrantVerbsDeps): RecordHandler<'grant.revoke'> {
+  return {
     kind: 'record',
     async record(tx, operation, at) {
       const signed = fromText(operation.arguments.revocation)
-      const revocation = readSigned(signed, 'revocation')
-      if (revocation.kind === 'agent')
-        throw operationError('operation.malformed', {
-          verb: operation.verb,
-          reason: 'it revokes a host: muster agent revoke does that',
-        })
-      if (revocation.issuer !== operation.actor)
-        throw operationError('operation.malformed', {
-          verb: operation.verb,
-          reason: `the revocation is issued by ${revocation.issuer}, not by who adds it`,
-        })
-      await deps.access.insertRevocation(tx, signed, at)
-      return [done('', { revoked: revocation.target, epoch: revocation.epoch })]
+      const { kind, issuer, target, epoch } = readSigned(signed, 'revocation')
+      if (kind === 'agent')
+        throw malformed(operation, 'it revokes a host; use `muster agent revoke`')
+      if (issuer !== operation.actor)
+        throw malformed(
+          operation,
+          `the revocation is issued by ${issuer}, expected ${operation.actor}`,
+        )
+      await access.insertRevocation(tx, signed, at)
+      return [done('', { revoked: target, epoch })]
     },
-    announce: () => deps.revoked(),
+    announce: () => revoked(),
   }
-  return { 'grant.add': add, 'grant.revoke': revoke }
 }
+
+const malformed = ({ verb }: Operation, reason: string): Error =>
+  operationError('operation.malformed', { verb, reason })

@@ -1,9 +1,10 @@
 /**
- * What `latest` serves. An operator's choice of a snapshot holds until an operator publishes the
- * newest again; a sync follows it. Each publication checks in its own transaction that what it was
- * decided on still holds.
+ * What `latest` serves. If an operator chose a snapshot, it stays until an operator publishes the
+ * newest version again. Each publication checks in its own transaction that the facts on which it
+ * was decided still hold.
  */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
+import { defined } from '../../shared/defined.ts'
 import type { ErrorValue } from '../../shared/errors.ts'
 import type { Database } from '../database/database.ts'
 import { newestVersion } from '../repositories/versions/versions.ts'
@@ -24,14 +25,14 @@ export interface ServingDeps {
 
 export interface Served extends Published {
   readonly version: number
-  /** The snapshot that `latest` is put on; null where it follows the newest. */
+  /** The snapshot that an operator chose for `latest`. Null if it follows the newest version. */
   readonly pin: string | null
 }
 
 export interface Serving {
   /** Serves the newest version, and follows it from now on. @throws repository.never-synced */
   newest(config: RepositoryConfig, operation: string, signal: AbortSignal): Promise<Served>
-  /** Puts `latest` on a snapshot. @throws snapshot.unknown */
+  /** Serves a snapshot until an operator publishes the newest version. @throws snapshot.unknown */
   snapshot(
     config: RepositoryConfig,
     name: string,
@@ -39,94 +40,103 @@ export interface Serving {
     signal: AbortSignal,
   ): Promise<Served>
   /**
-   * After a sync: the newest version where `latest` follows it, else what it is put on, laid out
-   * again if that is damaged.
+   * After a sync: serves the newest version if `latest` follows it. Else the version that an
+   * operator chose stays, and is published again if it is damaged.
    */
   followed(config: RepositoryConfig, operation: string, signal: AbortSignal): Promise<Served>
 }
 
-/**
- * What was decided on changes only when an operator or another sync comes between, so a second try
- * nearly always holds.
- */
-const TRIES = 4
+/** Each attempt fails only if another publication or sync came between. */
+const MAX_ATTEMPTS = 4
+
+/** The name of `latest` of a repository among the things that operations touch. */
+export const touchedLatest = (repository: string): string => `latest/${repository}`
 
 export function createServing(deps: ServingDeps): Serving {
-  const { database } = deps
-
-  const publish = async (
-    config: RepositoryConfig,
-    request: Pick<PublishRequest, 'version' | 'signal' | 'operation' | 'pin' | 'also'>,
-    pin: string | null,
-  ): Promise<Served> => {
-    const published = await deps.publisher.publish({
-      repository: config.name,
-      target: 'latest',
-      path: deps.repositories.path(config.name, 'latest'),
-      ...request,
-    })
-    return { ...published, version: request.version, pin }
-  }
-
-  const newestOf = async (repository: string): Promise<number> => {
-    const newest = await newestVersion(database.query, repository)
-    if (newest === undefined) throw repositoryError('repository.never-synced', { repository })
-    return newest.id
-  }
-
   return {
     newest: (config, operation, signal) =>
-      untilItHolds(async () => {
-        const version = await newestOf(config.name)
-        const also: PublishRequest['also'] = (tx) => requireNewest(tx, config.name, version)
-        return publish(config, { version, signal, operation, pin: null, also }, null)
-      }),
+      untilUnchanged(() => serveNewest(deps, config, { operation, signal })),
 
     async snapshot(config, name, operation, signal) {
-      const { version } = await deps.snapshots.show({ repository: config.name, name })
-      const also: PublishRequest['also'] = (tx) =>
-        deps.snapshots.hold(tx, { repository: config.name, name, version })
-      return publish(config, { version, signal, operation, pin: name, also }, name)
+      const repository = config.name
+      const { version } = await deps.snapshots.show({ repository, name })
+      const also: Also = (tx) => deps.snapshots.hold(tx, { repository, name, version })
+      return publish(deps, config, { version, signal, operation, pin: name, also })
     },
 
     followed: (config, operation, signal) =>
-      untilItHolds(async () => {
-        const repository = config.name
-        const pin = await pinOf(database.query, repository)
-        const current = await currentPublication(database.query, { repository, target: 'latest' })
-        if (pin !== null && current !== undefined) {
-          // No operation: this one chose nothing, it only makes whole what is served.
-          const also: PublishRequest['also'] = (tx) => requirePin(tx, repository, pin)
-          return publish(config, { version: current.version, signal, also }, pin)
-        }
-        const version = await newestOf(repository)
-        const also: PublishRequest['also'] = async (tx) => {
-          await requirePin(tx, repository, null)
-          await requireNewest(tx, repository, version)
-        }
-        return publish(config, { version, signal, operation, also }, null)
-      }),
+      untilUnchanged(() => serveFollowed(deps, config, { operation, signal })),
   }
 }
 
-async function untilItHolds(publish: () => Promise<Served>): Promise<Served> {
+type Also = NonNullable<PublishRequest['also']>
+type LatestRequest = Pick<PublishRequest, 'version' | 'signal' | 'operation' | 'pin' | 'also'>
+type By = { readonly operation: string; readonly signal: AbortSignal }
+
+async function serveNewest(deps: ServingDeps, config: RepositoryConfig, by: By): Promise<Served> {
+  const version = await newestOf(deps.database, config.name)
+  const also: Also = (tx) => requireNewest(tx, config.name, version)
+  return publish(deps, config, { ...by, version, pin: null, also })
+}
+
+async function serveFollowed(deps: ServingDeps, config: RepositoryConfig, by: By): Promise<Served> {
+  const { query } = deps.database
+  const repository = config.name
+  const pin = await pinOf(query, repository)
+  const current = await currentPublication(query, { repository, target: 'latest' })
+  if (pin !== null && current !== undefined) {
+    // Without the operation, because this one chose nothing: it only repairs what is served.
+    const { version } = current
+    const also: Also = (tx) => requirePin(tx, repository, pin)
+    return { ...(await publish(deps, config, { version, signal: by.signal, also })), pin }
+  }
+  const version = await newestOf(deps.database, repository)
+  const also: Also = async (tx) => {
+    await requirePin(tx, repository, null)
+    await requireNewest(tx, repository, version)
+  }
+  return publish(deps, config, { ...by, version, also })
+}
+
+async function publish(
+  deps: ServingDeps,
+  config: RepositoryConfig,
+  request: LatestRequest,
+): Promise<Served> {
+  const published = await deps.publisher.publish({
+    repository: config.name,
+    target: 'latest',
+    path: deps.repositories.path(config.name, 'latest'),
+    ...request,
+  })
+  return { ...published, version: request.version, pin: request.pin ?? null }
+}
+
+/** @throws repository.never-synced */
+async function newestOf(database: Database, repository: string): Promise<number> {
+  const newest = await newestVersion(database.query, repository)
+  if (newest === undefined) throw repositoryError('repository.never-synced', { repository })
+  return newest.id
+}
+
+/** Decides again if the facts changed between decision and publication. */
+async function untilUnchanged(decideAndPublish: () => Promise<Served>): Promise<Served> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await publish()
+      return await decideAndPublish()
     } catch (error) {
-      const overtaken =
-        publishError.is(error, 'publish.pin') || publishError.is(error, 'publish.outdated')
-      if (!overtaken || attempt === TRIES) throw error
+      const changed = publishError.is(error, 'publish.pin', 'publish.outdated')
+      if (!changed || attempt === MAX_ATTEMPTS) throw error
     }
   }
 }
 
-/** For the outcome in the log, and for the operator. */
+/** The part of an outcome that states what is served. */
 export function servedDetail(served: Served): Record<string, ErrorValue> {
-  return {
+  return defined({
     revision: served.generation,
     published: served.changed,
     served: served.version,
-    ...(served.pin === null ? {} : { pinned: served.pin }),
-  }
+    pinned: served.pin ?? undefined,
+  })
 }

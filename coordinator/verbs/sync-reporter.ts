@@ -1,12 +1,9 @@
-/**
- * Turns the events of a sync, which come thousands a second, into the few reports that a watching
- * operator can use.
- */
+/** Reduces the events of a sync, thousands per second, to a few progress reports per second. */
 import type { Clock } from '../../shared/clock.ts'
-import type { OnSyncEvent } from '../repositories/model/progress.ts'
+import type { OnSyncEvent, SyncEvent } from '../repositories/model/progress.ts'
 import type { OperateContext } from '../operations/operation.ts'
 
-/** Five reports a second look alive; more would only be drawn over. */
+/** Five reports per second are enough for a progress bar. */
 const REPORT_MS = 200
 
 export interface SyncReporter {
@@ -15,66 +12,116 @@ export interface SyncReporter {
 }
 
 export function createReporter(
-  deps: { clock: Clock },
-  context: Pick<OperateContext, 'progress'>,
+  deps: { readonly clock: Clock },
+  { progress }: Pick<OperateContext, 'progress'>,
 ): SyncReporter {
-  const state = { what: 'metadata', total: 0, of: 0, files: 0, done: 0 }
-  const under = new Map<string, number>()
-  let reportedAt = Number.NEGATIVE_INFINITY
-  let sending: Promise<void> | undefined
-
-  /** The state changed after the last report: the next one is due even if no event follows. */
-  let behind = false
-  let later: (() => void) | undefined
-
-  const report = (now = false): void => {
-    behind = true
-    // One at a time: a slow terminal gets fewer reports, and the sync never waits for it.
-    if (sending !== undefined || later !== undefined) return
-    const wait = now ? 0 : reportedAt + REPORT_MS - deps.clock.monotonic()
-    if (wait > 0) {
-      later = deps.clock.after(wait, () => {
-        later = undefined
-        send()
-      })
-    } else send()
-  }
-
-  const send = (): void => {
-    behind = false
-    reportedAt = deps.clock.monotonic()
-    const partial = [...under.values()].reduce((sum, bytes) => sum + bytes, 0)
-    sending = context
-      .progress({
-        what: state.what,
-        done: state.done + partial,
-        total: state.total,
-        files: state.files,
-        of: state.of,
-      })
-      // The operator stopped watching; the sync goes on.
-      .catch(() => undefined)
-      .finally(() => {
-        sending = undefined
-        if (behind) report()
-      })
-  }
-
+  const state = new SyncState()
+  const throttle = new Throttle(deps.clock, () => progress(state.report()))
   return {
     onEvent: (event) => {
-      if (event.type === 'phase') state.what = event.phase
-      else if (event.type === 'total') Object.assign(state, { of: event.files, total: event.bytes })
-      else if (event.type === 'file') under.set(event.file, event.done)
-      else if (event.type === 'fetched') {
-        under.delete(event.file)
-        state.files += 1
-        state.done += event.bytes
-      } else if (event.type === 'failed') under.delete(event.file)
-      report(event.type === 'phase' || event.type === 'total')
+      state.apply(event)
+      throttle.request(event.type === 'phase' || event.type === 'total')
     },
     phase: (what) => {
-      state.what = what
-      report(true)
+      state.enter(what)
+      throttle.request(true)
     },
+  }
+}
+
+/** How far the sync is. */
+class SyncState {
+  #what = 'metadata'
+  #total = 0
+  #of = 0
+  #files = 0
+  #done = 0
+  /** Bytes of the files that are being fetched. */
+  readonly #partial = new Map<string, number>()
+
+  enter(phase: string): void {
+    this.#what = phase
+  }
+
+  apply(event: SyncEvent): void {
+    switch (event.type) {
+      case 'phase':
+        return this.enter(event.phase)
+      case 'total':
+        this.#of = event.files
+        this.#total = event.bytes
+        return
+      case 'file':
+        this.#partial.set(event.file, event.done)
+        return
+      case 'fetched':
+        this.#partial.delete(event.file)
+        this.#files += 1
+        this.#done += event.bytes
+        return
+      case 'failed':
+        this.#partial.delete(event.file)
+        return
+      case 'retry':
+      case 'notice':
+        return
+      default:
+        return event satisfies never
+    }
+  }
+
+  report() {
+    const partial = [...this.#partial.values()].reduce((sum, bytes) => sum + bytes, 0)
+    return {
+      what: this.#what,
+      done: this.#done + partial,
+      total: this.#total,
+      files: this.#files,
+      of: this.#of,
+    }
+  }
+}
+
+/**
+ * Sends one report at a time, at most one in {@link REPORT_MS}. So a slow terminal gets fewer
+ * reports, and the sync never waits for it.
+ */
+class Throttle {
+  readonly #clock: Clock
+  readonly #send: () => Promise<void>
+  #sentAt = Number.NEGATIVE_INFINITY
+  #sending = false
+  #waiting = false
+  /** The state changed after the last report: the next one is due even if no event follows. */
+  #changed = false
+
+  constructor(clock: Clock, send: () => Promise<void>) {
+    this.#clock = clock
+    this.#send = send
+  }
+
+  request(now = false): void {
+    this.#changed = true
+    if (this.#sending || this.#waiting) return
+    const wait = now ? 0 : this.#sentAt + REPORT_MS - this.#clock.monotonic()
+    if (wait <= 0) return this.#start()
+    this.#waiting = true
+    this.#clock.after(wait, () => {
+      this.#waiting = false
+      this.#start()
+    })
+  }
+
+  #start(): void {
+    this.#changed = false
+    this.#sentAt = this.#clock.monotonic()
+    this.#sending = true
+    void this.#send()
+      // The operator stopped watching. The sync continues.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#sending = false
+        if (this.#changed) this.request()
+      })
   }
 }
