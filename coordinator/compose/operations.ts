@@ -1,6 +1,6 @@
 /**
- * Everything that changes something: the log that tells the fleet of its checkpoints, enrolment,
- * orders to hosts, and a handler for each verb.
+ * The parts that change something: the log, which announces its checkpoints to the fleet,
+ * enrolment, intents to hosts, and a handler for each verb.
  */
 import type { Ledger } from '../audit/ledger.ts'
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.ts'

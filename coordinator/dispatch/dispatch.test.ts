@@ -135,7 +135,7 @@ const doing = (
 })
 
 for (const dialect of DIALECTS) {
-  it(`dispatch: each host’s own outcome gets into the log, and whoever asks again hears the same (${dialect})`, async () => {
+  it(`dispatch: logs each host's outcome, and a repeat returns the same (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, parts, hosts, members, intent, logged, runs } = await scene(
       stack,
@@ -185,7 +185,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0])
   })
 
-  it(`dispatch: a host that signs what no log takes, or what is not its to sign, spoils nobody else’s outcome (${dialect})`, async () => {
+  it(`dispatch: a host's bad outcome spoils no other outcome (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members, intent, perform, logged, again } = await scene(
       stack,
@@ -220,7 +220,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0, 0])
   })
 
-  it(`dispatch: a host that breaks off is asked what became of the order, and one that never got it failed (${dialect})`, async () => {
+  it(`dispatch: asks a host that broke off for its outcome (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, members, intent, perform } = await scene(stack, dialect, 3)
     const [breaks, denies, unprepared] = members as [AgentRecord, AgentRecord, AgentRecord]
@@ -247,7 +247,7 @@ for (const dialect of DIALECTS) {
     ])
   })
 
-  it(`dispatch: a host whose position moves is shown the proof from there (${dialect})`, async () => {
+  it(`dispatch: proves again if the position of a host moved (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, members, intent, perform, coordinator } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]
@@ -268,7 +268,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(seen, [0, checkpoint.size])
   })
 
-  it(`dispatch: an order that is with its host when the coordinator ends stays open, and the next start asks for it (${dialect})`, async () => {
+  it(`dispatch: the next start asks for outcomes left open at the end (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const ending = new AbortController()
     const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } =
@@ -300,7 +300,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await coordinator.ledger.openIntents(), [])
   })
 
-  it(`dispatch: an open order that this version cannot read keeps no other one open, and no coordinator from starting (${dialect})`, async () => {
+  it(`dispatch: an unreadable open intent blocks no other intent (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members, intent, logged, again } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]
@@ -335,7 +335,7 @@ for (const dialect of DIALECTS) {
     )
   })
 
-  it(`dispatch: a host that was revoked gets no order any more, connected or not, and its runs are lost (${dialect})`, async () => {
+  it(`dispatch: a revoked host gets no intents, and its runs are lost (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, parts, hosts, members, intent, perform, logged, runs } = await scene(
       stack,
@@ -395,7 +395,7 @@ for (const dialect of DIALECTS) {
     assert.equal(stays.status, 'approved')
   })
 
-  it(`AL-04: a disk of the coordinator that is full is no alarm about a host's checkpoint (${dialect})`, async () => {
+  it(`AL-04: a full disk of the coordinator raises no alarm (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]
@@ -422,7 +422,7 @@ for (const dialect of DIALECTS) {
     assert.doesNotMatch(lines, /does not fit/)
   })
 
-  it(`AL-04: a host that has seen more of the log, or another one, freezes it; one that only says so does not (${dialect})`, async () => {
+  it(`AL-04: a host's signed checkpoint of a lost log freezes the log (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members, intent, again } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]

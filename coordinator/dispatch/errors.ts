@@ -1,12 +1,12 @@
-/** What can go wrong when the coordinator brings an order to a host. */
+/** Errors of sending intents to hosts, and of finding runs. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const dispatchError = defineErrors({
   'dispatch.unknown-run': {
     exit: 'notFound',
-    // The words are process-manager's; scripts compare them.
+    // The words of process-manager, which scripts compare.
     message: () => 'process not found',
-    hint: () => 'muster process list --all shows what there was',
+    hint: () => 'run `muster process list --all` to list all runs',
   },
   'dispatch.ambiguous-run': {
     exit: 'conflict',
@@ -23,34 +23,39 @@ export const dispatchError = defineErrors({
     retryable: true,
     message: (d: { host: string }) => `${d.host} is not connected`,
     hint: (d: { host: string }) =>
-      `muster agent list shows when ${d.host} was last seen; on the host: muster agent run`,
+      `run \`muster agent list\` to see when ${d.host} was last seen; start its agent there with ` +
+      '`muster agent run`',
   },
   'dispatch.no-output': {
     exit: 'notFound',
     message: (d: { host: string; run: string; status: string }) =>
       `${d.host} has no output of run ${d.run}: ${d.status}`,
     hint: (d: { host: string; run: string; status: string }) =>
-      `muster audit log shows what was ordered; muster process list --on ${d.host} shows its runs`,
+      `run \`muster process list --on ${d.host} --all\` to list its runs; \`muster audit log\` ` +
+      'shows the intent',
   },
   'dispatch.revoked': {
     exit: 'conflict',
     message: (d: { host: string }) =>
-      `${d.host} was revoked, so nothing on it can be asked or ordered any more`,
+      `${d.host} was revoked, so the coordinator sends it nothing any more`,
     hint: () =>
-      'what still runs there ends by itself, or is ended on the host itself: muster process stop RUN --local',
+      'run `muster process stop RUN --local` on that host to end a run that is left there',
   },
   'dispatch.copied': {
     exit: 'conflict',
     message: (d: { host: string; addresses: readonly string[] }) =>
-      `${d.addresses.length} machines run as ${d.host} (${d.addresses.join(', ')}): its disk was copied, and no orders go to it`,
+      `${d.addresses.length} machines run as ${d.host} (${d.addresses.join(', ')}): ` +
+      'its disk was copied, so the coordinator sends it no intents',
     hint: (d: { host: string }) =>
-      `end the copy, then enrol that machine with an empty home (muster agent join TOKEN --home DIR); orders go to ${d.host} again within ten minutes after that`,
+      'stop the agent of the copy, then enrol that machine with an empty home: ' +
+      `\`muster agent join TOKEN --home DIR\`; within ten minutes ${d.host} gets intents again`,
   },
   'dispatch.log-behind': {
     exit: 'verification',
     message: (d: { host: string; seen: number; size: number }) =>
-      `${d.host} has seen ${d.seen} entries of the log, and it has ${d.size} here: entries were lost`,
+      `entries of the log were lost: ${d.host} has seen ${d.seen}, and ${d.size} are here`,
     hint: () =>
-      'the database was restored or another log is served; compare with muster audit verify before you go on',
+      'run `muster audit verify` before you continue; an older database was restored, or another ' +
+      'log is served',
   },
 })

@@ -50,7 +50,7 @@ async function withRuns(
   await work(runs, agentId.parse(host.id))
 }
 
-test('runs: an older answer that comes late does not bring a run back to life', () =>
+test('runs: an older report that comes late does not revive a run', () =>
   withRuns(1, async (runs, host) => {
     await runs.update(host, status(1, 'running'), TEST_TIME)
     await runs.update(
@@ -64,7 +64,7 @@ test('runs: an older answer that comes late does not bring a run back to life', 
     assert.deepEqual([state, exitCode, outputBytes], ['exited', 3, 7])
   }))
 
-test('runs: only a run that has not begun is marked as one that never will', () =>
+test('runs: only a run that has not begun can be failed to start', () =>
   withRuns(2, async (runs, host) => {
     await runs.update(host, status(1, 'running'), TEST_TIME)
     for (const n of [1, 2]) await runs.failed(id(n), 'no host')
@@ -78,7 +78,7 @@ test('runs: only a run that has not begun is marked as one that never will', () 
     )
   }))
 
-test('runs: one is found by its id, its beginning or its end, and by no pattern; lists are newest first', () =>
+test('runs: found by id, beginning or end; lists are newest first', () =>
   withRuns(3, async (runs, host) => {
     assert.equal((await runs.find('00000002')).run, id(2))
     await assert.rejects(runs.find('0000'), { code: 'dispatch.ambiguous-run' })
@@ -97,7 +97,7 @@ test('runs: one is found by its id, its beginning or its end, and by no pattern;
     assert.deepEqual((await runs.list({ all: true, agents: [] })).runs, [])
   }))
 
-test('runs: a text that means several names each of them with its host, state and command', () =>
+test('runs: an ambiguous text lists the runs with host, state and command', () =>
   withRuns(3, async (runs, host) => {
     await runs.update(host, status(1, 'exited', { exitCode: 4 }), TEST_TIME)
     const error = await runs.find('0000').catch((reason: unknown) => reason)
@@ -107,7 +107,7 @@ test('runs: a text that means several names each of them with its host, state an
     assert.match(error.message, new RegExp(`${id(3)} {3}web-1 {3}running {3}true`))
   }))
 
-test('runs: the ends of ids of one moment tell them apart', async () => {
+test('runs: the ends of ids of one moment differ', async () => {
   await using coordinator = await testCoordinator()
   const host = await coordinator.member('web-1')
   const runs = createRuns({ database: coordinator.database })
@@ -124,7 +124,7 @@ test('runs: the ends of ids of one moment tell them apart', async () => {
   assert.equal((await runs.find(shortId(ids[3] as string).toUpperCase())).run, ids[3])
 })
 
-test('runs: a list has pages, and the pages together have every run once', async () => {
+test('runs: the pages of a list have every run once', async () => {
   await using coordinator = await testCoordinator()
   const host = await coordinator.member('web-1')
   const runs = createRuns({ database: coordinator.database })
@@ -147,7 +147,7 @@ test('runs: a list has pages, and the pages together have every run once', async
   assert.deepEqual([...seen].sort(), [...ids].sort())
 })
 
-test('runs: one that its host has no record of is lost, until that host knows it again', () =>
+test('runs: a run without a record on its host is lost until the host has one', () =>
   withRuns(3, async (runs, host) => {
     await runs.update(host, status(2, 'running'), TEST_TIME)
     await runs.update(host, status(3, 'exited', { exitCode: 0 }), TEST_TIME)

@@ -1,7 +1,7 @@
 /**
- * Whether an intent may become an operation: signature, fleet, time, verb, arguments, rights and
- * the values beside it, in this order. Nothing is written and nothing is revealed about targets
- * that the actor may not touch.
+ * Decides whether an intent becomes an operation: signature, fleet, time, verb, arguments, rights
+ * and the values beside it, in this order. A rejected intent writes nothing, and its error reveals
+ * nothing about targets on which the actor has no right.
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -16,7 +16,7 @@ import type { Agents } from '../registry/agents.ts'
 import { operationError } from './errors.ts'
 import type { Operation, Tx } from './operation.ts'
 
-/** A reason holds what a person typed, such as a label name. */
+/** Characters of a reason, which holds text of the operator, such as a label name. */
 const MAX_REASON = 300
 
 export interface AcceptDeps {
@@ -27,7 +27,7 @@ export interface AcceptDeps {
 }
 
 /**
- * @param handed.values checked here and not kept: an operation is what may be written down
+ * @param handed.values checked here and not kept, because an operation may be written to a log
  * @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed,
  * registry.unknown-host
  */
@@ -39,7 +39,7 @@ export async function acceptIntent(
   const { caller, values } = handed
   const now = deps.clock.now()
   const intent = checkIntent(signed, { fleet: deps.fleet, at: now })
-  // Whoever got hold of a copy has no use of it.
+  // A stolen intent is useless without a session of its actor.
   if (intent.actor !== caller)
     throw operationError('operation.not-yours', { actor: intent.actor, caller })
   if (!isVerb(intent.verb)) throw operationError('operation.unknown-verb', { verb: intent.verb })
@@ -56,8 +56,7 @@ export async function acceptIntent(
     throw operationError('operation.malformed', { verb, reason }, { cause: parsed.error })
   }
   await authorizeTargets(deps, { verb, actor: intent.actor, targets: intent.targets }, now)
-  // The hosts check the same. Here it keeps an order out of the log that none of them could carry
-  // out.
+  // The hosts check the same. Here it keeps intents out of the log that no host would carry out.
   openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
   return {
     id: intent.operation,
@@ -70,8 +69,8 @@ export async function acceptIntent(
 }
 
 /**
- * Whether the actor may do this to each target, now. In the transaction that logs the intent it is
- * asked again: a right that was revoked in between stands before the intent in the log.
+ * Requires that the actor has the right on each target. It is required again in the transaction
+ * that logs the intent, because a right may have been revoked in between.
  * @throws trust.denied, registry.unknown-host
  */
 export async function authorizeTargets(
@@ -96,10 +95,10 @@ export async function authorizeTargets(
       )
     case 'agents': {
       if (intent.targets.length === 0)
-        throw operationError('operation.malformed', { verb, reason: 'it names no host' })
+        throw operationError('operation.malformed', { verb, reason: 'it has no target' })
       for (const id of intent.targets) {
         const agent = agentId.is(id) ? await deps.agents.byId(id, tx) : undefined
-        // Only who may act on every host learns which hosts do not exist.
+        // Only an actor with a right on every host may learn which hosts don't exist.
         if (agent === undefined) await deps.access.require({ ...ask, namespace }, 'host', tx)
         if (agent === undefined) throw registryError('registry.unknown-host', { host: id })
         await deps.access.require(

@@ -96,7 +96,7 @@ async function byOperation(coordinator: TestCoordinator): Promise<Map<string, st
 const forever = new AbortController().signal
 
 for (const dialect of DIALECTS) {
-  it(`AL-01: killed anywhere between request and reply, an operation has one outcome, which is true, and one effect at most (${dialect})`, async () => {
+  it(`AL-01: a killed operation has one true outcome, at most one effect (${dialect})`, async () => {
     const effects: string[] = []
     const acting = (pass: () => void): ActHandler<'artifact.add'> => ({
       kind: 'act',
@@ -154,7 +154,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await coordinator.ledger.openIntents({ all: true }), [])
   })
 
-  it(`AL-01: killed anywhere, a change of the database is there with both its entries or not at all (${dialect})`, async () => {
+  it(`AL-01: a killed change of the database is whole or absent (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const web = await coordinator.member('web-1')
     const labelOf = async (at: CoordinatorParts): Promise<string | undefined> =>

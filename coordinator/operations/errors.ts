@@ -1,95 +1,104 @@
-/** Why an operation is refused before anything is logged, or what became of it. */
+/** Why an operation is rejected before anything is logged, or which outcome it has. */
 import { defineErrors } from '../../shared/errors.ts'
+
+interface About {
+  readonly verb: string
+  readonly target: string
+  readonly [key: string]: string
+}
+
+const operation = ({ verb, target }: About): string =>
+  target === '' ? verb : `${verb} of ${target}`
 
 export const operationError = defineErrors({
   'operation.unknown-verb': {
     exit: 'usage',
-    message: (d: { verb: string }) => `this coordinator knows no operation ${d.verb}`,
-    hint: () => 'compare the versions of the command line and the coordinator: muster version',
+    message: (d: { verb: string }) => `this coordinator has no operation ${d.verb}`,
+    hint: () =>
+      'compare the versions of the command line and the coordinator with `muster version`',
   },
   'operation.malformed': {
     exit: 'usage',
-    message: (d: { verb: string; reason: string }) =>
-      `the arguments of ${d.verb} are not valid: ${d.reason}`,
-    hint: () => 'correct them and give the command again; nothing was done',
+    message: (d: { verb: string; reason: string }) => `invalid arguments of ${d.verb}: ${d.reason}`,
+    hint: () => 'correct them and run the command again; nothing was changed',
   },
   'operation.too-many-targets': {
     exit: 'usage',
     message: (d: { verb: string; targets: number }) =>
-      `${d.verb} takes one target, not ${d.targets}`,
-    hint: () => 'give the command once for each',
+      `${d.verb} takes one target (expected 1, got ${d.targets})`,
+    hint: () => 'run the command once for each target',
   },
   'operation.not-yours': {
     exit: 'denied',
     message: (d: { actor: string; caller: string }) =>
-      `the order is signed by ${d.actor}, and ${d.caller} handed it in`,
+      `the intent is signed by ${d.actor}, but the session is of ${d.caller}`,
   },
   'operation.reused-id': {
     exit: 'conflict',
     message: (d: { operation: string }) =>
-      `operation ${d.operation} was used before, for another order`,
-    hint: () => 'every order needs an id of its own; the command line draws one',
+      `operation ${d.operation} already exists, with another intent`,
+    hint: () => 'sign each intent with a new id, as the command line does',
   },
   'operation.in-progress': {
     exit: 'conflict',
     retryable: true,
     message: (d: { operation: string }) =>
       `operation ${d.operation} is under way on another coordinator`,
-    hint: () => 'muster audit log shows its outcome when it has one',
+    hint: () => 'run `muster audit log` later; it shows the outcome',
   },
   'operation.unsigned': {
     exit: 'failed',
     retryable: true,
     message: (d: { verb: string; target: string }) =>
-      `${d.verb} of ${d.target} was not begun: the log could not be signed`,
-    hint: () => 'muster doctor on the coordinator shows what keeps it from writing',
+      `${d.verb} of ${d.target} did not begin: the log could not be signed`,
+    hint: () => 'run `muster doctor` on the coordinator; it shows why the log cannot be written',
   },
   'operation.done-unsigned': {
     exit: 'partly',
-    message: (d: { verb: string; target: string; reason: string }) =>
-      `${d.verb}${d.target === '' ? '' : ` of ${d.target}`} is done and logged, but the log could not be signed: ${d.reason}`,
+    message: (d: About & { reason: string }) =>
+      `${operation(d)} is done and logged, but the log could not be signed: ${d.reason}`,
     hint: () =>
-      'it holds; nothing more is changed until the log is signed: muster doctor on the coordinator shows what keeps it from writing',
+      'run `muster doctor` on the coordinator; it shows why the log cannot be written; the change ' +
+      'is valid, and the next one waits until the log is signed',
   },
   'operation.unlogged': {
     exit: 'failed',
-    message: (d: { verb: string; target: string; reason: string }) =>
-      `what became of ${d.verb}${d.target === '' ? '' : ` of ${d.target}`} could not be logged: ${d.reason}`,
+    message: (d: About & { reason: string }) =>
+      `the outcome of ${operation(d)} could not be logged: ${d.reason}`,
     hint: () =>
-      'it may be done; once the log can be written, the next operation on the same target or the next start of the coordinator finds out and logs it: muster audit log',
+      'run the command again when the log can be written; ' +
+      'the coordinator then finds out the outcome, and `muster audit log` shows it',
   },
   'operation.unsettled': {
     exit: 'conflict',
     retryable: true,
-    message: (d: {
-      verb: string
-      target: string
-      open: string
-      openVerb: string
-      reason: string
-    }) =>
-      `${d.verb}${d.target === '' ? '' : ` of ${d.target}`} was not begun: operation ${d.open} (${d.openVerb}) on the same target has no outcome yet, and it can't be logged: ${d.reason}`,
+    message: (d: About & { open: string; openVerb: string; reason: string }) =>
+      `${operation(d)} did not begin: operation ${d.open} (${d.openVerb}) on the same target has ` +
+      `no outcome yet, and it can't be logged: ${d.reason}`,
     hint: () =>
-      'make room for the database and the log, then run this again: it settles that operation first; `muster audit log` shows its outcome',
+      'make room for the database and the log, then run this again: it settles that operation ' +
+      'first; `muster audit log` shows its outcome',
   },
   'operation.superseded': {
     exit: 'conflict',
     message: (d: { verb: string; target: string; later: string; laterVerb: string }) =>
-      `${d.verb} of ${d.target} was interrupted, and operation ${d.later} (${d.laterVerb}) came after it: what is there now is that one's work`,
-    hint: () => 'run it again if it is still wanted',
+      `${d.verb} of ${d.target} was interrupted, and operation ${d.later} (${d.laterVerb}) ` +
+      'has changed the same target since',
+    hint: () => 'run it again if you still want it',
   },
   'operation.stopped': {
     exit: 'failed',
     retryable: true,
     message: (d: { verb: string; target: string }) =>
       `${d.verb} of ${d.target} was interrupted before it was done`,
-    hint: () => 'run it again if it is still wanted',
+    hint: () => 'run it again if you still want it',
   },
   'operation.interrupted': {
     exit: 'unreachable',
     retryable: true,
     message: (d: { operation: string }) =>
-      `the coordinator ended before it knew what became of operation ${d.operation}`,
-    hint: () => 'it finds out when it starts again; muster audit log shows the outcome then',
+      `the coordinator ended before operation ${d.operation} had an outcome`,
+    hint: () =>
+      'run `muster audit log` after the next start of the coordinator, which finds out the outcome',
   },
 })

@@ -192,7 +192,7 @@ async function leaveOpen(at: Started, verb: Verb, { a }: Pair, operation = newOp
 }
 
 for (const dialect of DIALECTS) {
-  it(`recovery of an operation undoes nothing of a later one, for every verb (${dialect})`, async () => {
+  it(`no verb's recovery undoes a later operation (${dialect})`, async () => {
     assert.deepEqual(Object.keys(CASES).sort(), Object.keys(VERBS).sort())
     for (const verb of Object.keys(VERBS) as Verb[]) {
       await using all = await everyVerb(dialect)
@@ -212,7 +212,7 @@ for (const dialect of DIALECTS) {
     }
   })
 
-  it(`an operation begins once the earlier one on its target is settled, for every verb (${dialect})`, async () => {
+  it(`every verb waits until earlier operations are settled (${dialect})`, async () => {
     for (const verb of Object.keys(VERBS) as Verb[]) {
       await using all = await everyVerb(dialect)
       const first = await all.start()
@@ -244,7 +244,7 @@ for (const dialect of DIALECTS) {
 }
 
 for (const dialect of DIALECTS)
-  it(`PC-05: a right that is revoked while an order is accepted does not let it begin (${dialect})`, async () => {
+  it(`PC-05: a right revoked during acceptance stops the operation (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const web = await coordinator.member('web-1')
     const give = await signedSample('grant', operator, {

@@ -60,7 +60,7 @@ async function logged(coordinator: TestCoordinator): Promise<string[]> {
 
 for (const dialect of DIALECTS) {
   describe(`operations on ${dialect}`, () => {
-    it(`logs and signs the intent, acts, logs the outcome, and only then answers (${dialect})`, async () => {
+    it(`acts on a signed intent, and responds once it is logged (${dialect})`, async () => {
       const seen: unknown[] = []
       await using coordinator: TestCoordinator = await testCoordinator(dialect, {
         handlers: {
@@ -90,7 +90,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await coordinator.ledger.verify()).findings, [])
     })
 
-    it(`PC-17: acts once for one operation, at once, later and after a restart (${dialect})`, async () => {
+    it(`PC-17: acts once for one operation, also after a restart (${dialect})`, async () => {
       const handler = counting()
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': handler },
@@ -109,7 +109,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
     })
 
-    it(`refuses another order under the id of an earlier one, under way or done (${dialect})`, async () => {
+    it(`rejects another intent with the id of an earlier one (${dialect})`, async () => {
       const { promise: release, resolve: go } = Promise.withResolvers<void>()
       const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
       const handler = counting()
@@ -148,7 +148,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(handler.effects, [operation])
     })
 
-    it(`AL-01: an operation that reaches two coordinators is carried out by one of them (${dialect})`, async () => {
+    it(`AL-01: one of two coordinators performs an operation (${dialect})`, async () => {
       const handler = counting()
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': handler },
@@ -197,7 +197,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`a change of the database stands together with intent and outcome, or not at all (${dialect})`, async () => {
+    it(`commits a change with its intent and outcome, or not at all (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const web = await coordinator.member('web-1', { role: 'db', site: 'b' })
       const label = await coordinator.intent('agent.label', {
@@ -219,7 +219,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([await logged(coordinator), await coordinator.rows()], before)
     })
 
-    it(`PC-05: whoever may not leaves no trace, and neither does what is no order (${dialect})`, async () => {
+    it(`PC-05: a rejected intent leaves no trace (${dialect})`, async () => {
       const handler = counting()
       const checked: ActHandler<'artifact.add'> = {
         ...handler,
@@ -256,7 +256,7 @@ for (const dialect of DIALECTS) {
         ['a copy in other hands', 'operation.not-yours', [await add(), { by: stranger }]],
         ['another fleet', 'trust.fleet', [await add({ fleet: OTHER_FLEET })]],
         ['an unknown verb', 'operation.unknown-verb', [await add({ verb: 'artifact.burn' })]],
-        ['a name of an object’s own', 'operation.unknown-verb', [await add({ verb: 'to.string' })]],
+        ['a verb like a method', 'operation.unknown-verb', [await add({ verb: 'to.string' })]],
         ['another namespace', 'operation.malformed', [await add({ namespace: 'audit' })]],
         [
           'an argument that nobody knows',
@@ -296,7 +296,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(handler.effects, [])
     })
 
-    it(`PC-27: a host that there is not and one that the actor may not touch are the same to whoever may not see all (${dialect})`, async () => {
+    it(`PC-27: an unknown host and a forbidden host give the same error (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const [web, db] = [
         await coordinator.member('web-1', { role: 'web' }),
@@ -329,7 +329,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`what a verb throws is the outcome of every target, in our words (${dialect})`, async () => {
+    it(`an error of a verb is the outcome of every target (${dialect})`, async () => {
       const failing: ActHandler<'run.stop'> = {
         kind: 'act',
         act: async (operation) => {
@@ -372,7 +372,7 @@ for (const dialect of DIALECTS) {
       ])
     })
 
-    it(`AL-13: an outcome that is too large or not plain is cut to what an entry holds (${dialect})`, async () => {
+    it(`AL-13: a large outcome is cut to the size of an entry (${dialect})`, async () => {
       // Quotes are the worst: they are escaped in the statement, and again in the entry.
       const quotes = {
         target: blob,
@@ -420,7 +420,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await coordinator.ledger.openIntents(), [])
     })
 
-    it(`AL-02: where the intent cannot be signed nothing is done, and that is the outcome (${dialect})`, async () => {
+    it(`AL-02: does nothing if the intent cannot be signed (${dialect})`, async () => {
       const handler = counting()
       let full = false
       await using coordinator = await testCoordinator(dialect, {
@@ -457,7 +457,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await coordinator.perform(revoke)).results[0]?.result, 'done')
     })
 
-    it(`an outcome that could not be written is found out when the operation is asked for again (${dialect})`, async () => {
+    it(`a repeated operation finds out an outcome that was not logged (${dialect})`, async () => {
       const handler = counting()
       let broken = false
       await using coordinator = await testCoordinator(dialect, {
@@ -489,7 +489,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
     })
 
-    it(`what nobody knows when the coordinator ends stays open, and the next start finds it out (${dialect})`, async () => {
+    it(`the next start finds out an outcome that was unknown at the end (${dialect})`, async () => {
       const handler = counting()
       const ending = new AbortController()
       const cut: ActHandler<'artifact.add'> = {
@@ -515,7 +515,7 @@ for (const dialect of DIALECTS) {
       assert.equal(handler.effects.length, 1)
     })
 
-    it(`a recovery that is cut short leaves the intent open for the next start (${dialect})`, async () => {
+    it(`an aborted recovery leaves the intent open (${dialect})`, async () => {
       const handler = counting()
       const cut = new AbortController()
       const asking: ActHandler<'artifact.add'> = {

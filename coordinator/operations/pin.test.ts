@@ -63,7 +63,7 @@ function holdPackages(all: Awaited<ReturnType<typeof everyVerb>>) {
 }
 
 for (const dialect of DIALECTS)
-  it(`a sync leaves latest on the snapshot that an operator chose, until the newest is published (${dialect})`, async () => {
+  it(`a sync keeps the snapshot that an operator chose for latest (${dialect})`, async () => {
     const { all, at, d1, newest } = await twoVersions(dialect)
     await using _ = all
     assert.equal(await at.perform(publish('d1')), 'done')
@@ -89,7 +89,7 @@ for (const dialect of DIALECTS)
     assert.deepEqual([pinned, served], [undefined, 5])
   })
 
-it('recovery of a sync leaves latest on the snapshot that was chosen before it', async () => {
+it('recovery of a sync keeps the snapshot that was chosen for latest', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   assert.equal(await at.perform(publish('d1')), 'done')
@@ -103,7 +103,7 @@ it('recovery of a sync leaves latest on the snapshot that was chosen before it',
   assert.equal((await all.served())['latest'], d1)
 })
 
-it('a sync under way leaves latest on the snapshot that an operator chooses meanwhile', async () => {
+it('a sync under way keeps the snapshot that an operator chooses meanwhile', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   await all.upstream('3')
@@ -117,7 +117,7 @@ it('a sync under way leaves latest on the snapshot that an operator chooses mean
   assert.equal((await all.served())['latest'], d1)
 })
 
-it('a snapshot of another operation is not taken for the one that a sync was to make', async () => {
+it('a sync does not adopt the snapshot of another operation', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   await all.upstream('3')
@@ -132,7 +132,7 @@ it('a snapshot of another operation is not taken for the one that a sync was to 
   assert.equal(before.version, 2)
 })
 
-it('recovery of a sync with a snapshot does not report the snapshot of another operation as its own', async () => {
+it('recovery of a sync does not report the snapshot of another operation', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   await all.upstream('3')
@@ -151,7 +151,7 @@ it('recovery of a sync with a snapshot does not report the snapshot of another o
   assert.deepEqual(await all.state(), before)
 })
 
-it('a snapshot that latest serves can not be deleted, and can once latest serves another', async () => {
+it('a snapshot cannot be deleted while latest serves it', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   assert.equal(await at.perform(create('d2')), 'done')
@@ -180,7 +180,7 @@ it('a snapshot that latest serves can not be deleted, and can once latest serves
   assert.notEqual((await all.served())['latest'], d1)
 })
 
-it('what latest is put on is kept whole by retention, and moves along with its folder', async () => {
+it('retention keeps the snapshot that latest serves, also after a move', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   assert.equal(await at.perform(publish('d1')), 'done')
@@ -202,7 +202,7 @@ it('what latest is put on is kept whole by retention, and moves along with its f
   assert.equal((await all.served())['d1'], d1)
 })
 
-it('a snapshot made while latest stays at another says which version it holds', async () => {
+it('a new snapshot reports its version while latest serves another', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   const { version, pinned } = await at.detail(create('d2'))
@@ -212,7 +212,7 @@ it('a snapshot made while latest stays at another says which version it holds', 
   assert.deepEqual([detail['version'], detail['pinned'], detail['served']], [2, 'd1', 1])
 })
 
-it('publishing the newest does not take back a version that a sync published meanwhile', async () => {
+it('publishing the newest keeps a version that a sync published meanwhile', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   const other = await all.start({ name: 'c2' })
@@ -227,7 +227,7 @@ it('publishing the newest does not take back a version that a sync published mea
   assert.deepEqual([newest['served'], newest['version']], [3, 3])
 })
 
-it('content that is in the pool and in no row is not reported as added', async () => {
+it('content without a row is not reported as added', async () => {
   await using all = await everyVerb('sqlite')
   const at = await all.start()
   const blob = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'

@@ -295,7 +295,7 @@ async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise
   }
 }
 
-it('AL-02: with a frozen log no verb changes anything, and every question is still answered', async () => {
+it('AL-02: with a frozen log no verb changes anything, and reads work', async () => {
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const { ledger } = all.coordinator
@@ -324,7 +324,7 @@ it('AL-02: with a frozen log no verb changes anything, and every question is sti
   assert.equal((await Array.fromAsync(ledger.entries(0))).length, size)
 })
 
-it('AL-02: where the log cannot be signed no verb acts outside of the database', async () => {
+it('AL-02: no verb acts outside of the database if the log cannot be signed', async () => {
   await using stack = new AsyncDisposableStack()
   let full = false
   const all = await everything(stack, { checkpointFails: () => full })
@@ -351,7 +351,7 @@ it('AL-02: where the log cannot be signed no verb acts outside of the database',
   assert.deepEqual(await all.state(), before)
 })
 
-it('AL-02: with a log that can be written the same orders do change something', async () => {
+it('AL-02: with a writable log the same intents change something', async () => {
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const results: Record<string, string> = {}
@@ -371,7 +371,7 @@ it('AL-02: with a log that can be written the same orders do change something', 
 })
 
 for (const what of ['tiles', 'checkpoint'] as const)
-  it(`AL-11: while the log takes no ${what} nothing more is changed, everything is answered, and then it goes on by itself`, async () => {
+  it(`AL-11: changes stop while the log cannot write ${what}, and resume alone`, async () => {
     await using stack = new AsyncDisposableStack()
     const all = await everything(stack)
     const { ledger, folder, agents, database } = all.coordinator
@@ -406,7 +406,7 @@ for (const what of ['tiles', 'checkpoint'] as const)
     assert.equal((await database.query.selectFrom('enroll_token').selectAll().execute()).length, 1)
   })
 
-it('AL-11: with a database that takes no more nothing is changed, everything is answered, and then it goes on by itself', async () => {
+it('AL-11: changes stop while the database is full, and resume alone', async () => {
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const { ledger, database } = all.coordinator

@@ -113,7 +113,7 @@ async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<st
   ].join('\n')
 }
 
-test('AL-13: each host of an order gets the values, and nothing that is kept has them', async (t) => {
+test('AL-13: each host gets the values, and none of them is stored', async (t) => {
   const all = await hosts(t)
   const parts = await all.again()
   const { results } = await all.coordinator.perform(await all.intent(), {
@@ -146,7 +146,7 @@ test('AL-13: each host of an order gets the values, and nothing that is kept has
     assert.ok(!text.includes(secret), secret)
 })
 
-test('AL-13: an order whose values are not those that it commits to leaves no trace and reaches nobody', async (t) => {
+test('AL-13: rejects values that differ from the commitment', async (t) => {
   const all = await hosts(t)
   const parts = await all.again()
   const [token, lang] = OPENINGS as [Opening, Opening]
@@ -176,7 +176,7 @@ test('AL-13: an order whose values are not those that it commits to leaves no tr
   assert.deepEqual(all.brought, [])
 })
 
-test('AL-13: an order that a dead coordinator had not delivered is not delivered without its values, and the outcome says so', async (t) => {
+test('AL-13: an undelivered intent is not delivered without its values', async (t) => {
   const all = await hosts(t)
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
   const dying = await all.again(async () => {
@@ -197,7 +197,7 @@ test('AL-13: an order that a dead coordinator had not delivered is not delivered
   assert.ok(!(await kept(all, next)).includes(CANARY))
 })
 
-test('AL-13: hosts that break off over an order bring its values into no log line', async (t) => {
+test('AL-13: a host that breaks off puts no values into a log line', async (t) => {
   const all = await hosts(t, (request) => {
     // A bug of the host's, which says what it was at.
     throw new Error(`cannot start with ${request.values?.map((one) => one.value).join()}`)

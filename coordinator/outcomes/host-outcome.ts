@@ -1,6 +1,5 @@
 /**
- * A host's signed outcome as the result of one target. It is checked when it arrives, and read the
- * same way from the log later.
+ * A host's signed outcome as the result of one target, when it arrives and later from the log.
  */
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
@@ -13,8 +12,8 @@ import { hostOutcomeError } from './errors.ts'
 import type { LoggedIntent, TargetResult } from './result.ts'
 
 /**
- * What a host's signed outcome says. The log must take it too: the outcomes of all hosts are one
- * transaction, and one that can't be appended would roll the others back.
+ * Checks a signed outcome and returns its result. The log must accept it too: the outcomes of all
+ * hosts are one transaction, and one that can't be appended would roll the others back.
  * @throws dispatch.bad-outcome if it isn't that host's, is about another operation, or can't be
  *   logged
  */
@@ -27,7 +26,7 @@ export function checkedOutcome(
   const bad = (reason: string, cause?: unknown): Error =>
     hostOutcomeError('dispatch.bad-outcome', { host: agent.name, reason }, { cause })
   if (!Buffer.from(signed.key).equals(agent.publicKey))
-    throw bad('it is signed by another key than the host’s')
+    throw bad('it is signed by another key than the key of the host')
   try {
     const outcome = readSigned(signed, 'outcome')
     if (
@@ -35,7 +34,7 @@ export function checkedOutcome(
       outcome.target !== agent.id ||
       outcome.verb !== operation.verb
     )
-      throw bad('it is about another order')
+      throw bad('it is about another intent')
     deps.ledger.requireLoggable({ type: 'outcome', operation: operation.id, signed })
     return { target: agent.id, ...hostResult(agent.name, outcome), signed }
   } catch (error) {
@@ -45,7 +44,7 @@ export function checkedOutcome(
   }
 }
 
-/** An outcome of the host of this name, as callers see it. */
+/** The result that callers get. */
 export function hostResult(
   host: string,
   outcome: Outcome,
@@ -58,11 +57,11 @@ export function hostResult(
   return { ...read, error: { code, data } }
 }
 
-/** A host's reason as one of our errors, so that it reads the same on both sides. */
+/** A host's reason as one of our errors. */
 function hostError(host: string, result: string, { error, code }: Outcome['detail']): MusterError {
   const reason = typeof error === 'string' ? error : 'it gave no reason'
   const data = { host, reason }
-  // A host whose disk fails did not judge the order.
+  // If the host's disk fails, the host did not decide about the intent.
   if (typeof code === 'string' && isStorageCode(code))
     return hostOutcomeError(isNoSpaceCode(code) ? 'dispatch.no-space' : 'dispatch.host-disk', data)
   return hostOutcomeError(result === 'refused' ? 'dispatch.refused' : 'dispatch.failed', data)

@@ -28,7 +28,7 @@ async function unchanged(coordinator: TestCoordinator, work: () => Promise<void>
   assert.deepEqual([await coordinator.rows(), await coordinator.entries()], before)
 }
 
-test('grant verbs: a grant that somebody else issued is not added, and leaves no trace', async () => {
+test('grant verbs: rejects a grant of another issuer without a trace', async () => {
   await using coordinator = await testCoordinator()
   const grant = await signedSample('grant', operator, {
     id: testUuid(501),
@@ -46,7 +46,7 @@ test('grant verbs: a grant that somebody else issued is not added, and leaves no
   )
 })
 
-test('grant verbs: a revocation that somebody else issued, or that is one of a host, is not added, and leaves no trace', async () => {
+test('grant verbs: rejects revocations of another issuer or of a host', async () => {
   await using coordinator = await testCoordinator()
   const grant = await signedSample('grant', operator, {
     id: testUuid(501),

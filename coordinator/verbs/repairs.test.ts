@@ -77,7 +77,7 @@ async function overwrite(path: string): Promise<void> {
   await file.close()
 }
 
-test('a file that was altered below latest or a snapshot is put right by the next sync and the next publication', async () => {
+test('the next sync or publication repairs altered published files', async () => {
   await using mirror = await testMirror({ heal: true })
   await writeRepository(mirror.upstream, testPackages(3))
   const { sync, publish, create, latest, snapshot } = verbs(mirror)
@@ -103,7 +103,7 @@ test('a file that was altered below latest or a snapshot is put right by the nex
   }
 })
 
-test('a snapshot that can not be put right makes the sync incomplete, with its files named', async () => {
+test('a sync is incomplete if a snapshot cannot be repaired', async () => {
   await using mirror = await testMirror({ heal: true })
   await writeRepository(mirror.upstream, testPackages(3))
   const { sync, publish, create, latest, snapshot, snapshots } = verbs(mirror)
@@ -145,7 +145,7 @@ async function twins(mirror: TestMirror) {
   return { ...all, wanted, trees, twin: publish.latest_path }
 }
 
-test('damage that a sync of another repository finds is put right in all that is published', async () => {
+test('a sync of another repository repairs all damaged publications', async () => {
   await using mirror = await testMirror({ heal: true })
   const { sync, create, wanted, trees, latest, twin } = await twins(mirror)
   await overwrite(join(latest, RPM))
@@ -163,7 +163,7 @@ test('damage that a sync of another repository finds is put right in all that is
   assert.equal((await sync('twin'))?.detail['changed'], false)
 })
 
-test('a check of the pool finds published files that were altered, though the pool is right', async () => {
+test('a pool check finds altered published files of a sound pool', async () => {
   await using mirror = await testMirror({ heal: true })
   const { check, wanted, trees, latest, snapshot } = await twins(mirror)
   const options = { signal: new AbortController().signal, progress: async () => {} }

@@ -36,7 +36,7 @@ const run = (number: number) => testUuid(700 + number)
 const starting = (runs: Record<string, string>) =>
   ({ command: ['true'], env: {}, limits: { outputBytes: 1024 }, runs }) as ArgumentsOf<'run.start'>
 
-test('run verbs: a start names one run for each target, all of them members, or leaves no trace', async () => {
+test('run verbs: a start needs one run id for each approved target', async () => {
   const { coordinator, perform } = await withRuns()
   await using _ = coordinator
   const web = await coordinator.member('web-1')
@@ -57,7 +57,7 @@ test('run verbs: a start names one run for each target, all of them members, or 
   assert.deepEqual([await coordinator.rows(), await coordinator.entries()], before)
 })
 
-test('run verbs: a start that a host refused is no run that still might begin; one that it may have begun stays', async () => {
+test('run verbs: a refused start never runs later', async () => {
   const answers: Record<string, TargetResult['result']> = {}
   const { coordinator, runs, perform } = await withRuns((target) => ({
     target,
@@ -91,7 +91,7 @@ test('run verbs: a start that a host refused is no run that still might begin; o
   )
 })
 
-test('run verbs: a stop goes to the one host that has the run, and to no other', async () => {
+test('run verbs: a stop goes only to the host of the run', async () => {
   const { coordinator, perform } = await withRuns()
   await using _ = coordinator
   const web = await coordinator.member('web-1')

@@ -46,7 +46,7 @@ function verbs(mirror: TestMirror) {
   }
 }
 
-test('a snapshot that can not be served is not made, and its name stays free', async () => {
+test('a snapshot that cannot be served is not made, and its name stays free', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   complete(await mirror.sync())
@@ -62,7 +62,7 @@ test('a snapshot that can not be served is not made, and its name stays free', a
   assert.ok((await stat(join(folder, 's1/repodata/repomd.xml'))).isFile())
 })
 
-test('PB-04: a sync that was killed before the snapshot that it was to make is finished with it', async () => {
+test('PB-04: recovery of a killed sync makes its missing snapshot', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   const { 'repo.sync': sync, snapshots, operation, folder } = verbs(mirror)

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { systemClock } from '../../shared/clock.ts'
 import { createReporter } from './sync-reporter.ts'
 
-test('sync reporter: a change during a report or right after one is reported without a further event', async () => {
+test('sync reporter: reports the last change without a further event', async () => {
   const reports: { what: string; done: number }[] = []
   let release = (): void => undefined
   let at = 0

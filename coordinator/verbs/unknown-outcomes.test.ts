@@ -64,7 +64,7 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect) {
 }
 
 for (const dialect of DIALECTS)
-  it(`unknown outcomes: an order that can not be read does not block the ones behind it (${dialect})`, async () => {
+  it(`unknown outcomes: an unreadable intent does not block later ones (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, host, unknown, answer, perform, results } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
@@ -90,7 +90,7 @@ for (const dialect of DIALECTS)
   })
 
 for (const dialect of DIALECTS) {
-  it(`unknown outcomes: a host that is back refuses the order, and its run never starts (${dialect})`, async () => {
+  it(`unknown outcomes: a host that returns refuses a start (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, unknown, answer, perform, results, state } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
@@ -114,7 +114,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await unknown.settle(host, forever), 0)
   })
 
-  it(`unknown outcomes: an order that was carried out is done, once in the log (${dialect})`, async () => {
+  it(`unknown outcomes: an operation that was done is logged once (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, unknown, answer, perform, results, state } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
@@ -131,7 +131,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await state(), 'running')
   })
 
-  it(`unknown outcomes: a host that has forgotten the order is asked no more (${dialect})`, async () => {
+  it(`unknown outcomes: a host that forgot it is not asked again (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, unknown, answer, perform, results } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
