@@ -1,6 +1,6 @@
 /**
- * Orders to hosts from the intent to the outcome in the log: with hosts that answer, that are away,
- * that break off, and that lie.
+ * Operations on hosts from the intent to the outcome in the log: with hosts that respond, that are
+ * offline, that break off, and that lie.
  */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
@@ -123,7 +123,7 @@ async function scene(
   }
 }
 
-/** A host that says it did what it was told. */
+/** A host that signs that it performed the intent. */
 const doing = (
   host: AgentRecord,
   index: number,
@@ -171,7 +171,7 @@ for (const dialect of DIALECTS) {
       'host-2: failed',
       'coordinator: failed',
     ])
-    // From the log, where nested values and reasons stand as the hosts wrote them.
+    // From the log, which has nested values and reasons as the hosts wrote them.
     assert.deepEqual(await coordinator.perform(signed, { at: await coordinator.start() }), first)
     const states = await Promise.all(
       [0, 1, 2, 3].map(async (index) => (await runs.find(runOf(index))).reason),
@@ -201,7 +201,7 @@ for (const dialect of DIALECTS) {
     ]
     await hosts.connect(honest, { command: doing(honest, 0) })
     await hosts.connect(foreign, { command: doing(foreign, 1, { fleet: OTHER_FLEET }) })
-    // 40 KiB of quotes: a good statement, and as the text of an entry twice as long.
+    // 40 KiB of quotes: a valid statement, and twice as long as the text of an entry.
     await hosts.connect(wide, {
       command: doing(wide, 2, { detail: { error: '"'.repeat(20_000) } }),
     })
@@ -234,11 +234,11 @@ for (const dialect of DIALECTS) {
       throw wireError('protocol.denied', { method: 'perform', needs: 'another certificate' })
     }
     await hosts.connect(denies, {
-      command: { perform: denial, probe: () => assert.fail('it said that it has not taken it') },
+      command: { perform: denial, probe: () => assert.fail('it has not taken the intent') },
     })
-    const bug = (): Promise<never> => Promise.reject(new Error('before the order is brought'))
+    const bug = (): Promise<never> => Promise.reject(new Error('before the intent is sent'))
     await hosts.connect(unprepared, {
-      command: { position: bug, probe: () => assert.fail('it was not brought there') },
+      command: { position: bug, probe: () => assert.fail('the intent was not sent to it') },
     })
     assert.deepEqual(await perform(await intent()), [
       'host-0 done ',
@@ -274,8 +274,7 @@ for (const dialect of DIALECTS) {
     const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } =
       await scene(stack, dialect, 1, ending.signal)
     const [host] = members as [AgentRecord]
-    // It does it, and before it can say so the coordinator is told to end, in the words of the
-    // command line.
+    // It performs the intent. Before it responds, the coordinator ends as the command line ends it.
     const told: Commands['perform'] = async () => {
       ending.abort(wireError('protocol.closed', { what: 'this process' }))
       throw new Error('the connection is gone')
@@ -366,7 +365,7 @@ for (const dialect of DIALECTS) {
     })
     await assert.rejects(coordinator.perform(stop, { at: parts }), { code: 'dispatch.revoked' })
     assert.equal((await coordinator.entries()).length, before)
-    // Revoked between the check and the order: it is still connected, and is not given it.
+    // Revoked after the check: it is still connected, and gets no intent.
     const operation = {
       id: readSigned(stop, 'intent').operation,
       verb: 'run.stop',
@@ -467,11 +466,11 @@ for (const dialect of DIALECTS) {
     assert.equal(await witness(), 'ledger.rolled-back, ledger.rolled-back')
     await shows(size, await note(size, Buffer.alloc(32, 7)))
     assert.equal(await witness(), 'ledger.forked, ledger.forked')
-    // An order finds it out as well, and is not brought.
+    // An intent finds it out as well, and is not sent.
     await shows(1000, await note(1000, root))
     const signed = await intent()
     const { operation: id } = readSigned(signed, 'intent')
-    const order = {
+    const operation = {
       id,
       verb: 'run.start',
       actor: operator.fingerprint,
@@ -481,7 +480,7 @@ for (const dialect of DIALECTS) {
       signed,
     } as never
     const { dispatch, ledger: frozen } = await start()
-    const [result] = await dispatch.deliver(order, [], new AbortController().signal)
+    const [result] = await dispatch.deliver(operation, [], new AbortController().signal)
     assert.deepEqual(
       [result?.result, result?.error?.code, frozen.frozen()?.code],
       ['failed', 'ledger.rolled-back', 'ledger.rolled-back'],

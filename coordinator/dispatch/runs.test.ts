@@ -12,7 +12,7 @@ import { stateOf } from '../testing/hosts.ts'
 import { RUNS_PAGE } from './find-runs.ts'
 import { createRuns, type Runs } from './runs.ts'
 
-const order = {
+const started = {
   operation: operationId.parse(testUuid(900)),
   command: ['true'],
   name: undefined,
@@ -27,7 +27,7 @@ const status = (
   changes: Partial<RunStatusMessage> = {},
 ): RunStatusMessage => stateOf(id(n), { state, startedAt: null, ...changes })
 
-/** Work on runs of one host, all just ordered. */
+/** Works on runs of one host, all of them just inserted. */
 async function withRuns(
   count: number,
   work: (runs: Runs, host: AgentId) => Promise<void>,
@@ -114,9 +114,9 @@ test('runs: the ends of ids of one moment differ', async () => {
   const newId = uuidv7Generator({ clock: systemClock, random: systemRandom })
   const ids = Array.from({ length: 20 }, () => runId.parse(newId()))
   await coordinator.database.transaction(async (tx) => {
-    for (const one of ids) await runs.insert(tx, { ...order, id: one, agent: host.id })
+    for (const one of ids) await runs.insert(tx, { ...started, id: one, agent: host.id })
   })
-  // All begin with the same minute, so the beginning means none of them.
+  // All begin with the same minute, so the beginning is ambiguous.
   await assert.rejects(runs.find((ids[0] as string).slice(0, 8)), {
     code: 'dispatch.ambiguous-run',
   })
@@ -131,9 +131,9 @@ test('runs: the pages of a list have every run once', async () => {
   const count = RUNS_PAGE + 422
   const ids = Array.from({ length: count }, (_, n) => runId.parse(testUuid(1000 + n)))
   await coordinator.database.transaction(async (tx) => {
-    // Many at the same moment: the order within it must hold across pages too.
+    // Many at the same moment: their order must be the same across pages.
     for (const [n, one] of ids.entries())
-      await runs.insert(tx, { ...order, id: one, agent: host.id, at: TEST_TIME + (n % 7) })
+      await runs.insert(tx, { ...started, id: one, agent: host.id, at: TEST_TIME + (n % 7) })
   })
   const seen: string[] = []
   for (let after: string | undefined; ; ) {

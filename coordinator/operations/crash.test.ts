@@ -13,12 +13,12 @@ import type { ActHandler } from './operation.ts'
 import { done } from '../outcomes/result.ts'
 
 const blob = 'ab'.repeat(32)
-/** More than an operation has places. */
+/** More steps than an operation has. */
 const MAX_PLACES = 80
 
 /**
- * A process as far as durable things can tell: from its n-th place on nothing that it begins has an
- * effect, and a transaction is rolled back.
+ * Simulates a killed process: from its n-th step on, nothing that it begins has an effect, and a
+ * transaction is rolled back.
  */
 function mortal(): {
   arm(place: number): void
@@ -61,7 +61,7 @@ function mortal(): {
             pass()
             return inside
           }, options)
-          // Committed, and nobody knows.
+          // Committed, and the caller doesn't know it.
           pass()
           return result
         },
@@ -96,7 +96,7 @@ async function byOperation(coordinator: TestCoordinator): Promise<Map<string, st
 const forever = new AbortController().signal
 
 for (const dialect of DIALECTS) {
-  it(`AL-01: a killed operation has one true outcome, at most one effect (${dialect})`, async () => {
+  it(`AL-01: a killed operation has one outcome, at most one effect (${dialect})`, async () => {
     const effects: string[] = []
     const acting = (pass: () => void): ActHandler<'artifact.add'> => ({
       kind: 'act',
@@ -143,7 +143,7 @@ for (const dialect of DIALECTS) {
       assert.ok(acted <= 1)
       if (entries === undefined) assert.equal(acted, 0, `place ${places}: an effect without intent`)
       else assert.deepEqual(entries, ['intent', acted === 1 ? 'done' : 'failed'], `place ${places}`)
-      // Whoever did not get an answer sends the same operation again.
+      // A caller without a response sends the same operation again.
       const [answer] = (await coordinator.perform(intent, { at: after })).results
       assert.equal(answer?.result, entries === undefined || acted === 1 ? 'done' : 'failed')
       assert.deepEqual((await byOperation(coordinator)).get(operation)?.length, 2)

@@ -58,8 +58,8 @@ export const operationError = defineErrors({
     message: (d: About & { reason: string }) =>
       `${operation(d)} is done and logged, but the log could not be signed: ${d.reason}`,
     hint: () =>
-      'run `muster doctor` on the coordinator; it shows why the log cannot be written; the change ' +
-      'is valid, and the next one waits until the log is signed',
+      'run `muster doctor` on the coordinator; it shows why the log cannot be written; the ' +
+      'change is valid, and the next one waits until the log is signed',
   },
   'operation.unlogged': {
     exit: 'failed',

@@ -1,4 +1,4 @@
-/** The types of the table of verbs. The compiler is what is tested here. */
+/** The types of the table of verbs: the compiler runs this test. */
 import { test } from 'node:test'
 import type { ActHandler, VerbHandlers } from './operation.ts'
 

@@ -1,6 +1,6 @@
 /**
- * Recovery against the order of the log, for every verb: A has no outcome, B came after it, then
- * the coordinator starts again.
+ * Recovery and the order of the log, for every verb: A has no outcome, B follows, then the
+ * coordinator restarts.
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -9,50 +9,54 @@ import { signedSample, testUuid } from '../../shared/testing/statements.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { DIALECTS } from '../database/testing.ts'
 import { delegate, newOperation, operator, testCoordinator } from '../testing/coordinator.ts'
-import { type EveryVerb, everyVerb, type Order, type Started } from './testing/every-verb.ts'
+import { type EveryVerb, everyVerb, type NewIntent, type Started } from './testing/every-verb.ts'
 
 /** b3sum of CONTENT. */
 const BLOB = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
 const el9 = { targets: ['el9'] } as const
-const sync: Order = {
+const sync: NewIntent = {
   verb: 'repo.sync',
   ...el9,
   arguments: { createSnapshot: false, allowRollback: true, acceptShrink: true },
 }
-const create = (name: string): Order => ({
+const create = (name: string): NewIntent => ({
   verb: 'snapshot.create',
   ...el9,
   arguments: { name, description: '' },
 })
-const remove = (name: string): Order => ({
+const remove = (name: string): NewIntent => ({
   verb: 'snapshot.delete',
   ...el9,
   arguments: { name },
 })
-const token = (digit: string): Order => ({
+const token = (digit: string): NewIntent => ({
   verb: 'enroll.token',
   arguments: { hash: digit.repeat(64), labels: {}, ttlMs: 60_000, approve: true },
 })
-const add: Order = { verb: 'artifact.add', arguments: { blob: BLOB, size: 5 } }
-const label = (id: string, role: string): Order => ({
+const add: NewIntent = { verb: 'artifact.add', arguments: { blob: BLOB, size: 5 } }
+const label = (id: string, role: string): NewIntent => ({
   verb: 'agent.label',
   targets: [id],
   arguments: { labels: { role } },
 })
 
 interface Pair {
-  readonly a: Order
-  readonly b: Order
+  readonly a: NewIntent
+  readonly b: NewIntent
   /** What happens outside between the two. */
   readonly between?: () => Promise<void>
-  /** A's outcome where nothing but the log's order is left to tell it. */
+  /** The outcome of A if only the order of the log is left to find it out. */
   readonly fenced: 'done' | 'failed' | 'unknown'
 }
 
 type Prepare = (all: EveryVerb, first: Started) => Promise<Pair>
 
-async function orders(all: EveryVerb, started: Started, ...given: readonly Order[]): Promise<void> {
-  for (const order of given) assert.equal(await started.perform(order), 'done', order.verb)
+async function performAll(
+  all: EveryVerb,
+  started: Started,
+  ...given: readonly NewIntent[]
+): Promise<void> {
+  for (const wanted of given) assert.equal(await started.perform(wanted), 'done', wanted.verb)
   void all
 }
 
@@ -65,7 +69,7 @@ const host = async (all: EveryVerb, status: 'approved' | 'pending' = 'approved')
     .execute()
   return id
 }
-const startRun = (id: string): Order => ({
+const startRun = (id: string): NewIntent => ({
   verb: 'run.start',
   targets: [id],
   arguments: {
@@ -75,7 +79,7 @@ const startRun = (id: string): Order => ({
     limits: { outputBytes: 1 },
   },
 })
-const stopRun = (id: string): Order => ({
+const stopRun = (id: string): NewIntent => ({
   verb: 'run.stop',
   targets: [id],
   arguments: { run: testUuid(2), graceMs: 0 },
@@ -89,15 +93,15 @@ const revocation = async (kind: 'agent' | 'key', target: string) =>
 const CASES: { readonly [V in Verb]: Prepare } = {
   'repo.sync': async (all, first) => {
     await all.upstream('1')
-    await orders(all, first, sync)
+    await performAll(all, first, sync)
     await all.upstream('2')
     return { a: sync, b: sync, between: () => all.upstream('3'), fenced: 'done' }
   },
   'repo.publish': async (all, first) => {
     await all.upstream('1')
-    await orders(all, first, sync, create('old'))
+    await performAll(all, first, sync, create('old'))
     await all.upstream('2')
-    await orders(all, first, sync)
+    await performAll(all, first, sync)
     const publish = { verb: 'repo.publish', ...el9 } as const
     return {
       a: { ...publish, arguments: { snapshot: 'old' } },
@@ -107,12 +111,12 @@ const CASES: { readonly [V in Verb]: Prepare } = {
   },
   'snapshot.create': async (all, first) => {
     await all.upstream('1')
-    await orders(all, first, sync)
+    await performAll(all, first, sync)
     return { a: create('s'), b: remove('s'), fenced: 'unknown' }
   },
   'snapshot.delete': async (all, first) => {
     await all.upstream('1')
-    await orders(all, first, sync, create('s'))
+    await performAll(all, first, sync, create('s'))
     return { a: remove('s'), b: create('s'), fenced: 'done' }
   },
   'artifact.add': async () => ({ a: add, b: add, fenced: 'done' }),
@@ -122,7 +126,7 @@ const CASES: { readonly [V in Verb]: Prepare } = {
   },
   'run.stop': async (all, first) => {
     const id = await host(all)
-    await orders(all, first, startRun(id))
+    await performAll(all, first, startRun(id))
     return { a: stopRun(id), b: stopRun(id), fenced: 'done' }
   },
   'enroll.token': async () => ({ a: token('a'), b: token('b'), fenced: 'done' }),
@@ -181,8 +185,7 @@ const forever = new AbortController().signal
 const everything = (): true => true
 
 /**
- * Performs A so that it is done and its outcome isn't in the log, or isn't signed where both are
- * one transaction.
+ * Performs A without its outcome in the log, or without a signature if both are one transaction.
  */
 async function leaveOpen(at: Started, verb: Verb, { a }: Pair, operation = newOperation()) {
   at.faults[acts(verb) ? 'outcomes' : 'checkpoints'] = true
@@ -200,7 +203,7 @@ for (const dialect of DIALECTS) {
       const pair = await CASES[verb](all, first)
       const operation = await leaveOpen(first, verb, pair)
       await pair.between?.()
-      // Another coordinator, which can't settle what the first one left.
+      // Another coordinator, which can't settle the operations of the first one.
       const second = await all.start({ name: 'c2' })
       assert.equal(await second.perform(pair.b), 'done', verb)
       const before = await all.state()
@@ -227,7 +230,7 @@ for (const dialect of DIALECTS) {
       Object.assign(first.faults, { outcomes: false, checkpoints: false })
       const size = (await all.logged()).length
       assert.equal(await first.perform(pair.b), 'done', verb)
-      // A's outcome, then B with its own.
+      // A's outcome, then B with its outcome.
       const settled = acts(verb) ? [`${verb}: done`] : []
       assert.deepEqual(
         (await all.logged()).slice(size),
@@ -258,7 +261,7 @@ for (const dialect of DIALECTS)
     const take = await coordinator.intent('grant.revoke', {
       arguments: { revocation: await revocation('key', delegate.fingerprint) },
     })
-    // The order is accepted; then, before it is logged, the right is taken.
+    // The intent is accepted. The right is revoked before the intent is logged.
     let between = async (): Promise<void> => undefined
     const slow = await coordinator.start({
       database: (database) => ({
@@ -273,12 +276,12 @@ for (const dialect of DIALECTS)
       between = async () => undefined
       await coordinator.perform(take)
     }
-    const order = await coordinator.intent('agent.label', {
+    const intent = await coordinator.intent('agent.label', {
       targets: [web.id],
       arguments: { labels: { role: 'x' } },
       by: delegate,
     })
-    await assert.rejects(coordinator.perform(order, { by: delegate, at: slow }), {
+    await assert.rejects(coordinator.perform(intent, { by: delegate, at: slow }), {
       code: 'trust.denied',
     })
     assert.deepEqual((await coordinator.agents.byId(web.id))?.labels, {})

@@ -1,6 +1,6 @@
 /**
- * The order of intent, act and outcome on both databases. One file because every case drives the
- * same coordinator through the same steps.
+ * Intent, act and outcome in order, on both databases. One file because every case takes the same
+ * coordinator through the same steps.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -30,7 +30,7 @@ const code =
 const blob = 'ab'.repeat(32)
 const content = { blob, size: 1 }
 
-/** A verb that counts how often it acts, and remembers what it did. */
+/** A verb that records its effects. */
 function counting(effects: string[] = []): ActHandler<'artifact.add'> & { effects: string[] } {
   return {
     kind: 'act',
@@ -153,8 +153,7 @@ for (const dialect of DIALECTS) {
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': handler },
       })
-      // The second one has looked and found nothing before the first one writes, and writes when
-      // that one is done.
+      // The second one finds nothing before the first one writes, and writes after it.
       const { promise: looked, resolve: look } = Promise.withResolvers<void>()
       const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
       let holding = false
@@ -210,7 +209,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(coordinator.notified.changed, [web.id])
       assert.deepEqual(await coordinator.perform(label), answer)
       const before = [await logged(coordinator), await coordinator.rows()]
-      // Its second host waits for no approval: the first is not approved either.
+      // The second host is not pending, so the first is not approved either.
       const approve = await coordinator.intent('enroll.approve', {
         targets: [web.id],
         arguments: { labels: {} },
@@ -259,7 +258,7 @@ for (const dialect of DIALECTS) {
         ['a verb like a method', 'operation.unknown-verb', [await add({ verb: 'to.string' })]],
         ['another namespace', 'operation.malformed', [await add({ namespace: 'audit' })]],
         [
-          'an argument that nobody knows',
+          'an unknown argument',
           'operation.malformed',
           [await add({ arguments: { ...content, force: true } })],
         ],
@@ -445,7 +444,7 @@ for (const dialect of DIALECTS) {
       )
       assert.deepEqual(handler.effects, [])
 
-      // A right that was taken away is taken away, signed or not: whoever must know is told.
+      // A revocation is valid, signed or not, so it is announced.
       const revocation = toText(
         await signedSample('revocation', operator, { kind: 'key', target: delegate.fingerprint }),
       ) as never
@@ -472,7 +471,7 @@ for (const dialect of DIALECTS) {
       })
       broken = true
       const intent = await coordinator.intent('artifact.add', { arguments: content })
-      // Not "nothing was changed", as the database says of its own transaction.
+      // Not "nothing was changed", which is true only for the transaction.
       await assert.rejects(coordinator.perform(intent), code('operation.unlogged'))
       assert.equal(handler.effects.length, 1)
       await assert.rejects(coordinator.perform(intent), code('database.full'))

@@ -1,6 +1,6 @@
 /**
- * What an operator put `latest` on stays there: through syncs, restarts, recovery and other
- * operators' work at the same time.
+ * A snapshot that an operator chose for `latest` stays, through syncs, restarts, recovery and
+ * concurrent operations.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { DIALECTS } from '../database/testing.ts'
 import { newOperation } from '../testing/coordinator.ts'
-import { everyVerb, type Order } from './testing/every-verb.ts'
+import { everyVerb, type NewIntent } from './testing/every-verb.ts'
 
 const el9 = { targets: ['el9'] } as const
-const sync = (snapshotName?: string): Order => ({
+const sync = (snapshotName?: string): NewIntent => ({
   verb: 'repo.sync',
   ...el9,
   arguments: {
@@ -21,17 +21,21 @@ const sync = (snapshotName?: string): Order => ({
     ...(snapshotName === undefined ? {} : { snapshotName }),
   },
 })
-const publish = (snapshot?: string): Order => ({
+const publish = (snapshot?: string): NewIntent => ({
   verb: 'repo.publish',
   ...el9,
   arguments: snapshot === undefined ? {} : { snapshot },
 })
-const create = (name: string): Order => ({
+const create = (name: string): NewIntent => ({
   verb: 'snapshot.create',
   ...el9,
   arguments: { name, description: '' },
 })
-const remove = (name: string): Order => ({ verb: 'snapshot.delete', ...el9, arguments: { name } })
+const remove = (name: string): NewIntent => ({
+  verb: 'snapshot.delete',
+  ...el9,
+  arguments: { name },
+})
 const forever = new AbortController().signal
 
 /**
@@ -42,7 +46,7 @@ async function twoVersions(dialect: (typeof DIALECTS)[number] = 'sqlite') {
   const all = await everyVerb(dialect)
   const at = await all.start()
   await all.upstream('1')
-  for (const order of [sync(), create('d1')]) assert.equal(await at.perform(order), 'done')
+  for (const wanted of [sync(), create('d1')]) assert.equal(await at.perform(wanted), 'done')
   await all.upstream('2')
   assert.equal(await at.perform(sync()), 'done')
   const { latest: newest, d1 } = await all.served()
@@ -50,7 +54,7 @@ async function twoVersions(dialect: (typeof DIALECTS)[number] = 'sqlite') {
   return { all, at, newest, d1 }
 }
 
-/** Holds the upstream's answer for the package files until it is released. */
+/** Holds the upstream's response with the package files until it is released. */
 function holdPackages(all: Awaited<ReturnType<typeof everyVerb>>) {
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -68,12 +72,12 @@ for (const dialect of DIALECTS)
     await using _ = all
     assert.equal(await at.perform(publish('d1')), 'done')
     assert.equal((await all.served())['latest'], d1)
-    const told = async (order: Order, by = at) => {
-      const { pinned, served, version } = await by.detail(order)
+    const told = async (wanted: NewIntent, by = at) => {
+      const { pinned, served, version } = await by.detail(wanted)
       assert.equal((await all.served())['latest'], d1)
       return { pinned, served, version }
     }
-    // One that changes nothing, one that changes something, and one that keeps a snapshot.
+    // A sync without a change, a sync with one, and a sync with a snapshot.
     assert.deepEqual(await told(sync()), { pinned: 'd1', served: 1, version: 2 })
     await all.upstream('3')
     assert.deepEqual(await told(sync()), { pinned: 'd1', served: 1, version: 3 })
@@ -158,8 +162,7 @@ it('a snapshot cannot be deleted while latest serves it', async () => {
   assert.equal(await at.perform(publish('d1')), 'done')
   const [before, size] = [await all.state(), (await all.logged()).length]
   assert.equal(await at.perform(remove('d1')), 'snapshot.served')
-  // The check that keeps it out of the log is not the only one: it is made again where the rows are
-  // deleted.
+  // It is checked before the intent is logged, and again when the rows are deleted.
   await assert.rejects(
     at.publisher.withdraw(
       {
@@ -175,7 +178,7 @@ it('a snapshot cannot be deleted while latest serves it', async () => {
   assert.equal(await at.perform(publish('d2')), 'done')
   assert.equal(await at.perform(remove('d1')), 'done')
   assert.equal(await at.perform(publish()), 'done')
-  // Served as the newest, not as this snapshot: the version stays.
+  // The version is served as the newest, not as this snapshot, so it stays.
   assert.equal(await at.perform(remove('d2')), 'done')
   assert.notEqual((await all.served())['latest'], d1)
 })
@@ -231,14 +234,14 @@ it('content without a row is not reported as added', async () => {
   await using all = await everyVerb('sqlite')
   const at = await all.start()
   const blob = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
-  const order: Order = { verb: 'artifact.add', arguments: { blob, size: 5 } }
+  const wanted: NewIntent = { verb: 'artifact.add', arguments: { blob, size: 5 } }
   const operation = newOperation()
   at.faults.outcomes = true
-  assert.equal(await at.perform(order, operation), 'operation.unlogged')
+  assert.equal(await at.perform(wanted, operation), 'operation.unlogged')
   // As if the coordinator had been killed between the pool and the row.
   await all.coordinator.database.query.deleteFrom('blob').execute()
   const again = await all.start()
   await again.operations.recover(forever, () => true)
   assert.deepEqual(await all.outcomesOf(operation), ['failed'])
-  assert.equal(await again.perform(order), 'done')
+  assert.equal(await again.perform(wanted), 'done')
 })

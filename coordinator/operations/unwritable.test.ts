@@ -46,7 +46,7 @@ import { runVerbs } from '../verbs/runs.ts'
 import { snapshotVerbs } from '../verbs/snapshots.ts'
 
 const CONTENT = Buffer.from('hello')
-/** b3sum of it. */
+/** b3sum of the content. */
 const BLOB = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
 
 interface Everything {
@@ -55,13 +55,13 @@ interface Everything {
   /** Attempts to reach a host or an upstream. */
   readonly reached: string[]
   readonly orders: { readonly [V in Verb]: { targets?: string[]; arguments: ArgumentsOf<V> } }
-  /** All that a verb could have changed, the log aside. */
+  /** Everything that a verb can change, except the log. */
   state(): Promise<unknown>
 }
 
 /**
- * A coordinator with every verb's real handler, and for each verb an order that would be carried
- * out.
+ * A coordinator with the real handler of every verb, and for each verb an intent that would be
+ * performed.
  */
 async function everything(
   stack: AsyncDisposableStack,
@@ -241,8 +241,8 @@ async function everything(
 }
 
 /**
- * Files that the next checkpoint has to write cannot be: folders stand where they belong. What was
- * written before can be read.
+ * Folders are in the place of files that the next checkpoint writes, so it can't write them.
+ * Earlier files can be read.
  */
 async function block(
   folder: string,
@@ -264,7 +264,7 @@ async function block(
   }
 }
 
-/** Whatever only reads is answered, and answered well. */
+/** All reading methods respond correctly. */
 async function reads({ coordinator }: Everything): Promise<void> {
   const { ledger, access, agents, folder } = coordinator
   const ask = auditHandlers({ ledger, access, agents })
@@ -299,7 +299,7 @@ it('AL-02: with a frozen log no verb changes anything, and reads work', async ()
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const { ledger } = all.coordinator
-  // Somebody holds a checkpoint of a longer log: this one has lost entries.
+  // A witness holds a checkpoint of a longer log: this one has lost entries.
   const { note } = await signCheckpoint(issuer, TEST_FLEET, {
     size: 1000,
     root: new Uint8Array(32),
@@ -337,7 +337,7 @@ it('AL-02: no verb acts outside of the database if the log cannot be signed', as
   for (const verb of outside) assert.equal(await attempt(all, verb), 'ledger.storage', verb)
   assert.deepEqual(all.reached, [])
   assert.deepEqual(await all.coordinator.ledger.openIntents({ all: true }), [])
-  // The run that was to be started is known, and known not to have been.
+  // The run has a record, and it never started.
   const run = await all.coordinator.database.query
     .selectFrom('run_record')
     .selectAll()
@@ -355,7 +355,7 @@ it('AL-02: with a writable log the same intents change something', async () => {
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const results: Record<string, string> = {}
-  // The revocation of the host comes last: it would be no target any more.
+  // The revocation comes last, because a revoked host can't be a target.
   const verbs = (Object.keys(VERBS) as Verb[]).sort(
     (a, b) => Number(a.endsWith('.revoke')) - Number(b.endsWith('.revoke')),
   )
@@ -376,8 +376,7 @@ for (const what of ['tiles', 'checkpoint'] as const)
     const all = await everything(stack)
     const { ledger, folder, agents, database } = all.coordinator
     const unblock = await block(folder, what, (await ledger.head()).size)
-    // The one that finds it out is done, as it says: its change and its entries were one
-    // transaction.
+    // The operation that fails first is done: its change and its entries were one transaction.
     assert.equal(await attempt(all, 'agent.label'), 'operation.done-unsigned')
     assert.deepEqual((await agents.list())[0]?.labels, { role: 'web' })
     const before = await all.state()
@@ -418,8 +417,7 @@ it('AL-11: changes stop while the database is full, and resume alone', async () 
           : `pragma max_page_count = ${limit}`,
       )
       .execute(database.query))
-  // The limit is never below what the file has: it is full, but for the room in its pages, which
-  // orders as short as any fill.
+  // The limit is never below the size of the file. Short intents fill the room in its pages.
   await pages(1)
   for (let full = false; !full; ) {
     const operation = newOperation()

@@ -64,7 +64,7 @@ export interface CoordinatorParts {
   readonly outcomes: Outcomes
   readonly operations: Operations
   readonly log: RecordedLog
-  /** Hosts and revocations that somebody was notified of. */
+  /** The hosts and the number of revocations that were announced. */
   readonly notified: { changed: AgentId[]; revoked: number }
 }
 
@@ -203,7 +203,7 @@ export async function testCoordinator(
   })
   await founding.ledger.checkpoint()
   const parts = await start(first)
-  // Owned by member(): each host has a key of its own.
+  // Owned by member(): each host has its own key.
   let members = 0
   const owned = stack.move()
 

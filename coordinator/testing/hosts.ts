@@ -1,6 +1,6 @@
 /**
- * Hosts as far as a coordinator can tell: each answers the real protocols on a unix socket of its
- * own, with answers that the test chooses, lies included. What it hides: libp2p, and what a real
+ * Hosts as far as a coordinator can tell: each answers the real protocols on its own unix
+ * socket, with answers that the test chooses, lies included. What it hides: libp2p, and what a real
  * agent would check before it answers.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -40,7 +40,7 @@ export interface TestHosts extends AsyncDisposable {
   /** Connects the host, with these answers from now on. */
   connect(host: Pick<AgentRecord, 'peerId'>, answers: Answers): Promise<void>
   disconnect(host: Pick<AgentRecord, 'peerId'>): void
-  /** Streams to the host that nobody has ended. */
+  /** Streams to the host that are still open. */
   streams(host: Pick<AgentRecord, 'peerId'>): number
 }
 

@@ -1,6 +1,6 @@
 /**
- * Who hands a grant or a revocation in must be who signed it: the log then names one person, and a
- * stolen statement cannot be handed in by another.
+ * The caller must have signed the grant or revocation. So the log names one person, and another
+ * operator can't use a stolen statement.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -21,7 +21,7 @@ const malformed = (reason: RegExp) => (error: unknown) => {
   return true
 }
 
-/** Nothing of a refused operation is left: no row, no entry. */
+/** A rejected operation leaves nothing: no row, no entry. */
 async function unchanged(coordinator: TestCoordinator, work: () => Promise<void>): Promise<void> {
   const before = [await coordinator.rows(), await coordinator.entries()]
   await work()

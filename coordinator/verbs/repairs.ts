@@ -70,8 +70,8 @@ export function createRepairs(deps: RepairsDeps): Repairs {
 }
 
 /**
- * Adds the repairs to the outcome of a publication. It fails if a tree of its own repository is
- * still damaged. Damage of another repository is a note, and fails that repository's operations.
+ * Adds the repairs to the outcome of a publication. It fails if a tree of its repository is still
+ * damaged. Damage of another repository is a note, and fails that repository's operations.
  */
 export function withRepairs(result: TargetResult, repairs: readonly Repair[]): TargetResult {
   if (repairs.length === 0) return result

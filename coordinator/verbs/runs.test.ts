@@ -1,6 +1,6 @@
 /**
- * What the coordinator writes down of runs around an order. Hosts are stood in for by their
- * answers; a whole fleet is in e2e/scenarios.
+ * What the coordinator records of runs. The responses of hosts are given; e2e/scenarios has whole
+ * fleets.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,15 +16,15 @@ import { done, type TargetResult } from '../outcomes/result.ts'
 import { runVerbs } from './runs.ts'
 
 /**
- * A coordinator with the real verbs of runs, over a dispatch in which every host answers as
- * `answer` says.
+ * A coordinator with the real verbs of runs, over a dispatch in which every host responds with
+ * `answer`.
  */
 async function withRuns(answer: (target: string) => TargetResult = (target) => done(target)) {
   const coordinator = await testCoordinator()
   const runs = createRuns({ database: coordinator.database })
   const answers = async (operation: LoggedOperation): Promise<TargetResult[]> =>
     operation.targets.map(answer)
-  const absent = () => Promise.reject(new Error('nobody connects here'))
+  const absent = () => Promise.reject(new Error('no host connects here'))
   const dispatch: Dispatch = { deliver: answers, probe: answers, witness: absent, connect: absent }
   const at = await coordinator.start({
     handlers: runVerbs({ ...coordinator, dispatch, runs }),

@@ -19,7 +19,7 @@ import { snapshotVerbs } from './snapshots.ts'
 const signal = new AbortController().signal
 const context = { signal, progress: async () => {} } as never
 
-/** The verbs over a real mirror, and the little of an operation that they look at. */
+/** The verbs over a real mirror, with the fields of an operation that they use. */
 function verbs(mirror: TestMirror) {
   const { database, publisher } = mirror
   const repositories = createRepositories([mirror.config()])
@@ -51,14 +51,14 @@ test('a snapshot that cannot be served is not made, and its name stays free', as
   await writeRepository(mirror.upstream, testPackages(2))
   complete(await mirror.sync())
   const { 'snapshot.create': create, snapshots, operation, folder } = verbs(mirror)
-  const order = operation<'snapshot.create'>('op-1', { name: 's1', description: '' })
-  // Something of somebody's stands where the link would be.
+  const wanted = operation<'snapshot.create'>('op-1', { name: 's1', description: '' })
+  // A foreign file is in the place of the link.
   await mkdir(join(folder, 's1'), { recursive: true })
-  await assert.rejects(create.act(order, context), { code: 'publish.target' })
+  await assert.rejects(create.act(wanted, context), { code: 'publish.target' })
   assert.deepEqual(await snapshots.list(), [])
   assert.ok((await stat(join(folder, 's1'))).isDirectory(), 'what stood there still does')
   await rm(dirname(join(folder, 's1')), { recursive: true })
-  await create.act(order, context)
+  await create.act(wanted, context)
   assert.ok((await stat(join(folder, 's1/repodata/repomd.xml'))).isFile())
 })
 
@@ -66,7 +66,7 @@ test('PB-04: recovery of a killed sync makes its missing snapshot', async () => 
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   const { 'repo.sync': sync, snapshots, operation, folder } = verbs(mirror)
-  const order = operation<'repo.sync'>('op-2', {
+  const wanted = operation<'repo.sync'>('op-2', {
     createSnapshot: true,
     snapshotName: 's2',
     allowRollback: false,
@@ -75,7 +75,7 @@ test('PB-04: recovery of a killed sync makes its missing snapshot', async () => 
   complete(await mirror.sync({ run: 'op-2' }))
   // Killed here: the version is accepted, nothing is published.
   for (let start = 1; start <= 2; start += 1) {
-    const [result] = await sync.probe(order, signal)
+    const [result] = await sync.probe(wanted, signal)
     assert.deepEqual([result?.result, result?.detail['snapshot']], ['done', 's2'])
     assert.deepEqual(
       (await snapshots.list()).map((each) => each.name),

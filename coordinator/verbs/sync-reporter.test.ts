@@ -1,4 +1,4 @@
-/** Reports of a sync are few, and the last one always tells where it stands. */
+/** Reports of a sync are few, and the last one has the last state. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../shared/clock.ts'

@@ -1,4 +1,4 @@
-/** Outcomes that were unknown: the host that is back says what became of the order. */
+/** Unknown outcomes: a host that is back sends the outcome that it signed. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -69,7 +69,7 @@ for (const dialect of DIALECTS)
     const { coordinator, host, unknown, answer, perform, results } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
     assert.deepEqual(await perform(), ['unknown'])
-    // Sorted before every operation of today: an entry of another version.
+    // An entry of another version, which is sorted before all others.
     const foreign = `0${testUuid(7).slice(1)}`
     await coordinator.database.query
       .updateTable('log_entry')
@@ -95,7 +95,7 @@ for (const dialect of DIALECTS) {
     const { host, unknown, answer, perform, results, state } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
     assert.deepEqual(await perform(), ['unknown'])
-    // Still broken: nothing is settled, and the host is asked again when it comes back.
+    // Still broken: nothing is settled, and the host is asked again when it reconnects.
     assert.equal(await unknown.settle(host, forever), 0)
     assert.deepEqual(await results(), ['unknown'])
     await answer({
@@ -109,7 +109,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await unknown.settle(host, forever), 1)
     assert.deepEqual(await results(), ['unknown', 'refused'])
     assert.equal(await state(), 'failed to start: no space on the disk')
-    // Whoever asks again gets the outcome that the host signed, and the host is asked no more.
+    // A repeated operation gets the outcome that the host signed. The host is not asked again.
     assert.deepEqual(await perform(), ['refused'])
     assert.equal(await unknown.settle(host, forever), 0)
   })

@@ -1,7 +1,7 @@
 /**
  * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder.
- * `start` makes its parts anew, as a restart does, or as a second coordinator. What it hides: hosts
- * are stood in for by a journal of what they did.
+ * `start` makes new parts, as a restart or a second coordinator does. A journal of what hosts did
+ * replaces the hosts.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -46,15 +46,15 @@ import { snapshotVerbs } from '../../verbs/snapshots.ts'
 
 export const CONTENT = Buffer.from('hello')
 
-export interface Order<V extends Verb = Verb> {
+export interface NewIntent<V extends Verb = Verb> {
   readonly verb: V
   readonly targets?: readonly string[]
   readonly arguments: ArgumentsOf<V>
 }
 
-/** What keeps this coordinator's outcomes out of the log at this moment. */
+/** Faults that keep this coordinator's outcomes out of the log. */
 export interface Faults {
-  /** The transaction with the outcome of what acts outside of the database. */
+  /** The transaction with the outcome of a verb that acts outside of the database. */
   outcomes: boolean
   /** Every checkpoint. */
   checkpoints: boolean
@@ -72,9 +72,9 @@ export interface Started extends CoordinatorParts {
   readonly publisher: Publisher
   readonly snapshots: Snapshots
   /** The operation's results, or the code of the error that it ended with. */
-  perform(order: Order, operation?: OperationId): Promise<string>
+  perform(wanted: NewIntent, operation?: OperationId): Promise<string>
   /** The outcome's detail. */
-  detail(order: Order): Promise<Readonly<Record<string, unknown>>>
+  detail(wanted: NewIntent): Promise<Readonly<Record<string, unknown>>>
 }
 
 export interface EveryVerb extends AsyncDisposable {
@@ -87,7 +87,7 @@ export interface EveryVerb extends AsyncDisposable {
   start(options?: StartOptions): Promise<Started>
   /** What `latest` and each snapshot serve: the digest of their repomd.xml. */
   served(): Promise<Record<string, string>>
-  /** All that operations change, the log aside. */
+  /** Everything that operations change, except the log. */
   state(): Promise<unknown>
   /** Intents and outcomes in the log, in order: `verb`, and `verb: result`. */
   logged(): Promise<string[]>
@@ -120,7 +120,7 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
     type: 'rpm',
     upstream: { url: server.url },
   })
-  // What hosts did, by operation. They outlive the coordinator.
+  // The operations that hosts performed. Hosts outlive the coordinator.
   const journal = new Set<OperationId>()
   const dispatch: Dispatch = {
     deliver: async (operation) => {
@@ -131,8 +131,8 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
       operation.targets.map((target) =>
         journal.has(operation.id) ? done(target) : { target, result: 'refused', detail: {} },
       ),
-    witness: () => Promise.reject(new Error('nobody connects here')),
-    connect: () => Promise.reject(new Error('nobody connects here')),
+    witness: () => Promise.reject(new Error('no host connects here')),
+    connect: () => Promise.reject(new Error('no host connects here')),
   }
 
   const start = async (options: StartOptions = {}): Promise<Started> => {
@@ -186,17 +186,17 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
             : ledger.checkpoint(signal),
       }),
     })
-    const send = async (order: Order, operation: OperationId) => {
-      const { verb, targets = [], arguments: given } = order
+    const send = async (wanted: NewIntent, operation: OperationId) => {
+      const { verb, targets = [], arguments: given } = wanted
       const intent = await coordinator.intent(verb, { operation, targets, arguments: given })
       const upload = async function* (): AsyncGenerator<Uint8Array> {
         yield CONTENT
       }
       return coordinator.perform(intent, { at: made, context: { upload: upload() } })
     }
-    const perform = async (order: Order, operation = newOperation()): Promise<string> => {
+    const perform = async (wanted: NewIntent, operation = newOperation()): Promise<string> => {
       try {
-        const { results } = await send(order, operation)
+        const { results } = await send(wanted, operation)
         return results
           .map((row) => (row.error === undefined ? row.result : row.error.code))
           .join(' ')
@@ -205,8 +205,8 @@ export async function everyVerb(dialect: Dialect): Promise<EveryVerb> {
         return error.code
       }
     }
-    const detail = async (order: Order) => {
-      const [row] = (await send(order, newOperation())).results
+    const detail = async (wanted: NewIntent) => {
+      const [row] = (await send(wanted, newOperation())).results
       assert.equal(row?.result, 'done', JSON.stringify(row?.error))
       return row?.detail ?? {}
     }
