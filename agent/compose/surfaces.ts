@@ -11,12 +11,12 @@ import { localProtocol } from '../../protocols/local/protocol.ts'
 import { output } from '../../protocols/output/protocol.ts'
 import { serveProtocol } from '../../protocols/rpc/serve.ts'
 import type { StartGate } from '../../protocols/rpc/starting.ts'
-import { wireError } from '../../protocols/wire/errors.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
 import { createCatalog } from '../gateway/catalog.ts'
 import { createGateway } from '../gateway/gateway.ts'
 import { commandHandlers } from '../handlers/command.ts'
+import { factsHandlers } from '../handlers/facts.ts'
 import { outputHandlers } from '../handlers/output.ts'
 import { followTrust } from '../membership/trust-follower.ts'
 import type { Network } from './network.ts'
@@ -112,14 +112,7 @@ async function registerProtocols(deps: All): Promise<void> {
     log,
     onStorageFailure,
   })
-  const unsupported = (what: string) => async (): Promise<never> => {
-    throw wireError('protocol.unsupported', { what })
-  }
-  const factHandlers = {
-    pull: reporting.report.pull,
-    push: unsupported('facts push on an agent'),
-    report: unsupported('facts report on an agent'),
-  }
+  const factHandlers = factsHandlers({ journal: stores.facts, report: reporting.report })
   await node.handle(command, serveProtocol(command, commands, serving))
   await node.handle(output, serveProtocol(output, outputHandlers({ runner }), serving))
   await node.handle(facts, serveProtocol(facts, factHandlers, serving))

@@ -13,6 +13,7 @@ import { TEST_AGENT, TEST_FLEET, testKey } from '../../shared/testing/statements
 import { openCollectionStore, readCollection } from './collection-store.ts'
 import type { CollectorResult } from './collectors/collector.ts'
 import { openJournal } from './journal.ts'
+import { factsHandlers } from '../handlers/facts.ts'
 import { createReport, type CollectOptions } from './report.ts'
 
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' }
@@ -52,7 +53,9 @@ async function home(t: TestContext) {
     )
     try {
       const collected = await report.collect(signal, options)
-      const pulled = await report.pull({ epoch: 0, sequence: 0 }, { send: async () => {} } as never)
+      const handlers = factsHandlers({ journal, report })
+      const none = { send: async () => {} } as never
+      const pulled = await handlers.pull({ epoch: 0, sequence: 0 }, none)
       const { packages, update, confirmed } = collected
       return { packages, kind: update?.kind, pulled: pulled.collection, confirmed }
     } finally {

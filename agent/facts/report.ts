@@ -3,8 +3,6 @@
  * signed updates to all members. A coordinator that lacks updates pulls the same statements.
  */
 import { encode } from 'cborg'
-import type { facts } from '../../protocols/facts/protocol.ts'
-import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import { createLane } from '../../shared/concurrency/lanes.ts'
 import {
@@ -22,7 +20,6 @@ import type { CollectionStore } from './collection-store.ts'
 import { isRefusedAccept } from './errors.ts'
 import type { Journal } from './journal.ts'
 import { type Confirmed, settle } from './plausible.ts'
-import { servePull } from './serve-pull.ts'
 import {
   type FactsSigner,
   createFactsSigner,
@@ -72,14 +69,12 @@ export interface Report {
   collect(signal: AbortSignal, options?: CollectOptions): Promise<CollectResult>
   /** The newest collection, as it is sent; undefined before the first. */
   collection(): Promise<SignedCollection | undefined>
-  /** The agent's side of `pull`. */
-  readonly pull: Handlers<typeof facts>['pull']
   /** A signed statement of an update, and the bytes of the set if the update is `full`. */
   sign(update: FactUpdate): Promise<SignedUpdate>
 }
 
 export function createReport(deps: ReportDeps, options: SignerOptions): Report {
-  const { journal, collections } = deps
+  const { collections } = deps
   const signer = createFactsSigner(deps, options)
   const recorder = new CollectionRecorder(deps, signer)
   // Two collections at once could be recorded in the wrong order.
@@ -91,7 +86,6 @@ export function createReport(deps: ReportDeps, options: SignerOptions): Report {
       lane.run(() => collect({ deps, signer, recorder }, more, signal)),
     collection: newest,
     sign: signer.sign,
-    pull: servePull({ journal, sign: signer.sign, collection: newest }),
   }
 }
 

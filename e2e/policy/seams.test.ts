@@ -34,10 +34,7 @@ const RULES = {
   handlers: {
     title: 'a handler of a protocol is in handlers/ of its role',
     looked: /^(?:coordinator|agent)\//,
-    allowed: [
-      [/^(?:coordinator|agent)\/handlers\//, 'the handlers'],
-      [/^agent\/facts\/report\.ts$/, 'not moved yet'],
-    ],
+    allowed: [[/^(?:coordinator|agent)\/handlers\//, 'the handlers']],
     finds: /\bHandlers\b(?=[^'"]*from '[^']*\/define-protocol\.ts')|(?<=: )Handlers</g,
     advice: 'move the handler to handlers/ of its role',
   },
