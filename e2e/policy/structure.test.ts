@@ -12,34 +12,31 @@ import { assertNone, placeOf } from './findings.ts'
 
 /** Parts that still have findings. The numbers may only shrink. */
 const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 11,
-  'cli/': 5,
-  'coordinator/': 39,
-  'node/': 10,
+  'agent/': 2,
+  'cli/': 2,
+  'coordinator/': 11,
+  'node/': 1,
   'protocols/': 1,
-  'shared/': 8,
+  'shared/': 6,
 }
 const DEEP_BLOCKS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 8,
-  'cli/': 1,
-  'coordinator/': 15,
-  'node/': 6,
+  'agent/': 3,
+  'coordinator/': 6,
+  'node/': 1,
   'shared/': 2,
   'tools/': 1,
 }
 const FORCED_TYPES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 6,
-  'coordinator/': 12,
-  'node/': 2,
+  'agent/': 1,
+  'coordinator/': 2,
   'protocols/': 1,
-  'shared/': 8,
+  'shared/': 5,
   'tools/': 1,
 }
 const CONDITIONAL_SPREADS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 46,
-  'cli/': 34,
-  'coordinator/': 41,
-  'node/': 11,
+  'agent/': 23,
+  'cli/': 2,
+  'coordinator/': 6,
   'protocols/': 2,
   'shared/': 2,
   'tools/': 1,
