@@ -75,10 +75,10 @@ ${sections.join('\n')}`)
  * A message with its values replaced by their names, such as `<host>`. A number that the message
  * computes is `<number>`.
  */
-export function form(render: (data: never) => string, code = ''): string {
+export function form<D>(render: (data: D) => string, code = ''): string {
   const area = code.split('.')[0] as string
   const names = { ...READABLE, ...OF_AREA[area], ...OF_CODE[code] }
-  return String(render(placeholder('', names) as never))
+  return String(render(placeholder('', names) as D))
     .replace(/\bNaN\b/g, '<number>')
     .replace(/\s+/g, ' ')
     .trim()

@@ -22,6 +22,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join, relative } from 'node:path'
 import { startUpstream, type Upstream } from '../cli/commands/demo/upstream.ts'
 import { systemClock } from '../shared/clock.ts'
+import { defined } from '../shared/defined.ts'
 import { saveKeyFile } from '../shared/identity/key-file.ts'
 import { formatPublicKeyLine } from '../shared/identity/public-key.ts'
 import { generateKey } from '../shared/identity/signer.ts'
@@ -72,14 +73,10 @@ export async function runPage(
   try {
     mkdirSync(join(world.folder, 'bin'))
     symlinkSync(join(root, 'bin/muster'), join(world.folder, 'bin/muster'))
-    for (const block of readBlocks(page).filter(
-      ({ skip, needs }) => skip === undefined && (needs === undefined || isInstalled(needs)),
-    )) {
-      for await (const outcome of runBlock(world, block)) {
-        outcomes.push(outcome)
-        report(outcome)
-        if (outcome.problem !== undefined) return outcomes
-      }
+    for await (const outcome of runBlocks(world, readBlocks(page))) {
+      outcomes.push(outcome)
+      report(outcome)
+      if (outcome.problem !== undefined) return outcomes
     }
     return outcomes
   } finally {
@@ -94,6 +91,15 @@ const isInstalled = (program: string): boolean =>
   (process.env.PATH ?? '')
     .split(delimiter)
     .some((folder) => folder !== '' && existsSync(join(folder, program)))
+
+/** The outcome of each command of the blocks whose programs are installed. */
+async function* runBlocks(world: World, blocks: readonly Block[]): AsyncGenerator<Outcome> {
+  for (const block of blocks) {
+    const { skip, needs } = block
+    if (skip === undefined && (needs === undefined || isInstalled(needs)))
+      yield* runBlock(world, block)
+  }
+}
 
 /** The outcome of each command. That of the last includes how the block's output differs. */
 async function* runBlock(world: World, block: Block): AsyncGenerator<Outcome> {
@@ -159,12 +165,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
   await quieten(world, block.host)
   world.printed += `${output}\n`
   const problem = problemOf(result, daemon)
-  return {
-    line: command.line,
-    command: command.text,
-    output,
-    ...(problem === undefined ? {} : { problem }),
-  }
+  return defined({ line: command.line, command: command.text, output, problem })
 }
 
 function problemOf(

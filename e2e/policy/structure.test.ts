@@ -14,7 +14,7 @@ import { assertNone, placeOf } from './findings.ts'
 const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
   'agent/': 2,
   'cli/': 2,
-  'coordinator/': 11,
+  'coordinator/': 7,
   'node/': 1,
   'protocols/': 1,
   'shared/': 6,
@@ -24,22 +24,19 @@ const DEEP_BLOCKS_LEFT: Readonly<Record<string, number>> = {
   'coordinator/': 6,
   'node/': 1,
   'shared/': 2,
-  'tools/': 1,
 }
 const FORCED_TYPES_LEFT: Readonly<Record<string, number>> = {
   'agent/': 1,
   'coordinator/': 2,
   'protocols/': 1,
   'shared/': 5,
-  'tools/': 1,
 }
 const CONDITIONAL_SPREADS_LEFT: Readonly<Record<string, number>> = {
   'agent/': 23,
   'cli/': 2,
-  'coordinator/': 6,
+  'coordinator/': 3,
   'protocols/': 2,
   'shared/': 2,
-  'tools/': 1,
 }
 
 const CONFIG = 'e2e/policy/structure.oxlintrc.json'
