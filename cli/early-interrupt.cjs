@@ -1,6 +1,6 @@
-// Ctrl-C and SIGTERM while Node loads the command line: the usual line and exit code, instead of a
-// raw end by the signal. The launchers preload this file (`node -r`), because it runs long before
-// cli/main.ts. cli/program/interrupt.ts takes over. Plain JavaScript, so that it costs no time.
+// Handles Ctrl-C and SIGTERM while Node loads the command line, with the usual message and exit
+// code. The launchers preload this file (`node -r`), because it runs long before cli/main.ts.
+// cli/program/interrupt.ts replaces it later. Plain JavaScript, so that it loads fast.
 'use strict'
 const { writeSync } = require('node:fs')
 

@@ -43,7 +43,7 @@ function begin(
   return { pid: child.pid as number, ended }
 }
 
-test('CC-05: an interrupt while Node loads the command line is one line and 130 or 143', async () => {
+test('CC-05: an interrupt while Node loads gives one line and exit code 130 or 143', async () => {
   for (const [signal, exit, word] of SIGNALS)
     for (const args of [['version'], ['completion', 'bash']]) {
       // Runs before cli/main.ts is loaded, and after the launcher's own preparation.
@@ -58,7 +58,7 @@ test('CC-05: an interrupt while Node loads the command line is one line and 130 
     }
 })
 
-test('CC-05: an interrupt while the shell looks for Node is one line and 130 or 143', async (t) => {
+test('CC-05: an interrupt while the shell finds Node gives one line and 130 or 143', async (t) => {
   const folder = await temporary(t)
   const link = join(folder, 'muster')
   await symlink(BIN, link)
@@ -73,7 +73,7 @@ test('CC-05: an interrupt while the shell looks for Node is one line and 130 or 
   }
 })
 
-test('CC-05: an interrupt at any moment of a start says so once, and never prints a result', async () => {
+test('CC-05: an interrupt during the start prints one error and no result', async () => {
   // Longer than a start takes here, in steps that fall into every part of it.
   const started = systemClock.monotonic()
   assert.equal((await begin(BIN, ['version']).ended).code, 0)

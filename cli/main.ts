@@ -1,12 +1,9 @@
-/**
- * The entry of `muster`: turns on the cache of compiled code before anything else is loaded, then
- * starts.
- */
+/** The entry of `muster`. It enables the cache of compiled code before other modules load. */
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
-// Beside the dependencies, which whoever may write there can replace anyway. Never the shared
-// temporary folder, where anybody may plant code.
+// The cache is beside the dependencies, which have the same trust. Every user can write to the
+// shared temporary folder, and could put code into a cache there.
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'muster'))
 
 const [{ start }, { registry }] = await Promise.all([

@@ -6,7 +6,7 @@ import test from 'node:test'
 import { serveBlob } from '../testing/blob-server.ts'
 import { runMuster } from '../testing/run-muster.ts'
 
-test('cli/blob: bytes that are not the blob are refused, and what was there before stays', async () => {
+test('cli/blob: rejects wrong bytes and keeps the existing file', async () => {
   const good = Buffer.from('what was asked for')
   await using server = await serveBlob(good)
   const { home, folder, blob } = server

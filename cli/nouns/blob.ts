@@ -1,6 +1,6 @@
 /**
- * Content of the node whose home it is: of an agent over its own socket, of a coordinator as an
- * operator (adding is an operation, signed and logged).
+ * Blobs of the node of this home. An agent is called over its own socket, a coordinator as an
+ * operator, because adding is a signed and logged operation.
  */
 import { defined } from '../../shared/defined.ts'
 import { createReadStream } from 'node:fs'
@@ -59,7 +59,7 @@ export async function getBlob(
   const blob = blobId.parse(options.blob)
   const range = options.range === undefined ? undefined : parseRange(options.range)
   await writeOutputFile(context, options.to, async (put, { direct }) => {
-    // The node of the home has verified a range already; whole content is hashed here again.
+    // The node verified the content. A whole blob is also hashed here, a range is not.
     const hasher = range === undefined ? createBlake3() : undefined
     const write = async (bytes: Uint8Array): Promise<void> => {
       hasher?.update(bytes)
@@ -126,9 +126,7 @@ async function* chunksOf(file: string, signal: AbortSignal): AsyncIterable<Uint8
   }
 }
 
-/**
- * The intent names the content, so it is hashed before it is sent; the coordinator hashes it again.
- */
+/** The intent contains the id, so the file is hashed before the upload. */
 async function hashFile(context: Context, file: string): Promise<{ blob: string; size: number }> {
   const hasher = createBlake3()
   let size = 0
@@ -144,8 +142,8 @@ function parseRange(text: string): { start: number; end: number } {
   const [start, end] = [Number(match?.[1]), Number(match?.[2])]
   if (!match || end <= start)
     throw cliError('cli.usage', {
-      reason: `${JSON.stringify(text)} is not a range A-B with A below B`,
-      hint: '--range 0-65536 is the first 64 KiB',
+      reason: `--range: expected A-B with A below B, got ${JSON.stringify(text)}`,
+      hint: 'pass a range such as 0-65536 for the first 64 KiB',
     })
   return { start, end }
 }

@@ -1,17 +1,17 @@
-/** The grant that a person means, by its id, or by a unique beginning or end of it. */
+/** Finds a grant by its id, or by a unique beginning or end of the id. */
 import type { GrantRow } from '../../protocols/control/messages.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { matchesId } from '../../shared/short-id.ts'
 import type { Session } from '../session/session.ts'
 
-/** Grants that an ambiguous text names: a terminal shows them at once. */
+/** Grants that the error of an ambiguous id lists. */
 const MAX_CANDIDATES = 10
 
 export const grantError = defineErrors({
   'grant.unknown': {
     exit: 'notFound',
     message: (d: { id: string }) => `there is no grant ${d.id}`,
-    hint: () => 'muster grant list',
+    hint: () => 'run `muster grant list` to see the ids',
   },
   'grant.ambiguous': {
     exit: 'conflict',
@@ -21,7 +21,7 @@ export const grantError = defineErrors({
         ...d.candidates,
         ...(d.more ? ['… and others'] : []),
       ].join('\n'),
-    hint: () => 'give more digits of its id, from the end or the beginning',
+    hint: () => 'pass more digits of the id, from its end or its beginning',
   },
 })
 

@@ -1,6 +1,6 @@
 /**
- * The snapshot that a person means: names are unique within a repository, so a repository is needed
- * only where two have the same one.
+ * Finds a snapshot by its name. Names are unique within a repository, so the repository is required
+ * only if two repositories use the same name.
  */
 import { snapshotError } from '../../coordinator/repositories/snapshots/errors.ts'
 import type { SnapshotRow } from '../../protocols/control/messages.ts'

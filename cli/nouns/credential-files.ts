@@ -1,6 +1,6 @@
 /**
- * The files that repositories name for their upstreams, and what is wrong with them: missing,
- * unreadable, expired, or a key that belongs to another certificate.
+ * The files that repositories name for their upstreams, and their problems: missing, unreadable,
+ * expired, or a key that belongs to another certificate.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { diskReason } from '../../shared/disk-reason.ts'
 import { errno } from '../../shared/errno.ts'
 import { formatDuration } from '../../shared/units.ts'
 
-/** The largest bundle of authorities is a quarter of this. */
+/** Four times the size of the largest bundle of authorities. */
 const MAX_FILE_BYTES = 1024 * 1024
 /** Time to get a new certificate from the provider. */
 const EXPIRES_SOON_MS = 14 * 86_400_000
@@ -55,7 +55,7 @@ export function namedFiles(repository: RepositoryConfig): NamedFile[] {
   return files
 }
 
-/** What is wrong with one file. Reads it, and prints nothing of it. */
+/** The problems of one file. They contain nothing of its content. */
 export async function inspectFile(
   clock: Pick<Clock, 'now'>,
   file: NamedFile,
@@ -85,7 +85,7 @@ async function inspectKey(file: NamedFile, pem: string, failure: Failure): Promi
   try {
     key = createPrivateKey(pem)
   } catch {
-    return failure('is not a private key in PEM without a pass phrase', `replace ${file.path}`)
+    return failure('is not a PEM private key without a pass phrase', `replace ${file.path}`)
   }
   const pair = file.certificate === undefined ? undefined : await readText(file.certificate)
   const [certificate] = pair === undefined || 'reason' in pair ? [] : certificatesOf(pair.text)
@@ -101,8 +101,8 @@ function inspectCertificates(
 ): FileProblem[] {
   const certificates = certificatesOf(pem)
   const [first] = certificates
-  if (first === undefined) return failure('holds no certificate in PEM', `replace ${file.path}`)
-  // A bundle of authorities always has some that are expired; the upstream uses others.
+  if (first === undefined) return failure('contains no PEM certificate', `replace ${file.path}`)
+  // A bundle of authorities usually contains expired ones. The upstream uses others.
   if (file.holds === 'authorities') return []
   const renew = `get a new certificate for ${file.repository}`
   const now = clock.now()
@@ -133,6 +133,6 @@ async function readText(path: string): Promise<{ text: string } | { reason: stri
     return { text: await readFile(path, 'utf8') }
   } catch (error) {
     if (errno(error) === 'ENOENT') return { reason: 'is missing' }
-    return { reason: `cannot be read: ${diskReason(error) ?? 'an error of the system'}` }
+    return { reason: `cannot be read: ${diskReason(error) ?? 'unknown error'}` }
   }
 }

@@ -1,4 +1,4 @@
-/** Signs a grant for a key, for some hosts and a time. */
+/** Signs a grant of a right to a key, for some hosts and a time. */
 import { defined } from '../../shared/defined.ts'
 import { readFile, stat } from 'node:fs/promises'
 import { labelsOf } from '../../coordinator/registry/selector.ts'
@@ -20,11 +20,11 @@ export const keyArgumentError = defineErrors({
     exit: 'usage',
     message: (d: { text: string; reason: string }) =>
       `${d.text} is neither a key fingerprint nor a public key file: ${d.reason}`,
-    hint: () => 'give a .pub file, or what ssh-keygen -lf prints: SHA256:…',
+    hint: () => 'pass a .pub file, or the fingerprint SHA256:… that `ssh-keygen -lf` prints',
   },
 })
 
-/** A public key line is a hundred bytes; nobody's `.pub` is longer than this. */
+/** Much longer than a public key line, which has about a hundred bytes. */
 const MAX_KEY_FILE_BYTES = 16_384
 
 /** The fingerprint that `FILE.pub` or `SHA256:…` names. */
@@ -61,8 +61,10 @@ export async function signGrant(
   const namespace = namespaceField.safeParse(flags.namespace)
   if (!namespace.success)
     throw cliError('cli.usage', {
-      reason: `--namespace: ${namespace.error.issues[0]?.message}, got ${JSON.stringify(flags.namespace)}`,
-      hint: 'such as run, or repo/epel9; see `muster grant add --help`',
+      reason:
+        `--namespace: ${namespace.error.issues[0]?.message}, ` +
+        `got ${JSON.stringify(flags.namespace)}`,
+      hint: 'pass a namespace such as run or repo/epel9; see `muster grant add --help`',
     })
   const now = context.clock.now()
   const { epoch } = await session.ask('grant.list', {})
@@ -84,17 +86,16 @@ export async function signGrant(
 }
 
 /**
- * `--on` as a grant says it: labels stay labels, so that hosts that come later are covered too. A
- * grant has one set of labels, of which a host must have all; several sets would be one that nobody
- * asked for, so they are refused.
+ * The selector for `--on`. Labels stay labels, so the grant covers later hosts too. A grant has one
+ * set of labels, and a host must have all of them. So two sets can't be expressed.
  */
 async function selector(session: Session, on: readonly string[]): Promise<Selector> {
   if (on.length === 0 || on.includes('all')) return { all: true }
   const [labels, ...more] = on.filter((text) => text.includes('='))
   if (labels !== undefined && more.length > 0)
     throw cliError('cli.usage', {
-      reason: `a grant covers one set of labels, and ${[labels, ...more].join(' and ')} are ${more.length + 1}`,
-      hint: 'add a grant for each; k=v,k=v in one --on means hosts that have both',
+      reason: `--on: expected one set of labels, got ${[labels, ...more].join(' and ')}`,
+      hint: 'add a grant for each; --on k=v,k=v selects hosts that have both labels',
     })
   const hosts = on.filter((text) => !text.includes('='))
   const agents =

@@ -1,6 +1,6 @@
 /**
- * Writes an exported log into a new folder, file by file as it arrives. Names are checked against
- * the fixed layout of a bundle, never joined as sent.
+ * Writes an exported log into a new folder, file by file. Each name is checked against the fixed
+ * layout of a bundle before it is used.
  */
 import { lstat, mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -15,95 +15,122 @@ export const exportError = defineErrors({
   'export.exists': {
     exit: 'conflict',
     message: (d: { folder: string }) => `${d.folder} exists already`,
-    hint: () => 'choose a folder that does not exist yet',
+    hint: () => 'name a new folder',
   },
   'export.target': {
     exit: 'usage',
     message: (d: { folder: string; reason: string }) =>
-      `cannot make the folder ${d.folder}: ${d.reason}`,
-    hint: () => 'name a folder that does not exist yet, in a folder that exists',
+      `cannot create the folder ${d.folder}: ${d.reason}`,
+    hint: () => 'name a new folder in an existing one',
   },
   'export.malformed': {
     exit: 'verification',
-    message: (d: { reason: string }) =>
-      `the coordinator sent a log that is not laid out as one: ${d.reason}`,
+    message: (d: { reason: string }) => `the coordinator sent a malformed export: ${d.reason}`,
   },
   'export.unwritable': {
     exit: 'failed',
-    message: (d: { folder: string; reason: string }) =>
-      `${d.folder} cannot be written: ${d.reason}`,
-    hint: () => 'check space and permissions; nothing of the export was kept',
+    message: (d: { folder: string; reason: string }) => `cannot write ${d.folder}: ${d.reason}`,
+    hint: () => 'check the free space and the permissions; the export was removed',
   },
 })
 
-/** @returns how many files were written */
+/** @returns the number of files */
 export async function receiveBundle(
   context: CommandContext<unknown, unknown>,
   session: Session,
   to: string,
 ): Promise<number> {
   const folder = resolve(to)
-  // A name of its own: what an export that was killed has left does not hinder the next one.
-  const part = join(
-    dirname(folder),
-    `.${basename(folder)}.${Buffer.from(context.random.bytes(4)).toString('hex')}.part`,
-  )
-  let file: { handle: FileHandle; left: number } | undefined
-  let files = 0
-  const disk = <T>(work: Promise<T>): Promise<T> =>
-    work.catch((error: unknown) => Promise.reject(unwritable(to, error)))
-  const finish = async (): Promise<void> => {
-    if (file === undefined) return
-    if (file.left !== 0)
-      throw exportError('export.malformed', { reason: `a file is ${file.left} bytes short` })
-    await disk(file.handle.sync())
-    await disk(file.handle.close())
-    file = undefined
-  }
   if (await exists(folder)) throw exportError('export.exists', { folder: to })
-  await disk(mkdir(part))
+  // The name is random, so the part of an export that was killed is not in the way.
+  const suffix = Buffer.from(context.random.bytes(4)).toString('hex')
+  const part = join(dirname(folder), `.${basename(folder)}.${suffix}.part`)
+  const bundle = new BundleWriter(part, to)
   try {
-    const named = new Set<string>()
+    await onDisk(to, mkdir(part))
     await session.ask(
       'audit.export',
       {},
       {
-        onProgress: async ({ path, size }) => {
-          await finish()
-          if (!isBundlePath(path) || named.has(path))
-            throw exportError('export.malformed', {
-              reason: `${JSON.stringify(path.slice(0, 80))} is no name of a bundle's file, or came before`,
-            })
-          named.add(path)
-          await disk(mkdir(dirname(join(part, path)), { recursive: true }))
-          file = { handle: await disk(open(join(part, path), 'wx')), left: size }
-          files += 1
-        },
-        onData: async (bytes) => {
-          if (file === undefined || bytes.length > file.left)
-            throw exportError('export.malformed', { reason: 'a file is longer than announced' })
-          await disk(file.handle.writeFile(bytes))
-          file.left -= bytes.length
-        },
+        onProgress: ({ path, size }) => bundle.begin(path, size),
+        onData: (bytes) => bundle.append(bytes),
       },
     )
-    await finish()
+    await bundle.finishFile()
     // Crash before this: a hidden .part folder is left, and DIR does not exist.
-    await disk(rename(part, folder))
-    await disk(syncFolder(dirname(folder)))
-    return files
+    await onDisk(to, rename(part, folder))
+    await onDisk(to, syncFolder(dirname(folder)))
+    return bundle.files
   } catch (error) {
-    await file?.handle.close().catch(() => undefined)
+    await bundle.abort()
     await rm(part, { recursive: true, force: true })
     throw error
   }
 }
 
+/** Writes the files of a bundle one after another, as the coordinator sends them. */
+class BundleWriter {
+  readonly #folder: string
+  /** The folder in error messages. */
+  readonly #shown: string
+  readonly #names = new Set<string>()
+  #file: { readonly handle: FileHandle; left: number } | undefined
+
+  constructor(folder: string, shown: string) {
+    this.#folder = folder
+    this.#shown = shown
+  }
+
+  get files(): number {
+    return this.#names.size
+  }
+
+  async begin(path: string, size: number): Promise<void> {
+    await this.finishFile()
+    if (!isBundlePath(path) || this.#names.has(path))
+      throw malformed(`unexpected file ${JSON.stringify(path.slice(0, 80))}`)
+    this.#names.add(path)
+    const target = join(this.#folder, path)
+    await onDisk(this.#shown, mkdir(dirname(target), { recursive: true }))
+    this.#file = { handle: await onDisk(this.#shown, open(target, 'wx')), left: size }
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    const file = this.#file
+    if (file === undefined || bytes.length > file.left)
+      throw malformed('a file is longer than announced')
+    await onDisk(this.#shown, file.handle.writeFile(bytes))
+    file.left -= bytes.length
+  }
+
+  async finishFile(): Promise<void> {
+    if (this.#file === undefined) return
+    const { handle, left } = this.#file
+    if (left !== 0) throw malformed(`a file is ${left} bytes short`)
+    await onDisk(this.#shown, handle.sync())
+    await onDisk(this.#shown, handle.close())
+    this.#file = undefined
+  }
+
+  async abort(): Promise<void> {
+    await this.#file?.handle.close().catch(() => undefined)
+  }
+}
+
+function malformed(reason: string): Error {
+  return exportError('export.malformed', { reason })
+}
+
+function onDisk<T>(folder: string, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => Promise.reject(unwritable(folder, error)))
+}
+
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   if (reason === undefined) return error
-  const code = isPathFault(error) ? ('export.target' as const) : ('export.unwritable' as const)
-  return exportError(code, { folder, reason }, { cause: error })
+  return isPathFault(error)
+    ? exportError('export.target', { folder, reason }, { cause: error })
+    : exportError('export.unwritable', { folder, reason }, { cause: error })
 }
 
 const exists = (path: string): Promise<boolean> =>

@@ -1,7 +1,4 @@
-/**
- * Signs a revocation: a statement of its own, so that every host can check it without the
- * coordinator.
- */
+/** Signs a revocation: a statement that every host can check without the coordinator. */
 import type { SignedText } from '../../shared/trust/transport.ts'
 import { toText } from '../../shared/trust/transport.ts'
 import { signStatement } from '../../shared/trust/signed.ts'

@@ -1,12 +1,9 @@
-/** What `latest` serves, in words. */
+/** Describes the version that `latest` serves. */
 import type { RepositoryRow, StatusResponse } from '../../protocols/control/messages.ts'
 
 type Served = RepositoryRow['served']
 
-/**
- * For a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined while nothing is
- * published.
- */
+/** The text of a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined: none. */
 export function servedShort(served: Served): string | undefined {
   if (served === null || served === undefined) return undefined
   const { version, snapshot, newest } = served
@@ -14,7 +11,7 @@ export function servedShort(served: Served): string | undefined {
   return `${what} (version ${version})`
 }
 
-/** For one repository: what is served, why, and since when. */
+/** The text for one repository: the version, the reason, and the time. */
 export function servedLong({ served, version }: RepositoryRow): string | undefined {
   if (served === null || served === undefined) return undefined
   const since = served.since === null ? '' : `, since ${served.since}`
@@ -27,15 +24,15 @@ export function servedLong({ served, version }: RepositoryRow): string | undefin
   return `version ${served.version}, ${follows}${since}${behind}`
 }
 
-/** The notice that a sync doesn't change what an operator chose. */
+/** The notice that `latest` stays at the snapshot that an operator selected. */
 export function pinnedNotice(repository: string, snapshot: string, version: number): string {
-  return `${repository}: latest stays at snapshot ${snapshot} (version ${version}); run \`muster repo publish --repo-id ${repository}\` to serve the newest`
+  return (
+    `${repository}: latest stays at snapshot ${snapshot} (version ${version}); ` +
+    `run \`muster repo publish --repo-id ${repository}\` to serve the newest`
+  )
 }
 
-/**
- * How `muster status` counts and names the repositories whose `latest` an operator put on a
- * snapshot.
- */
+/** The repositories whose `latest` stays at a snapshot: their number, and a notice for each. */
 export function pinnedStatus(repositories: StatusResponse['repositories']): {
   count: string
   notices: string[]

@@ -1,4 +1,4 @@
-/** How snapshots are shown in tables. */
+/** The columns of a table of snapshots. */
 import type { SnapshotRow } from '../../protocols/control/messages.ts'
 import { formatSize } from '../../shared/units.ts'
 import type { Column } from '../terminal/output.ts'

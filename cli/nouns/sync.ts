@@ -1,8 +1,6 @@
-/**
- * One repository's sync as a person watches it: progress while it goes on, one line when it is
- * done, every missing file when it is not.
- */
+/** Syncs a repository with progress, and prints one line at the end, or every missing file. */
 import { defined } from '../../shared/defined.ts'
+import type { OperateResult } from '../../protocols/control/messages.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -10,6 +8,7 @@ import { cliError } from '../terminal/errors.ts'
 import { errorOf } from '../session/results.ts'
 import { pinnedNotice } from './served.ts'
 import type { Session } from '../session/session.ts'
+import type { Progress } from '../terminal/progress.ts'
 import { printable } from '../terminal/sink.ts'
 
 export interface SyncOptions {
@@ -26,19 +25,19 @@ export interface SyncRow {
   readonly bytes: number
   readonly unchanged: number
   readonly removed: number
-  /** The newest of our versions of the repository. */
+  /** The newest version of the repository in the mirror. */
   readonly version: number
-  /** The version that `latest` serves: another one where an operator put it on a snapshot. */
+  /** The version that `latest` serves. It is older if an operator selected a snapshot. */
   readonly served: number
-  /** That snapshot. */
+  /** The snapshot that an operator selected. */
   readonly pinned: string | null
   readonly snapshot: string | null
   readonly seconds: number
 }
 
 /**
- * `done` is told of a sync that is complete. @returns EXIT.done, or EXIT.partly where files are
- * missing. @throws what stopped the sync altogether
+ * Syncs one repository and calls `done` if the sync is complete.
+ * @returns EXIT.done, or EXIT.partly if files are missing. @throws the error that ended the sync
  */
 export async function syncRepository(
   context: CommandContext<unknown, unknown>,
@@ -46,90 +45,112 @@ export async function syncRepository(
   options: SyncOptions,
   done: (row: SyncRow) => Promise<void>,
 ): Promise<number> {
-  const { id, snapshot } = options
+  const { id } = options
   const progress = await context.progress({ what: id, unit: 'files' })
   const started = context.clock.monotonic()
   try {
-    const { allowRollback, acceptShrink } = options
-    const order = {
-      allowRollback,
-      acceptShrink,
-      createSnapshot: snapshot !== undefined,
-      ...defined({ snapshotName: snapshot }),
-    }
-    const response = await session.operate(
-      { verb: 'repo.sync', targets: [id], arguments: order },
-      {
-        onProgress: (report) =>
-          progress.state({
-            phase: report.what,
-            count: report.files ?? 0,
-            of: report.of ?? 0,
-            bytes: report.done,
-            total: report.total,
-          }),
-      },
-    )
+    const result = await requestSync(session, options, progress)
     progress.stop()
-    const [row] = response.results
-    if (row === undefined) throw new Error('the coordinator answered without a result')
-    const { detail } = row
-    if (row.result !== 'done') {
-      const failures = Array.isArray(detail['failures']) ? detail['failures'] : []
-      // Upstream chooses the names in them.
-      for (const line of failures) await context.stderr.write(`${printable(`${id}: ${line}`)}\n`)
-      const error = errorOf(row, id)
-      if (detail['outcome'] !== 'incomplete') throw error
-      await context.report(error)
-      return EXIT.partly
-    }
-    const served = Number(detail['served'] ?? detail['revision'] ?? 0)
-    const pinned = typeof detail['pinned'] === 'string' ? detail['pinned'] : null
+    if (result.result !== 'done') return await reportFailures(context, id, result)
     const seconds = Math.round(context.clock.monotonic() - started) / 1000
-    await done({
-      repository: id,
-      changed: detail['changed'] !== false,
-      fetched: Number(detail['fetched'] ?? 0),
-      bytes: Number(detail['bytes'] ?? 0),
-      unchanged: Number(detail['unchanged'] ?? 0),
-      removed: Number(detail['removed'] ?? 0),
-      version: Number(detail['version'] ?? detail['revision'] ?? 0),
-      served,
-      pinned,
-      snapshot: snapshot ?? null,
-      seconds,
-    })
-    if (pinned !== null) await context.note(pinnedNotice(id, pinned, served))
-    for (const note of Array.isArray(detail['notes']) ? detail['notes'] : [])
-      await context.note(`${id}: ${note}`)
+    const row = syncRow(options, result.detail, seconds)
+    await done(row)
+    if (row.pinned !== null) await context.note(pinnedNotice(id, row.pinned, row.served))
+    for (const note of linesOf(result.detail['notes'])) await context.note(`${id}: ${note}`)
     return EXIT.done
   } catch (error) {
     const { aborted, reason } = context.signal
     if (!aborted || !cliError.is(reason, 'cli.interrupted')) throw error
     // The coordinator completes an operation that it has accepted.
-    const goesOn = `the coordinator goes on; muster repo show --repo-id ${id} shows the result`
+    const goesOn =
+      'the coordinator continues the sync; ' +
+      `run \`muster repo show --repo-id ${id}\` to see the result`
     throw cliError('cli.detached', { goesOn }, { cause: error })
   } finally {
     progress.stop()
   }
 }
 
-/** What people read of it. */
-export function syncLine({
-  repository,
-  changed,
-  fetched,
-  bytes,
-  unchanged,
-  removed,
-  version,
-  pinned,
-  snapshot,
-  seconds,
-}: SyncRow): string {
-  const kept = pinned === null ? 'published' : 'kept'
-  const what = changed
-    ? `${fetched} fetched (${formatSize(bytes)}), ${unchanged} unchanged, ${removed} removed; ${kept} as version ${version}`
-    : 'nothing to do, upstream is unchanged'
-  return `${repository}: ${what} (${formatDuration(seconds * 1000)})${snapshot === null ? '' : `; snapshot ${snapshot} created`}`
+async function requestSync(
+  session: Session,
+  { id, snapshot, allowRollback, acceptShrink }: SyncOptions,
+  progress: Progress,
+): Promise<OperateResult> {
+  const createSnapshot = snapshot !== undefined
+  const { results } = await session.operate(
+    {
+      verb: 'repo.sync',
+      targets: [id],
+      arguments: {
+        allowRollback,
+        acceptShrink,
+        createSnapshot,
+        ...defined({ snapshotName: snapshot }),
+      },
+    },
+    {
+      onProgress: ({ what: phase, files: count = 0, of = 0, done: bytes, total }) =>
+        progress.state({ phase, count, of, bytes, total }),
+    },
+  )
+  const [result] = results
+  if (result === undefined) throw new Error('the coordinator returned no result')
+  return result
+}
+
+/** Prints each missing file. @throws the error of a sync that is not merely incomplete */
+async function reportFailures(
+  context: CommandContext<unknown, unknown>,
+  id: string,
+  result: OperateResult,
+): Promise<number> {
+  // The upstream chooses the names in these lines.
+  for (const line of linesOf(result.detail['failures']))
+    await context.stderr.write(`${printable(`${id}: ${line}`)}\n`)
+  const error = errorOf(result, id)
+  if (result.detail['outcome'] !== 'incomplete') throw error
+  await context.report(error)
+  return EXIT.partly
+}
+
+function linesOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** Older coordinators send `revision` instead of `version` and `served`. */
+function syncRow(
+  { id, snapshot }: SyncOptions,
+  detail: OperateResult['detail'],
+  seconds: number,
+): SyncRow {
+  const number = (value: unknown): number => Number(value ?? 0)
+  return {
+    repository: id,
+    changed: detail['changed'] !== false,
+    fetched: number(detail['fetched']),
+    bytes: number(detail['bytes']),
+    unchanged: number(detail['unchanged']),
+    removed: number(detail['removed']),
+    version: number(detail['version'] ?? detail['revision']),
+    served: number(detail['served'] ?? detail['revision']),
+    pinned: typeof detail['pinned'] === 'string' ? detail['pinned'] : null,
+    snapshot: snapshot ?? null,
+    seconds,
+  }
+}
+
+/** The line for people. */
+export function syncLine(row: SyncRow): string {
+  const took = formatDuration(row.seconds * 1000)
+  const snapshot = row.snapshot === null ? '' : `; snapshot ${row.snapshot} created`
+  return `${row.repository}: ${changesOf(row)} (${took})${snapshot}`
+}
+
+function changesOf(row: SyncRow): string {
+  if (!row.changed) return 'nothing to do, upstream is unchanged'
+  const kept = row.pinned === null ? 'published' : 'kept'
+  return (
+    `${row.fetched} fetched (${formatSize(row.bytes)}), ${row.unchanged} unchanged, ` +
+    `${row.removed} removed; ${kept} as version ${row.version}`
+  )
 }

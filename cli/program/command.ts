@@ -1,14 +1,13 @@
 /**
- * What a command is: a cheap declaration (words, flags, arguments) and a handler that is imported
- * only when the command runs. Declarations import this file and types alone, so `muster --help` and
- * completion stay fast.
+ * A command: a declaration (words, flags, arguments) and a handler that is imported only when the
+ * command runs. Declarations import this file and types only, so that help and completion are fast.
  */
 import type { ArgumentSpecs, ArgumentValues, FlagSpecs, FlagValues } from './flags.ts'
 import type { CommandContext } from './handler.ts'
 
 /**
- * What a handler returns: an exit code (shared/exit-codes.ts), or nothing. Nothing means done, or,
- * if the user interrupted and the command is not a daemon, interrupted.
+ * The exit code of a handler (shared/exit-codes.ts). Undefined means `done`, or `interrupted` after
+ * an interrupt of a command that is not a daemon.
  */
 export type HandlerResult = number | undefined | void
 export interface HandlerModule<F extends FlagSpecs, A extends ArgumentSpecs> {
@@ -18,35 +17,33 @@ export interface HandlerModule<F extends FlagSpecs, A extends ArgumentSpecs> {
 export interface Need {
   readonly namespace: string
   readonly level: 'observe' | 'control'
-  /** For the hosts that the command line names; otherwise for the namespace as a whole. */
+  /** The right is for the hosts on the command line, not for the whole namespace. */
   readonly hosts?: true
 }
 
 export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
   /** One line, lower case, no period. */
   readonly summary: string
-  /** More for `--help` and docs/CLI.md: what it changes, what it prints. */
+  /** Details for `--help` and docs/CLI.md: the effects and the output. */
   readonly description?: string
   readonly flags?: F
   readonly arguments?: A
-  /** At least one; each a whole command line with what it does. */
+  /** At least one: a whole command line and its effect. */
   readonly examples: readonly { readonly command: string; readonly does: string }[]
-  /** True if the result obeys -o. */
+  /** True if -o selects the format of the result. */
   readonly output?: true
-  /**
-   * Everything from the first argument on goes to the handler unchanged, one leading `--` removed.
-   */
+  /** All words from the first argument on go to the handler unchanged, without a leading `--`. */
   readonly passThrough?: true
-  /** The rights that it uses, so that a refusal can name all of them at once. */
+  /** The rights that it needs. The error of a refusal lists all of them. */
   readonly needs?: readonly Need[]
-  /** Runs until it is interrupted, and an interrupt is its normal end: exit code 0. */
+  /** Runs until an interrupt, and then exits with 0. */
   readonly daemon?: true
   /** Not in help, completion or docs. */
   readonly hidden?: true
   readonly handler: () => Promise<HandlerModule<F, A>>
 }
 
-/** A declaration whose types are forgotten: what the program, the docs and completion work with. */
+/** A declaration without its exact types, for the program, the docs and completion. */
 export interface Declaration {
   readonly summary: string
   readonly description: string | undefined
@@ -62,7 +59,7 @@ export interface Declaration {
 }
 
 /**
- * Declares a command. The handler's file takes its types from the declaration's:
+ * Declares a command. The handler imports its types from the declaration:
  * @example const flags = { repoId: { type: 'string', value: 'ID', summary: 'the repository' } } as
  * const satisfies FlagSpecs export type Flags = FlagValues<typeof flags> export const command =
  * defineCommand({ summary: '…', flags, examples: […], handler: () => import('./sync.handler.ts') })
@@ -91,7 +88,7 @@ export function defineCommand<
 export type LoadDeclaration = () => Promise<{ readonly command: Declaration }>
 
 /**
- * A noun with verbs, or a command of one word. The summary stands here so that the first help page
+ * A noun with verbs, or a command of one word. It contains the summary, so that the first help page
  * loads no declaration.
  */
 export type RegistryEntry =

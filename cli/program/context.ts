@@ -1,4 +1,4 @@
-/** Makes the context of a handler. What it offers is loaded at its first use. */
+/** Creates the context of a handler. Modules are loaded at their first use. */
 import { systemClock } from '../../shared/clock.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import { resolveHome } from '../../shared/config/home.ts'
@@ -7,7 +7,7 @@ import { systemRandom } from '../../shared/random.ts'
 import type { Redactor } from '../../shared/redact.ts'
 import type { Registry } from './command.ts'
 import type { GlobalFlags } from './global-flags.ts'
-import type { Screen } from '../terminal/output.ts'
+import type { ListResult, Screen } from '../terminal/output.ts'
 import type { ProgressMode } from '../terminal/progress-display.ts'
 import type { CommandContext } from './handler.ts'
 import { printable, type Sink } from '../terminal/sink.ts'
@@ -26,19 +26,11 @@ export interface ContextOptions {
 }
 
 export function createContext(options: ContextOptions): CommandContext {
-  const { globals, stdout, stderr, env } = options
+  const { globals } = options
   const uid = process.getuid?.() ?? 0
   let config: Promise<Config> | undefined
   let log: Promise<Logger> | undefined
-  const home = (): string => resolveHome({ flag: globals.home, env, uid })
-  const write = async (text: string): Promise<void> => {
-    // Nobody reads our notes: no reason to stop the work.
-    await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
-  }
-  const screen = (): Screen | undefined => {
-    const columns = stdout.isTTY ? stdout.columns : Number(env['MUSTER_COLUMNS'] || Number.NaN)
-    return columns >= 1 ? { columns, now: systemClock.now() } : undefined
-  }
+  const home = (): string => resolveHome({ flag: globals.home, env: options.env, uid })
   return {
     ...options,
     clock: systemClock,
@@ -46,47 +38,52 @@ export function createContext(options: ContextOptions): CommandContext {
     home,
     config: () => (config ??= loadFor(options, home(), uid)),
     log: () => (log ??= createLog(options)),
-    printList: async (result) => {
-      const { formatList } = await import('../terminal/output.ts')
-      const text = await formatList(globals.output, result, screen())
-      if (text !== '') await stdout.write(text)
-      else if (!globals.quiet) await write('nothing to list')
-    },
+    printList: (result) => printList(options, result),
     printOne: async (result) => {
       const { formatOne } = await import('../terminal/output.ts')
-      await stdout.write(await formatOne(globals.output, result, screen()))
+      await options.stdout.write(await formatOne(globals.output, result, screenOf(options)))
     },
     note: async (text) => {
-      if (!globals.quiet) await write(text)
+      if (!globals.quiet) await writeNote(options, text)
     },
     detail: async (text) => {
-      if (globals.verbose && !globals.quiet) await write(text)
+      if (globals.verbose && !globals.quiet) await writeNote(options, text)
     },
     report: async (error) => {
       const { reportError } = await import('./report-error.ts')
-      return reportError(error, options, {
-        json: globals.output === 'json',
-        verbose: globals.verbose,
-      })
+      const json = globals.output === 'json'
+      return reportError(error, options, { json, verbose: globals.verbose })
     },
     progress: async (progress) => {
       const { createProgress } = await import('../terminal/progress.ts')
-      return createProgress(
-        { clock: systemClock, sink: stderr },
-        { ...progress, mode: progressMode(options) },
-      )
+      const mode = progressMode(options)
+      return createProgress({ clock: systemClock, sink: options.stderr }, { ...progress, mode })
     },
     confirm: async (action, yes) => {
       if (yes) return
       const { confirm } = await import('../terminal/confirm.ts')
-      await confirm({
-        action,
-        input: options.stdin,
-        output: process.stderr,
-        signal: options.signal,
-      })
+      const { stdin: input, signal } = options
+      await confirm({ action, input, output: process.stderr, signal })
     },
   }
+}
+
+/** A failed write is ignored, because the command doesn't depend on its notes. */
+async function writeNote({ stderr }: ContextOptions, text: string): Promise<void> {
+  await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
+}
+
+async function printList<Row>(options: ContextOptions, result: ListResult<Row>): Promise<void> {
+  const { globals, stdout } = options
+  const { formatList } = await import('../terminal/output.ts')
+  const text = await formatList(globals.output, result, screenOf(options))
+  if (text !== '') await stdout.write(text)
+  else if (!globals.quiet) await writeNote(options, 'nothing to list')
+}
+
+function screenOf({ stdout, env }: ContextOptions): Screen | undefined {
+  const columns = stdout.isTTY ? stdout.columns : Number(env['MUSTER_COLUMNS'] || Number.NaN)
+  return columns >= 1 ? { columns, now: systemClock.now() } : undefined
 }
 
 function progressMode({ globals, stderr, env }: ContextOptions): ProgressMode {

@@ -1,26 +1,24 @@
-/**
- * Makes a refusal name what the person asked for, so that its hint grants that and nothing else.
- */
+/** Adds the requested hosts and level to a refusal, so that the hint grants exactly this right. */
 import { grantCommand, trustError } from '../../shared/trust/errors.ts'
 import type { Need } from './command.ts'
 
 /**
- * The refusal with the hosts or the level that the command needs; every other error as it is. A
- * command that asks for hosts first is refused there already, at a lower level than it needs.
+ * The refusal with the hosts or the level that the command needs. Other errors are unchanged. A
+ * command that resolves hosts first is refused at a lower level than it needs.
  */
 export function deniedFor(
   error: unknown,
   needed: {
     readonly level?: 'control'
     readonly on?: readonly string[]
-    /** The command is about all hosts. */
+    /** The command affects all hosts. */
     readonly all?: true
     readonly needs?: readonly Need[]
   },
 ): unknown {
   if (!trustError.is(error, 'trust.denied')) return error
   const { actor, namespace, level, reason, on } = error.data
-  // Only a grant for all hosts would cover `all`, which is more than a command needs once.
+  // The hint never proposes a grant for all hosts.
   const typed = (needed.on ?? []).filter((text) => text !== 'all' && /^[\w.:/=,+@-]+$/.test(text))
   const hosts = typed.length > 0 ? typed.join(' --on ') : 'HOST'
   const shown = on === 'HOST' || on === undefined ? (needed.all === true ? '' : hosts) : String(on)

@@ -1,7 +1,6 @@
 /**
- * The tables of every area whose errors a coordinator or an agent may send: an error crosses the
- * wire as a code with plain data, and gets its prose here. Importing a table costs a few kilobytes
- * and nothing else.
+ * Loads the error tables of every area whose errors a coordinator or an agent may send. A message
+ * contains only the code and the data of an error. The table makes the text.
  */
 import '../../agent/commands/errors.ts'
 import '../../coordinator/audit/errors.ts'

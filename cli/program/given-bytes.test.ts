@@ -74,7 +74,7 @@ test('bytes of a surrogate are not UTF-8, and text that cannot be compared is re
   assert.equal(argumentFault(['a', 'é'], given(undefined)), undefined)
 })
 
-test('a variable that is not UTF-8 is refused where a command reads it, and nowhere else', async () => {
+test('a variable that is not UTF-8 is rejected only if a command reads it', async () => {
   const run = (env: Record<string, Buffer | string | undefined>, ...words: string[]) =>
     runBytes([process.execPath, MAIN, ...words], { env })
   assert.equal((await run({ OTHER: LATIN1, HOME: LATIN1 }, 'version')).code, 0)

@@ -1,24 +1,24 @@
 /**
- * Refuses arguments, variables and a working folder that aren't UTF-8. Node replaces their bytes by
- * U+FFFD, so a command that used the text would act on another name than the one that was given.
+ * Rejects arguments, variables and a working folder that aren't UTF-8. Node replaces their bytes
+ * with U+FFFD, so a command would act on another name.
  */
 import { readFileSync, readlinkSync } from 'node:fs'
 import { cliError } from '../terminal/errors.ts'
 
 const REPLACEMENT = '\uFFFD'
 /**
- * Set by a launcher that runs under an older Node and can't pass bytes on: names of the variables
- * that aren't UTF-8, with `=` between them.
+ * Set by a launcher under an older Node, which can't pass on bytes. It contains the names of the
+ * variables that aren't UTF-8, separated by `=`.
  */
 const LAUNCHER_NOTE = 'MUSTER_NOT_UTF8'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** What the operating system gave to this process, or undefined where /proc doesn't show it. */
+/** The bytes that the system passed to this process. Undefined if /proc doesn't contain them. */
 export interface GivenBytes {
-  /** The whole command line, each word ended by a NUL (proc_pid_cmdline(5)). */
+  /** The whole command line. Each word ends with a NUL (proc_pid_cmdline(5)). */
   readonly words: () => Buffer | undefined
-  /** `NAME=VALUE`, each ended by a NUL (proc_pid_environ(5)). */
+  /** `NAME=VALUE` pairs. Each ends with a NUL (proc_pid_environ(5)). */
   readonly environment: () => Buffer | undefined
   readonly folder: () => Buffer | undefined
 }
@@ -30,8 +30,8 @@ export const processBytes: GivenBytes = {
 }
 
 /**
- * The error for the first of `argv` that isn't UTF-8. Names its place and never its text: that may
- * be a secret.
+ * The error for the first word of `argv` that isn't UTF-8. It contains the position of the word and
+ * not its text, which may be a secret.
  */
 export function argumentFault(argv: readonly string[], given: GivenBytes): Error | undefined {
   if (!argv.some((word) => word.includes(REPLACEMENT))) return undefined
@@ -44,17 +44,14 @@ export function argumentFault(argv: readonly string[], given: GivenBytes): Error
   return cliError('cli.not-utf8', { what: `argument ${index + 1} of muster` })
 }
 
-/**
- * `env`, in which a variable that isn't UTF-8 throws cli.not-utf8 when it is read. Variables that
- * no command reads don't matter.
- */
+/** A copy of `env` in which reading a variable that isn't UTF-8 throws cli.not-utf8. */
 export function guardedEnvironment(env: Environment, given: GivenBytes): Environment {
   const { [LAUNCHER_NOTE]: note, ...rest } = env
   const suspects = Object.keys(rest).filter((name) => rest[name]?.includes(REPLACEMENT))
   const faulty = [...suspects.filter(notVerbatim(rest, given)), ...(note?.split('=') ?? [])]
   for (const name of new Set(faulty))
     Object.defineProperty(rest, name, {
-      // Not passed on to children either: they would get the changed value.
+      // Child processes don't get the variable, because its value is changed.
       enumerable: false,
       get: () => {
         throw cliError('cli.not-utf8', { what: `the value of the variable ${name}` })
@@ -63,10 +60,7 @@ export function guardedEnvironment(env: Environment, given: GivenBytes): Environ
   return rest
 }
 
-/**
- * Makes `process.cwd()` throw cli.not-utf8 in a folder whose path isn't UTF-8: it would return
- * another folder.
- */
+/** Makes `process.cwd()` throw cli.not-utf8 if the path isn't UTF-8, because it would be wrong. */
 export function guardFolder(given: GivenBytes): void {
   const path = given.folder()
   if (path === undefined || Buffer.from(path.toString('utf8')).equals(path)) return
@@ -75,7 +69,7 @@ export function guardFolder(given: GivenBytes): void {
   }
 }
 
-/** True for a variable whose bytes aren't those of its text, or aren't known. */
+/** True for a variable whose bytes differ from its text or are unknown. */
 function notVerbatim(env: Environment, given: GivenBytes): (name: string) => boolean {
   let entries: readonly Buffer[] | undefined
   return (name) => {
@@ -101,7 +95,7 @@ function orUndefined(read: () => Buffer): Buffer | undefined {
   try {
     return read()
   } catch {
-    // No /proc, or a folder that was removed. Text that may be damaged is refused then.
+    // There is no /proc, or the folder was removed. Then text with U+FFFD is rejected.
     return undefined
   }
 }

@@ -1,4 +1,4 @@
-/** The flags that every command takes, wherever they stand among its own. */
+/** The flags of every command. They can be before or after the command's own flags. */
 import { OUTPUT_FORMATS } from '../terminal/format.ts'
 import type { FlagSpecs, FlagValues } from './flags.ts'
 
@@ -8,7 +8,7 @@ export const globalFlags = {
     type: 'string',
     value: 'DIR',
     summary:
-      'the home of the node; default: $MUSTER_HOME, /var/lib/muster as root, ~/.local/share/muster',
+      'the home of the node; default: $MUSTER_HOME, /var/lib/muster for root, ~/.local/share/muster',
   },
   config: {
     accepts: 'path',
@@ -27,13 +27,12 @@ export const globalFlags = {
     accepts: 'text',
     type: 'string',
     value: 'TICKET',
-    summary:
-      'the coordinator, by its ticket; default: $MUSTER_COORDINATOR, the context, the one of the home',
+    summary: 'the ticket of the coordinator; default: $MUSTER_COORDINATOR, the context, the home',
   },
   context: {
     type: 'string',
     value: 'NAME',
-    summary: 'the coordinator, by the name of a context; default: $MUSTER_CONTEXT, the current one',
+    summary: 'the name of a context; default: $MUSTER_CONTEXT, the current context',
   },
   output: {
     type: 'choice',
@@ -41,22 +40,16 @@ export const globalFlags = {
     value: 'FORMAT',
     choices: OUTPUT_FORMATS,
     default: 'table',
-    summary: 'how results are printed',
+    summary: 'the format of results',
   },
-  quiet: { type: 'boolean', short: 'q', summary: 'no progress and no notes' },
-  verbose: { type: 'boolean', short: 'v', summary: 'more detail, and the causes of errors' },
+  quiet: { type: 'boolean', short: 'q', summary: 'print no progress and no notes' },
+  verbose: { type: 'boolean', short: 'v', summary: 'print more details, and the causes of errors' },
 } as const satisfies FlagSpecs
 
-/**
- * `color` is true unless --no-color was given; the environment (NO_COLOR, TERM) is judged per
- * stream.
- */
+/** `color` is false with --no-color. Each stream also checks NO_COLOR and TERM. */
 export type GlobalFlags = FlagValues<typeof globalFlags> & { readonly color: boolean }
 
-/**
- * Global flags that take a value, as typed: what stands after one of these before the noun is not
- * the noun.
- */
+/** Global flags with a value. The word after one of them is not the noun. */
 export const GLOBAL_VALUE_FLAGS: ReadonlySet<string> = new Set([
   '--home',
   '--config',

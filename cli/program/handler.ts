@@ -1,6 +1,6 @@
 /**
- * What a handler gets: its flags and arguments, the terminal, and functions that load everything
- * else when it is needed.
+ * The context of a handler: flags, arguments, the terminal, and functions that load other modules
+ * when they are needed.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Config } from '../../shared/config/schema.ts'
@@ -14,51 +14,49 @@ import type { Sink } from '../terminal/sink.ts'
 import type { Registry } from './command.ts'
 import type { GlobalFlags } from './global-flags.ts'
 
-// biome-ignore format: one line each
-export interface CommandContext<F = Readonly<Record<string, unknown>>, A = Readonly<Record<string, unknown>>> {
+type AnyValues = Readonly<Record<string, unknown>>
+
+export interface CommandContext<F = AnyValues, A = AnyValues> {
   readonly flags: F
   readonly args: A
   readonly globals: GlobalFlags
   readonly stdin: NodeJS.ReadStream
   /** For results only. */
   readonly stdout: Sink
-  /** For everything else; prefer {@link note}. */
+  /** For everything else. Prefer {@link note}. */
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly random: Random
   readonly redactor: Redactor
   /**
-   * Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout goes away. Its reason is
-   * the error to end with.
+   * Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout closes it. The reason is
+   * the error of the command.
    */
   readonly signal: AbortSignal
-  /** All commands, for the one that completes command lines. */
+  /** All commands, for completion. */
   readonly registry: Registry
-  /** The home, absolute; not checked to exist. */
+  /** The absolute path of the home, which may not exist. */
   home(): string
   /** The configuration of the home, loaded once. @throws config.* */
   config(): Promise<Config>
-  /** The log of a daemon: JSON lines on stderr, readable ones on a terminal. */
+  /** The log output of a daemon: JSON lines on stderr, readable text on a terminal. */
   log(): Promise<Logger>
-  /** Prints a result in the form that -o asks for. */
+  /** Prints a result in the format of -o. */
   printList<Row>(result: ListResult<Row>): Promise<void>
   printOne(result: ValueResult): Promise<void>
-  /** A line for the person, on stderr; silent with -q. */
+  /** Prints a line on stderr, but not with -q. */
   note(text: string): Promise<void>
-  /** Like {@link note}, with -v only. */
+  /** Like {@link note}, but only with -v. */
   detail(text: string): Promise<void>
-  /**
-   * A failure that does not end the command, said in the same form as one that does. Returns its
-   * exit code.
-   */
+  /** Prints an error that does not end the command. Returns its exit code. */
   report(error: MusterError): Promise<number>
-  /** Progress on stderr: bars on a terminal, a line now and then elsewhere, nothing with -q. */
+  /** Progress on stderr: redrawn on a terminal, lines elsewhere, nothing with -q. */
   progress(options: ProgressOptions): Promise<Progress>
   /**
-   * Asks before something is destroyed. `action` completes "this …": `deletes 4211 blobs (38 GiB)`.
-   * `yes` is the command's --yes.
-   * @throws cli.not-confirmed where nobody can be asked, cli.declined
+   * Asks for confirmation. `action` completes "this …": `deletes 4211 blobs (38 GiB)`. `yes` is the
+   * command's --yes.
+   * @throws cli.not-confirmed without a terminal, cli.declined
    */
   confirm(action: string, yes: boolean): Promise<void>
 }

@@ -1,7 +1,4 @@
-/**
- * Help pages. They lead with examples, keep to eighty columns but for words that are longer, and
- * are made from the declarations alone.
- */
+/** Renders help pages from the declarations, with examples first, 80 columns wide. */
 import type { Declaration, Registry } from './command.ts'
 import { type FlagSpec, type FlagSpecs, flagName } from './flags.ts'
 import { asTyped } from './flag-value.ts'
@@ -9,16 +6,13 @@ import { globalFlags } from './global-flags.ts'
 
 const WIDTH = 80
 
-/** A flag as it is typed: `-o, --output FORMAT`. */
+/** The form of a flag on the command line: `-o, --output FORMAT`. */
 export function flagUsage(key: string, spec: FlagSpec): string {
   const value = spec.type === 'boolean' ? '' : ` ${spec.value}`
   return `${spec.short === undefined ? '' : `-${spec.short}, `}--${flagName(key)}${value}`
 }
 
-/**
- * What is worth knowing of a flag beyond its summary: choices, default, that it is required or
- * repeatable.
- */
+/** The choices and the default of a flag, and whether it is required or repeatable. */
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
@@ -44,12 +38,12 @@ export function usageLine(words: readonly string[], command: Declaration): strin
 
 export function commandHelp(words: readonly string[], command: Declaration): string {
   const sections = [
-    `${sentence(command.summary)}${command.description === undefined ? '' : `\n\n${wrap(command.description)}`}`,
+    sentence(command.summary),
+    ...(command.description === undefined ? [] : [wrap(command.description)]),
   ]
   sections.push(`Usage: ${usageLine(words, command)}`)
-  sections.push(
-    `Examples:\n${command.examples.map(({ command: line, does }) => example(line, does)).join('\n')}`,
-  )
+  const examples = command.examples.map(({ command: line, does }) => example(line, does))
+  sections.push(`Examples:\n${examples.join('\n')}`)
   const args = Object.entries(command.arguments)
   if (args.length > 0)
     sections.push(
@@ -72,7 +66,7 @@ Usage: muster ${noun} COMMAND [--flags]
 Commands:
 ${columns(verbs)}
 
-See \`muster ${noun} COMMAND --help\` for the flags and examples of one.
+See \`muster ${noun} COMMAND --help\` for the flags and examples of a command.
 `
 }
 
@@ -84,12 +78,13 @@ export function programHelp(registry: Registry, topics: readonly string[]): stri
   const words = entries
     .filter(([, entry]) => !('verbs' in entry))
     .map(([word, entry]) => [word, entry.summary] as const)
-  return `Muster keeps a fleet of hosts supplied, known and under control.
+  return `Muster mirrors packages for a fleet of Linux hosts, lists their packages, and
+runs processes on them.
 
 Usage: muster NOUN VERB [--flags] [arguments]
 
 Examples:
-  muster demo --once                    the whole system here, nothing configured
+  muster demo --once                    a whole fleet on this machine
   muster run --on role=web -- uname -r  a command on every host with this label
 
 Nouns:
@@ -122,7 +117,7 @@ function globalFlagList(): string {
   return columns([
     ...own,
     ['--no-color', 'no colours; NO_COLOR does the same'],
-    ['-h, --help', 'this page'],
+    ['-h, --help', 'print this page'],
   ])
 }
 
@@ -138,7 +133,7 @@ function columns(rows: readonly (readonly [string, string])[]): string {
     .join('\n')
 }
 
-/** What it does stands behind it, or below where there is no room. */
+/** The explanation is after the command line, or below it if there is not enough room. */
 function example(line: string, does: string): string {
   const beside = `  ${line.padEnd(44)}  ${does}`
   return line.length <= 44 && beside.length <= WIDTH

@@ -1,7 +1,6 @@
 /**
- * Ctrl-C and SIGTERM. The first asks the command to finish cleanly (its signal aborts), the second
- * ends the process at once with the same exit code. A reader of stdout that goes away asks the
- * same.
+ * Handles Ctrl-C and SIGTERM. The first one aborts the signal of the command, so that the command
+ * ends cleanly. The second one ends the process at once. A closed stdout aborts the signal too.
  */
 import { systemClock } from '../../shared/clock.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
@@ -11,13 +10,13 @@ import type { Sink } from '../terminal/sink.ts'
 export interface Interrupts {
   readonly signal: AbortSignal
   /**
-   * The command has ended and the process is about to. From now on an interrupt ends it at once,
-   * and says that the command was complete.
+   * Called when the command has ended. A later interrupt ends the process at once and reports that
+   * the command was complete.
    */
   finish(): void
 }
 
-/** A command that has not stopped by then tells how to end it at once. */
+/** After this time a hint explains the second Ctrl-C. */
 const PATIENCE_MS = 2_000
 
 export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupts {
@@ -32,7 +31,9 @@ export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupt
     if (name === 'SIGINT' && deps.stderr.isTTY)
       systemClock.after(PATIENCE_MS, () => {
         if (!finished)
-          void deps.stderr.write('stopping; Ctrl-C again to stop now\n').catch(() => undefined)
+          void deps.stderr
+            .write('stopping; press Ctrl-C again to stop now\n')
+            .catch(() => undefined)
       })
   }
   for (const name of ['SIGINT', 'SIGTERM'] as const) takeOver(name, () => onSignal(name))
@@ -48,8 +49,8 @@ export function watchInterrupts(deps: { stdout: Sink; stderr: Sink }): Interrupt
 }
 
 /**
- * Replaces the listener of cli/early-interrupt.cjs. The new one is added first: without any, a
- * signal would end the process before the next one is there.
+ * Replaces the listener of cli/early-interrupt.cjs. The new one is added first, because a signal
+ * without a listener would end the process.
  */
 function takeOver(name: 'SIGINT' | 'SIGTERM', listener: () => void): void {
   const before = process.listeners(name)

@@ -45,7 +45,7 @@ const parsed = (
   return result as Exclude<typeof result, 'help'>
 }
 
-test('parse: wrong flags and values say what was expected and what came', () => {
+test('parse: errors of flags contain the expected and the given value', () => {
   const cases: [string[], RegExp, RegExp?][] = [
     [['--tiemout', '1s'], /unknown option '--tiemout'/, /did you mean --timeout\?/],
     [['--ouput=json'], /unknown option '--ouput=json'/, /did you mean --output\?/],
@@ -88,7 +88,7 @@ test('parse: wrong flags and values say what was expected and what came', () => 
   assert.throws(() => parseCommand(['x'], pass, []), /missing required argument 'command'/)
 })
 
-test('parse: a grant lasts no longer than a statement can say', () => {
+test('parse: a grant ends before the year 9999', () => {
   const words = ['--to', 'SHA256:x', '--namespace', 'run', '--level', 'observe', '--ttl']
   assert.equal(parsed(grantAdd, [...words, '3650d']).flags['ttl'], 315_360_000_000)
   for (const ttl of ['3651d', '99999999d', '9007199254740991'])
@@ -99,7 +99,7 @@ test('parse: a grant lasts no longer than a statement can say', () => {
     )
 })
 
-test('parse: pairs keep what stands behind the first equals sign, and keys that objects have already', () => {
+test('parse: a pair is split at the first =, and may have the name of an object property', () => {
   assert.deepEqual(parsed(one, ['--env', 'A=1', '--env', 'B=x=y', '--env', 'A=2']).flags.env, {
     A: '2',
     B: 'x=y',
@@ -111,7 +111,7 @@ test('parse: pairs keep what stands behind the first equals sign, and keys that 
   ])
 })
 
-test('parse: everything from the first word on goes to the host unchanged, one leading -- removed', () => {
+test('parse: words from the first one on go to the host unchanged, without a leading --', () => {
   const cases: [string[], string[]][] = [
     [
       ['--on', 'a', '--', 'sh', '-c', 'x'],
@@ -170,7 +170,7 @@ test('invocation: flags before the noun and the verb move behind it, the rest st
   }
 })
 
-test('invocation: help, topics and unknown words are told apart', () => {
+test('invocation: distinguishes help, topics and unknown words', () => {
   const kinds: [string, object][] = [
     ['', { kind: 'help', words: [], asked: true }],
     ['--help', { kind: 'help', words: [], asked: true }],

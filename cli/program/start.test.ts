@@ -53,7 +53,7 @@ function begin(...args: string[]): {
 
 const run = (...args: string[]): Promise<Ended> => begin(...args).ended
 
-test('cli: flags of every type reach the handler, wherever the global ones stand', async () => {
+test('cli: flags of every type reach the handler, with global flags at any position', async () => {
   const words =
     '--home /h echo -o json --on a --on b=c,d=e --env A=1 --env B=x=y --memory 1.5M --timeout 2m --level control --count 3 -qv w --yes --no-color'
   const { code, stdout, stderr } = await run(...words.split(' '))
@@ -78,7 +78,7 @@ test('cli: flags of every type reach the handler, wherever the global ones stand
   })
 })
 
-test('cli: what is not given is empty, false or the default', async () => {
+test('cli: a missing flag is empty, false or the default', async () => {
   const got = JSON.parse((await run('echo')).stdout) as {
     flags: object
     args: object
@@ -91,7 +91,7 @@ test('cli: what is not given is empty, false or the default', async () => {
   })
 })
 
-test('cli: what goes to a host passes through whole', async () => {
+test('cli: passes the remote command through unchanged', async () => {
   const { stdout } = await run('pass', '--on', 'a', '--', 'ls', '--help', '-o', 'json', '--', '')
   const got = JSON.parse(stdout) as { flags: { on: string[] }; args: { command: string[] } }
   assert.deepEqual(
@@ -127,7 +127,7 @@ test('CC-05: the first Ctrl-C finishes cleanly and exits 130, SIGTERM 143', asyn
   }
 })
 
-test('CC-05: the second Ctrl-C ends a command that does not listen', async () => {
+test('CC-05: the second Ctrl-C ends a command that ignores the first', async () => {
   const { child, ended, printed } = begin('stubborn')
   await printed('waiting')
   child.kill('SIGINT')
@@ -143,7 +143,7 @@ test('CC-05: the second Ctrl-C ends a command that does not listen', async () =>
   assert.equal(code, 130)
 })
 
-test('CC-05: a closed pipe ends a flood with a fixed exit code and without a word', async () => {
+test('CC-05: a closed pipe ends a flood with a fixed exit code and silently', async () => {
   const { child, ended } = begin('flood')
   child.stdout.once('data', () => child.stdout.destroy())
   const { code, stderr } = await ended
@@ -159,7 +159,7 @@ test('cli: a daemon ends an interrupt with 0 and logs JSON lines', async () => {
   assert.equal((JSON.parse(stderr) as { msg: string }).msg, 'ready')
 })
 
-test('CC-04: canaries reach neither stderr nor stdout, in messages, causes, stacks, JSON or logs', async () => {
+test('CC-04: secrets appear in no message, cause, stack, JSON or log output', async () => {
   for (const words of [['secret'], ['secret', '-v'], ['secret', '-o', 'json', '-v']]) {
     const { code, stdout, stderr } = await run(...words)
     assert.equal(code, 1)
@@ -172,17 +172,17 @@ test('CC-04: canaries reach neither stderr nor stdout, in messages, causes, stac
   assert.doesNotMatch((await ended).stderr, /canary/)
 })
 
-test('cli: a stack is shown only with -v, and a defect is exit 1', async () => {
+test('cli: shows a stack only with -v, and exits with 1 for a bug', async () => {
   const plain = await run('defect')
   assert.equal(plain.code, 1)
   assert.match(
     plain.stderr,
-    /^muster: error: internal error: nobody waits for this\nmuster: hint: .*\n$/,
+    /^muster: error: internal error: unhandled rejection\nmuster: hint: .*\n$/,
   )
   assert.match((await run('defect', '-v')).stderr, /at .*program\.ts/)
 })
 
-test('CC-06: what destroys is refused where nobody can be asked, and done with --yes', async () => {
+test('CC-06: a destructive command needs a terminal or --yes', async () => {
   const refused = await run('destroy')
   assert.equal(refused.code, 2)
   assert.match(
@@ -196,7 +196,7 @@ test('cli: a command that leaves a handle open still ends', async () => {
   assert.equal((await run('leak')).code, 0)
 })
 
-test('CC-05: a line is read from a standard input that stays open, and Ctrl-C ends the waiting for one', async () => {
+test('CC-05: reads a line from an open standard input, and obeys Ctrl-C', async () => {
   for (const [typed, line] of [
     ['  word\r\nmore', '"word"'],
     ['\n\nword\n', '"word"'],

@@ -1,6 +1,6 @@
 /**
- * Wires one run of the command line to this process: streams, signals, defects, exit code. Ends by
- * itself; a command that leaves something open is ended after a grace.
+ * Runs one command line in this process: streams, signals, bugs, exit code. If a command leaves a
+ * handle open, the process ends after a short time.
  */
 import { systemClock } from '../../shared/clock.ts'
 import { createRedactor } from '../../shared/redact.ts'
@@ -12,9 +12,8 @@ import { reportError } from './report-error.ts'
 import { createSink } from '../terminal/sink.ts'
 
 /**
- * How long a finished command may keep the process alive before it is ended. Everything that it
- * wrote was handed to the system by then; what is left are timers of libraries (gossipsub and
- * libp2p hold theirs for a second after they were stopped).
+ * Time that a finished command may keep the process alive. All its output has been written.
+ * gossipsub and libp2p keep timers for a second after they stop.
  */
 const EXIT_GRACE_MS = 100
 
@@ -23,15 +22,14 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
   const stdout = createSink(process.stdout, { color })
   const stderr = createSink(process.stderr, { color })
   const interrupts = watchInterrupts({ stdout, stderr })
-  // A defect: unknown state is fatal for the process, and said in the same form as every other
-  // failure.
+  // A bug. The state is unknown, so the process ends with an error in the usual form.
   process.on('uncaughtException', (error) => {
     const options = { json: false, verbose: argv.includes('-v') || argv.includes('--verbose') }
     void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) =>
       process.exit(code),
     )
   })
-  // A signal that came while everything was loaded is delivered in a turn of the event loop.
+  // Delivers a signal that arrived while modules were loaded.
   await new Promise((resolve) => void setImmediate(resolve))
   guardFolder(processBytes)
   process.exitCode = await runProgram(registry, argv, {
@@ -43,7 +41,7 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
     fault: argumentFault(argv, processBytes),
   })
   interrupts.finish()
-  // Node's own end removes the listeners of signals first: one that comes then would end it raw.
+  // Node removes the listeners of signals before it exits. A signal would then end it without text.
   process.once('beforeExit', () => process.exit())
   systemClock.after(EXIT_GRACE_MS, () => process.exit())
 }

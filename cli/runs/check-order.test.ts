@@ -1,4 +1,4 @@
-/** Orders that no host takes are refused before they are signed. */
+/** Intents that every host rejects are not signed. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MusterError } from '../../shared/errors.ts'
@@ -11,7 +11,7 @@ const flags = { on: ['h'], env: {}, outputLimit: 65_536 } as unknown as Paramete
 const check = (command: readonly string[], more: object = {}) =>
   checkOrder(orderOf({ ...flags, ...more }, command))
 
-test('an order that a host would refuse is an error of usage that names the flag or the word', () => {
+test('check order: an invalid intent is a usage error that names the flag or the word', () => {
   const long = 'x'.repeat(32_769)
   const wrong: [command: string[], flags: object, says: RegExp][] = [
     [

@@ -1,4 +1,4 @@
-/** Refuses an order that every host would refuse, before it is signed and logged. */
+/** Rejects an intent that every host would reject, before it is signed and logged. */
 import { type RunStartArguments, runStartArguments } from '../../protocols/control/verbs.ts'
 import { cliError } from '../terminal/errors.ts'
 
@@ -6,7 +6,7 @@ type Order = Omit<RunStartArguments, 'runs' | 'env'>
 
 const shape = runStartArguments.omit({ runs: true, env: true })
 
-/** The order itself. @throws cli.usage */
+/** @throws cli.usage, or returns the order unchanged */
 export function checkOrder(order: Order): Order {
   const checked = shape.safeParse(order)
   if (checked.success) return order
@@ -14,12 +14,14 @@ export function checkOrder(order: Order): Order {
   const [field = 'command', index] = issue?.path ?? []
   const { command } = order
   throw cliError('cli.usage', {
-    reason: `${nameOf(field, index, command)}: ${issue?.message ?? 'it is not valid'}; nothing was signed`,
+    reason:
+      `${nameOf(field, index, command)}: ${issue?.message ?? 'it is not valid'}; ` +
+      'nothing was signed',
     hint: field === 'command' ? 'put data into a file on the host' : 'see --help',
   })
 }
 
-/** The field in the words of the command line. */
+/** The name of the field on the command line. */
 function nameOf(
   field: PropertyKey,
   index: PropertyKey | undefined,

@@ -1,6 +1,6 @@
 /**
- * Follows a run to its end, across restarts of its agent and of the coordinator: after a lost
- * connection it goes on at the byte at which it stopped.
+ * Follows a run to its end, across restarts of its agent and of the coordinator. After a lost
+ * connection it continues at the next byte.
  */
 import { defined } from '../../shared/defined.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
@@ -16,18 +16,19 @@ export const followError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { run: string; waited: string; reason: string }) =>
-      `run ${d.run} cannot be watched since ${d.waited}: ${d.reason}`,
+      `cannot follow run ${d.run} for ${d.waited}: ${d.reason}`,
     hint: (d: { run: string }) =>
-      `it may go on; muster process status ${d.run} shows what is known, muster process stream ${d.run} its output`,
+      'the run may continue; ' +
+      `run \`muster process status ${d.run}\` or \`muster process stream ${d.run}\` later`,
   },
 })
 
 export interface FollowOptions extends OutputOptions {
-  /** Time without contact after which it gives up. */
+  /** Limit of the time without contact. */
   readonly patienceMs?: number
 }
 
-/** @throws follow.given-up, dispatch.*, and whatever does not pass by waiting */
+/** @throws follow.given-up, dispatch.*, and permanent errors */
 export async function followRun(
   context: Pick<CommandContext, 'clock' | 'signal' | 'note'>,
   session: Session,
@@ -43,7 +44,7 @@ export async function followRun(
       signal,
       ...defined({ patienceMs }),
       progress: () => offsets.stdout + offsets.stderr,
-      waiting: ({ message }) => context.note(`${message}; waiting for it, run ${run} may go on`),
+      waiting: ({ message }) => context.note(`${message}; waiting for it, run ${run} may continue`),
       givenUp: (error: MusterError, waitedMs) =>
         followError(
           'follow.given-up',
@@ -51,7 +52,7 @@ export async function followRun(
           { cause: error },
         ),
     },
-    // The first session may be one that ended with its coordinator.
+    // A restart of the coordinator ends the first session.
     (number) => (number === 1 ? read(session) : session.another(read)),
   )
 }

@@ -24,7 +24,7 @@ const seal = (words: readonly string[], environment: Record<string, string | und
   )
 }
 
-test('AL-13: --env gives values, and by name alone those that are set here; what is signed has neither', () => {
+test('AL-13: --env passes values, also by name alone, and the signed intent has none', () => {
   const words = [
     '--env',
     'A=x=y',
@@ -45,10 +45,10 @@ test('AL-13: --env gives values, and by name alone those that are set here; what
   assert.deepEqual(openCommitments(empty.env, empty.values), { SET: '' })
 })
 
-test('AL-13: a variable that cannot be passed on is said by its name, never by its value', () => {
+test('AL-13: the error of a variable contains its name, never its value', () => {
   const wrong: [words: string[], says: RegExp][] = [
-    [['--env', 'TOKEN'], /^--env TOKEN: there is no such variable here/],
-    [['--env', 'constructor'], /^--env constructor: there is no such variable here/],
+    [['--env', 'TOKEN'], /^--env TOKEN: this shell has no such variable/],
+    [['--env', 'constructor'], /^--env constructor: this shell has no such variable/],
     [['--env', '=canary'], /^--env: expected NAME=VALUE or NAME, got ""$/],
     [['--env', '1A=canary'], /^--env "1A": expected letters, digits and underscores/],
     [['--env', 'A B=canary'], /^--env "A B": expected letters/],

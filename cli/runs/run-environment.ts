@@ -1,22 +1,19 @@
-/**
- * The variables of `--env` on their way to a run: values that the command line gave or that this
- * environment has, and their seals for an intent.
- */
+/** The variables of --env: their values, and commitments to the values for an intent. */
 import { openingsMessage } from '../../protocols/rpc/openings.ts'
 import type { Random } from '../../shared/random.ts'
 import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'
 import { cliError } from '../terminal/errors.ts'
 
 export interface SealedEnvironment {
-  /** For the signed arguments: a commitment by name. */
+  /** A commitment for each name, for the signed arguments. */
   readonly env: Record<string, string>
-  /** For beside the intent. */
+  /** Sent beside the intent. */
   readonly values: readonly Opening[]
 }
 
 /**
- * @param given by name; undefined takes the value that the variable has in `environment`
- * @throws cli.usage, which names a variable and never its value
+ * @param given values by name; undefined takes the value from `environment`
+ * @throws cli.usage, which contains the name of a variable and never its value
  */
 export function variablesOf(
   given: Readonly<Record<string, string | undefined>>,
@@ -26,15 +23,15 @@ export function variablesOf(
     const known = value ?? (Object.hasOwn(environment, name) ? environment[name] : undefined)
     if (known === undefined)
       throw cliError('cli.usage', {
-        reason: `--env ${name}: there is no such variable here whose value could be passed on`,
-        hint: `export ${name}, or give --env ${name}=VALUE`,
+        reason: `--env ${name}: this shell has no such variable`,
+        hint: `export ${name}, or pass --env ${name}=VALUE`,
       })
     return [name, known] as const
   })
   return Object.fromEntries(variables)
 }
 
-/** Values and commitments to them. @throws as {@link variablesOf} */
+/** The values with their commitments. @throws cli.usage, like {@link variablesOf} */
 export function sealEnvironment(
   deps: { random: Random },
   given: Readonly<Record<string, string | undefined>>,

@@ -18,7 +18,7 @@ export const rawFlag = {
   },
 } as const satisfies FlagSpecs
 
-/** The runner's limit, in whole days: the longest time of one timer (agent/runner/ground/order.ts). */
+/** The runner's limit (agent/runner/ground/order.ts) in whole days. */
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 
 const onFlag = {

@@ -18,7 +18,7 @@ function terminal(isTTY: boolean): { sink: Sink; text: () => string } {
 // OSC 52 puts text on the clipboard; CSI 2J clears the screen.
 const HOSTILE = Buffer.from('a\u001b]52;c;eA==\u0007b\n\u001b[2Jc')
 
-test('PC-13: what a terminal would obey is made visible, of one host and of several; a pipe gets the bytes as they are', async () => {
+test('PC-13: control characters are visible on a terminal; a pipe gets bytes unchanged', async () => {
   for (const isTTY of [true, false]) {
     const [one, many] = [terminal(isTTY), terminal(isTTY)]
     await plainWriter(one.sink, { raw: false })(HOSTILE)
@@ -31,13 +31,13 @@ test('PC-13: what a terminal would obey is made visible, of one host and of seve
   }
 })
 
-test('PC-13: --raw gives a terminal the bytes as they are', async () => {
+test('PC-13: --raw writes bytes unchanged to a terminal', async () => {
   const { sink, text } = terminal(true)
   await plainWriter(sink, { raw: true })(HOSTILE)
   assert.equal(text(), HOSTILE.toString('latin1'))
 })
 
-test('PC-13: of several hosts none can write over its name, and line ends and progress bars of one stay as they are', async () => {
+test('PC-13: a host can not overwrite its name; one host keeps its progress bars', async () => {
   const [one, many] = [terminal(true), terminal(true)]
   const bytes = Buffer.from('10%\r20%\tx\r\nlast')
   await plainWriter(one.sink, { raw: false })(bytes)

@@ -1,4 +1,4 @@
-/** A run's output on the terminal: stdout to stdout, stderr to stderr, bytes as they are. */
+/** Writes the output of a run: stdout to stdout, stderr to stderr. */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { createPieceReader } from '../../protocols/output/pieces.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -8,23 +8,23 @@ import type { Session } from '../session/session.ts'
 
 export interface OutputOptions {
   readonly run: string
-  /** Until the run has ended, or what there is now. */
+  /** True: until the run ends. False: the output so far. */
   readonly follow: boolean
   readonly stdout: (bytes: Uint8Array) => Promise<void>
   readonly stderr: (bytes: Uint8Array) => Promise<void>
-  /** Told where bytes are not kept any more: the output limit was reached. */
+  /** Called where bytes were dropped because of the output limit. */
   readonly gap?: (stream: 'stdout' | 'stderr', dropped: number) => Promise<void>
 }
 
-/** How far each stream was read, dropped bytes included. */
+/** The next byte of each stream. Dropped bytes count too. */
 export interface OutputOffsets {
   stdout: number
   stderr: number
 }
 
 /**
- * Reads from the offsets on, the beginning by default, and moves them along with what was written.
- * Resolves with the run's state once everything was written.
+ * Reads from the offsets, by default from the beginning, and moves them after each write. Resolves
+ * with the run's state after all output was written.
  */
 export async function readOutput(
   session: Session,
@@ -46,9 +46,7 @@ export async function readOutput(
   return row
 }
 
-/**
- * Watches runs. An interrupt ends only the watching. @throws cli.detached, and what `work` throws
- */
+/** Follows runs. An interrupt doesn't stop the runs. @throws cli.detached, and errors of `work` */
 export async function watching<T>(
   context: CommandContext<unknown, unknown>,
   runs: readonly string[],
@@ -61,13 +59,13 @@ export async function watching<T>(
     if (!aborted || !cliError.is(reason, 'cli.interrupted')) throw error
     const goesOn =
       runs.length === 1
-        ? `the run goes on; muster process stop ${runs[0]} ends it`
-        : `${runs.length} runs go on; muster process list shows them`
+        ? `the run continues; run \`muster process stop ${runs[0]}\` to stop it`
+        : `${runs.length} runs continue; run \`muster process list\` to see them`
     throw cliError('cli.detached', { goesOn }, { cause: error })
   }
 }
 
-/** Says where bytes are missing. */
+/** Prints a note where bytes are missing. */
 export function gapNote(
   context: CommandContext<unknown, unknown>,
   prefix = '',
@@ -78,23 +76,19 @@ export function gapNote(
     )
 }
 
-/**
- * Bytes as they are, but for a terminal: there, what it would obey is made visible, line by line
- * (PC-13).
- */
+/** Writes bytes unchanged. On a terminal, control characters are made visible (PC-13). */
 export function plainWriter(
   sink: Sink,
   options: { raw: boolean },
 ): (bytes: Uint8Array) => Promise<void> {
-  // Carriage returns of progress bars do no harm where all that they overwrite is the program's
-  // own.
+  // Carriage returns are kept: a progress bar overwrites only the program's own line.
   return writer(sink, options.raw, /([\t\r\n])/)
 }
 
 function writer(sink: Sink, raw: boolean, kept: RegExp): (bytes: Uint8Array) => Promise<void> {
   if (!sink.isTTY || raw) return (bytes) => sink.write(bytes)
   const decoder = new TextDecoder()
-  // Split by a pattern with a group: what stands between two separators is at even places.
+  // The pattern has a group, so the text between two separators has an even index.
   return (bytes) =>
     sink.write(
       decoder
@@ -105,21 +99,17 @@ function writer(sink: Sink, raw: boolean, kept: RegExp): (bytes: Uint8Array) => 
     )
 }
 
-/** Longest part of a line that is held back to be prefixed as a whole. */
+/** A longer line is printed in parts. */
 const MAX_LINE_BYTES = 64 * 1024
 
-/**
- * Prefixes each line with the host it comes from, for several hosts at once; a line is written
- * whole.
- */
+/** Prefixes each line with its host and writes it at once, so that lines don't mix. */
 export function prefixedWriter(
   sink: Sink,
   host: string,
   options: { raw: boolean },
 ): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
   const prefix = Buffer.from(`${printable(host)}: `)
-  // A carriage return inside a line would let one host write over its name and pass its line off as
-  // another's.
+  // With a carriage return inside a line, a host could overwrite its name with another one.
   const plain = writer(sink, options.raw, /(\t|\r?\n)/)
   let rest: Uint8Array = new Uint8Array(0)
   const emit = (line: Uint8Array): Promise<void> => plain(Buffer.concat([prefix, line]))

@@ -1,7 +1,4 @@
-/**
- * What a person has to know of a run beside its state, on stderr: why it was killed, and which
- * limits don't hold.
- */
+/** Remarks on a run, on stderr: why it was killed, and which limits are not enforced. */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import { unenforcedLimits, type RunRemarks, killReason } from '../../shared/describe-run.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -10,11 +7,11 @@ import { printable } from '../terminal/sink.ts'
 
 type Context = Pick<CommandContext, 'stderr'>
 
-/** Written with -q too: the person relies on a limit that doesn't hold. */
+/** Prints with -q too, because the user relies on the limits. */
 const warn = (context: Context, text: string): Promise<void> =>
   context.stderr.write(`${printable(text)}\n`).catch(() => undefined)
 
-/** For a status that stands on stdout already. */
+/** The remarks for a status that is on stdout. */
 export async function remarkOn(context: Context, row: RunRemarks): Promise<void> {
   for (const remark of [killReason(row), unenforcedLimits(row)])
     if (remark !== undefined) await warn(context, remark)
@@ -26,7 +23,7 @@ export function endWords(row: RunRemarks): string {
   return why === undefined ? row.status : `${row.status}: ${why}`
 }
 
-/** Warns of each host that can't enforce a limit that was asked for, by its signed outcome. */
+/** Warns about each host whose signed outcome lists a limit that it can't enforce. */
 export async function warnOfStarted(
   context: Context,
   runs: readonly StartedRun[],
@@ -42,7 +39,7 @@ export async function warnOfStarted(
 
 const LIMITS = ['memory', 'pids', 'cpu']
 
-/** The names in `memory,cpu`. A host chooses its detail: only what is a limit is said. */
+/** The names in `memory,cpu`. The host's detail is foreign text, so other words are dropped. */
 function limitsOf(value: unknown): string[] {
   return typeof value === 'string' ? value.split(',').filter((name) => LIMITS.includes(name)) : []
 }

@@ -25,12 +25,12 @@ const row = (changes: Partial<RunRow>): RunRow => ({
   ...changes,
 })
 
-test('run words: a host that answers, or an older coordinator, leaves the plain state', () => {
+test('run words: a host that answers leaves the plain state', () => {
   assert.equal(runStatusWords(clock, row({})), 'running')
   assert.equal(runStatusWords(clock, row({ stale: false, contact: 'answered' })), 'running')
 })
 
-test('run words: a host that is gone or silent is named, with the time', () => {
+test('run words: an offline or silent host is named, with the time', () => {
   const since = rfc3339(NOW - 60_000)
   const words = (changes: Partial<RunRow>): string =>
     runStatusWords(clock, row({ stale: true, ...changes }))
@@ -40,7 +40,7 @@ test('run words: a host that is gone or silent is named, with the time', () => {
   )
   assert.match(
     words({ contact: 'silent', unreachableSince: since }),
-    /^running \(web-1 does not answer, last heard \d\d:\d\d\)$/,
+    /^running \(web-1 does not answer, last seen \d\d:\d\d\)$/,
   )
   assert.equal(words({ contact: 'offline', unreachableSince: null }), 'running (web-1 offline)')
   const long = rfc3339(NOW - 40 * 86_400_000)

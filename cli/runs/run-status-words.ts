@@ -1,25 +1,21 @@
-/**
- * A run's state for people: what its host says, or what was heard last and since when it is silent.
- */
+/** Describes the state of a run: as reported, or the last report and since when the host is silent. */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { type Clock, localTime } from '../../shared/clock.ts'
 
 const DAY_MS = 86_400_000
 
-/**
- * `running`, `exited: 0`, or `running (web-1 offline since 12:03)` where the host does not answer.
- */
+/** `running`, `exited: 0`, or `running (web-1 offline since 12:03)` if the host is silent. */
 export function runStatusWords(clock: Pick<Clock, 'now'>, row: RunRow, words = row.status): string {
   if (row.stale !== true) return words
   const { unreachableSince: since, host } = row
   const what = row.contact === 'silent' ? 'does not answer' : 'offline'
   if (since === null || since === undefined) return `${words} (${host} ${what})`
-  const word = row.contact === 'silent' ? 'last heard' : 'since'
+  const word = row.contact === 'silent' ? 'last seen' : 'since'
   const comma = row.contact === 'silent' ? ',' : ''
   return `${words} (${host} ${what}${comma} ${word} ${shortTime(clock, since)})`
 }
 
-/** `12:03` of today, `2026-11-30 12:03` of another day, in the time zone of the person. */
+/** `12:03` today, `2026-11-30 12:03` on another day, in the local time zone. */
 function shortTime(clock: Pick<Clock, 'now'>, text: string): string {
   const at = Date.parse(text)
   const { day, time } = localTime(at)

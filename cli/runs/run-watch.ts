@@ -1,4 +1,4 @@
-/** Watches started runs to their end and turns how they ended into an exit code. */
+/** Follows started runs to their end and computes the exit code. */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { runExitCode } from '../../shared/describe-run.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
@@ -16,7 +16,7 @@ import type { Session } from '../session/session.ts'
 
 type Context = CommandContext<{ readonly raw: boolean }, unknown>
 
-/** `muster run` on one host: its output as it is, its exit code. */
+/** `muster run` on one host: prints the output unchanged and returns the remote exit code. */
 export async function watchOne(
   context: Context,
   session: Session,
@@ -40,7 +40,7 @@ export async function watchOne(
     stderr: plainWriter(context.stderr, context.flags),
     gap: gapNote(context),
   }).catch((error: unknown) => {
-    // Not 7, which the program itself may exit with.
+    // Exit code 7 could be the exit code of the program.
     if (followError.is(error)) return error
     throw error
   })
@@ -52,14 +52,14 @@ export async function watchOne(
   return remoteExitCode(row)
 }
 
-/** On several: lines prefixed with the host; 0 only if all ended with 0. */
+/** On several hosts: prefixes lines with the host. Returns 0 only if all exited with 0. */
 export async function watchMany(
   context: Context,
   session: Session,
   started: Started,
 ): Promise<number> {
   const failures: string[] = []
-  const begun = started.runs.filter((run) => {
+  const confirmed = started.runs.filter((run) => {
     const result = started.response.results.find((row) => row.target === run.agent)
     if (result?.result === 'done') return true
     failures.push(
@@ -67,8 +67,8 @@ export async function watchMany(
     )
     return false
   })
-  // One stream is one call after the other, so each host is read on a stream of its own.
-  await concurrently(begun, begun.length, async (run) => {
+  // The calls of one session run one after another, so each run gets its own session.
+  await concurrently(confirmed, confirmed.length, async (run) => {
     try {
       const row = await watch(context, session, run)
       if (row.state !== 'exited' || row.exitCode !== 0)
@@ -76,11 +76,11 @@ export async function watchMany(
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
-      // One host that is lost is no reason to stop watching the others.
+      // The other hosts are still followed.
       failures.push(failureLine(run.host, error))
     }
   })
-  // A host chooses the words of its reasons.
+  // The host chooses the text of a reason.
   for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
   if (failures.length > 0)
     await context.note(`${failures.length} of ${started.runs.length} hosts failed`)

@@ -1,4 +1,4 @@
-/** What a person reads of a run that was not started, or perhaps was. */
+/** The errors of runs that were not started or not confirmed. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'
@@ -14,7 +14,7 @@ const row = (result: 'failed' | 'unknown') => ({
   error: { code: offline.code, data: { host: 'web-1' } },
 })
 
-test('a start of which the host said nothing names the run, and how to see what became of it', () => {
+test('start runs: an unconfirmed start names the run and the next command', () => {
   const error = startError(row('unknown'), run)
   assert.match(error.message, /^web-1 has not confirmed run 01990000-.*: web-1 is not connected$/)
   assert.match(error.hint ?? '', /muster process status 01990000-0000-7000-8000-000000000001/)
@@ -27,6 +27,6 @@ test('a start of which the host said nothing names the run, and how to see what 
   assert.match(several?.message ?? '', /web-1 has not confirmed run 01990000-/)
 })
 
-test('a start that was not brought to the host is said to be none', () => {
+test('start runs: a start that never reached the host is a failure', () => {
   assert.equal(startError(row('failed'), run).code, 'dispatch.offline')
 })

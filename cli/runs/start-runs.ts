@@ -1,6 +1,6 @@
 /**
- * Starts runs on their hosts, for `process start` and `run`. The signed order is sent again after a
- * lost connection: it is performed once. An error names the runs that it may have started.
+ * Starts runs on their hosts, for `process start` and `run`. The signed intent is sent again after a
+ * lost connection, but carried out only once. An error lists the runs that may have started.
  */
 import { deniedFor } from '../program/denied.ts'
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
@@ -17,22 +17,20 @@ export const orderError = defineErrors({
   'order.unconfirmed': {
     exit: 'unreachable',
     message: (d: { runs: readonly string[]; first: string; waited: string; reason: string }) =>
-      [`it is not known whether this started, since ${d.waited}: ${d.reason}`, ...d.runs].join(
-        '\n',
-      ),
+      [`unknown for ${d.waited} whether this started: ${d.reason}`, ...d.runs].join('\n'),
     hint: (d: { first: string }) =>
-      `muster process status ${d.first} shows it once the coordinator answers`,
+      `run \`muster process status ${d.first}\` when the coordinator answers again`,
   },
   'order.not-confirmed': {
     exit: 'unreachable',
     message: (d: { run: string; host: string; reason: string }) =>
       `${d.host} has not confirmed run ${d.run}, which may have started: ${d.reason}`,
     hint: (d: { run: string; host: string }) =>
-      `muster process status ${d.run} shows what became of it once ${d.host} answers`,
+      `run \`muster process status ${d.run}\` when ${d.host} answers again`,
   },
 })
 
-/** Signs one intent for all hosts and has it performed. */
+/** Signs one intent for all hosts and sends it. */
 export async function startRuns(
   context: Pick<CommandContext, 'env' | 'random' | 'clock' | 'signal' | 'note' | 'stderr'>,
   session: Session,
@@ -45,7 +43,7 @@ export async function startRuns(
     import('./run-remarks.ts'),
   ])
   const { env, values } = sealEnvironment(context, flags.env, context.env)
-  const order = { ...checkOrder(orderOf(flags, command)), env }
+  const checked = { ...checkOrder(orderOf(flags, command)), env }
   const { agents } = await session
     .ask('target.resolve', { on: [...flags.on] })
     .catch((error: unknown) => Promise.reject(deniedFor(error, { level: 'control' })))
@@ -53,7 +51,7 @@ export async function startRuns(
   const intent = await session.sign({
     verb: 'run.start',
     targets: runs.map((run) => run.agent),
-    arguments: { ...order, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
+    arguments: { ...checked, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
   })
   const send = (own: Session): Promise<OperateResponse> => own.perform(intent, { values })
   const response = await withPatience(
@@ -61,7 +59,7 @@ export async function startRuns(
       clock: context.clock,
       signal: context.signal,
       progress: () => 0,
-      waiting: ({ message }) => context.note(`${message}; asking again what became of the order`),
+      waiting: ({ message }) => context.note(`${message}; sending the intent again`),
       givenUp: (error, waitedMs) =>
         orderError(
           'order.unconfirmed',
@@ -74,14 +72,14 @@ export async function startRuns(
           { cause: error },
         ),
     },
-    // The same intent: it is performed once, and each further attempt gets what became of it.
+    // The coordinator carries out an intent once and returns the same outcome to each attempt.
     (attempt) => (attempt === 1 ? send(session) : session.another(send)),
   )
   await warnOfStarted(context, runs, response)
   return { runs, response }
 }
 
-/** The error of a run that was not started, or of which the host has not said so. */
+/** The error of a run that was not started or that its host has not confirmed. */
 export function startError(row: OperateResult, { run, host }: StartedRun): MusterError {
   if (row.result !== 'unknown') return errorOf(row, host)
   return orderError('order.not-confirmed', { run, host, reason: reasonOfUnknown(row) })

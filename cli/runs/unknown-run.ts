@@ -1,6 +1,6 @@
 /**
- * `process not found`, as remote-runner and process-manager say it: on stdout, with exit code 5.
- * Whoever reads JSON or YAML there gets an error as ever.
+ * Prints `process not found` on stdout with exit code 5, like remote-runner and process-manager.
+ * With -o json or yaml it stays an error.
  */
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'
 import { EXIT } from '../../shared/exit-codes.ts'

@@ -1,12 +1,12 @@
 /**
- * Refuses what no coordinator takes before it is signed. What is only sent is checked by the
- * protocol's client.
+ * Rejects an intent that every coordinator would reject, before it is signed. The protocol's client
+ * checks other requests.
  */
 import type { z } from 'zod'
 import { describeIssue } from '../../shared/schema-issue.ts'
 import { cliError } from '../terminal/errors.ts'
 
-/** @throws cli.usage, which names the first field that doesn't fit */
+/** @throws cli.usage, which names the first invalid field */
 export function checkBeforeSigning(
   schema: { safeParse: z.ZodType['safeParse'] },
   value: unknown,

@@ -1,7 +1,7 @@
 /**
- * Which coordinator a command means. What was said for this one call goes before what is set for a
- * shell, that before what is kept in a file: --coordinator or --context, MUSTER_COORDINATOR,
- * MUSTER_CONTEXT, a coordinator's home that is named, the current context, the home.
+ * Selects the coordinator of a command. The first of these wins: --coordinator or --context,
+ * MUSTER_COORDINATOR, MUSTER_CONTEXT, a coordinator's home in --home or MUSTER_HOME, the current
+ * context, the default home.
  */
 import { access } from 'node:fs/promises'
 import { coordinatorPaths } from '../../shared/home.ts'
@@ -13,7 +13,7 @@ export interface Chosen {
   /** Undefined: the unix socket of the home. */
   readonly ticket: string | undefined
   readonly source: 'flag' | 'environment' | 'home' | 'current context'
-  /** The key that the context names. */
+  /** The key in the context. */
   readonly identity?: string | undefined
 }
 
@@ -25,13 +25,13 @@ export async function chooseCoordinator(
   if (globals.coordinator !== undefined && globals.context !== undefined)
     throw cliError('cli.usage', {
       reason: '--coordinator and --context exclude each other',
-      hint: 'give the one that you mean',
+      hint: 'pass only one of them',
     })
   if (globals.coordinator !== undefined) return { ticket: globals.coordinator, source: 'flag' }
   if (globals.context !== undefined) return named(context, globals.context, 'flag')
   if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'], source: 'environment' }
   if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'], 'environment')
-  // Whoever names a coordinator's home means that coordinator, not the one that was used last.
+  // A named home of a coordinator overrides the current context.
   if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home())))
     return { ticket: undefined, source: 'home' }
   const { current } = await contextFile(context, env).read()

@@ -1,4 +1,4 @@
-/** Reaches the coordinator that a command means and opens a session there. */
+/** Opens a session with the coordinator that a command selects. */
 import { socketError } from '../../protocols/rpc/socket.ts'
 import { coordinatorPaths } from '../../shared/home.ts'
 import { chooseCoordinator } from './choose-coordinator.ts'
@@ -8,13 +8,13 @@ import { openOperatorKey } from './operator-key.ts'
 import '../program/error-tables.ts'
 import { openSession, type Reach, type Session, socketReach } from './session.ts'
 
-/** Runs `work` in a session and closes it, whatever comes of it. */
+/** Runs `work` in a session and closes the session in any case. */
 export async function withSession<T>(
   context: CommandContext<unknown, unknown>,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
   const { ticket, identity } = await chooseCoordinator(context)
-  // The key of a context is that of whoever named no other.
+  // --identity and MUSTER_IDENTITY override the key of the context.
   const key = context.globals.identity ?? (context.env['MUSTER_IDENTITY'] ? undefined : identity)
   const session = await openSession(
     { clock: context.clock, random: context.random, operator: await openOperatorKey(context, key) },
@@ -37,7 +37,7 @@ async function reach(
   return dialCoordinator(context, ticket)
 }
 
-/** The socket of a coordinator's home. A home of another kind, or none, is named in the error. */
+/** The socket of a coordinator's home. @throws home.agent, home.no-coordinator */
 async function homeReach(folder: string): Promise<Reach> {
   const kind = await kindOfHome(folder)
   if (kind === 'agent') throw homeKindError('home.agent', { folder })

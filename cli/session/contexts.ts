@@ -1,7 +1,6 @@
 /**
- * The coordinators that a person has given names, in one file of that person: names, tickets and,
- * where one was given, the key that signs there. A ticket holds nothing secret, but whoever can
- * write this file chooses which coordinator a command reaches.
+ * The contexts of a user, in one file: names, tickets, and optionally the path of a key. A ticket
+ * contains no secret, but a program that can write this file selects the coordinator.
  */
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -18,29 +17,32 @@ export const contextError = defineErrors({
   'context.unknown': {
     exit: 'notFound',
     message: (d: { name: string }) => `there is no context ${JSON.stringify(d.name)}`,
-    hint: () => 'muster context list shows them; muster context add NAME TICKET makes one',
+    hint: () =>
+      'run `muster context list` to see the contexts, or `muster context add NAME TICKET` to add one',
   },
   'context.exists': {
     exit: 'conflict',
-    message: (d: { name: string }) => `there is already a context ${d.name}`,
-    hint: () => 'choose a name that muster context list does not show',
+    message: (d: { name: string }) => `context ${d.name} exists already`,
+    hint: (d: { name: string }) =>
+      `choose another name, or run \`muster context remove ${d.name}\` first`,
   },
   'context.name': {
     exit: 'usage',
     message: (d: { name: string }) =>
-      `${JSON.stringify(d.name)} is no name for a context: expected letters, digits, . _ and -, at most 64`,
-    hint: () => 'such as prod or lab-2',
+      `invalid context name ${JSON.stringify(d.name)}: ` +
+      'expected letters, digits, . _ and -, at most 64',
+    hint: () => 'choose a name such as prod or lab-2',
   },
   'context.file': {
     exit: 'usage',
     message: (d: { file: string; reason: string }) =>
-      `the contexts in ${d.file} cannot be used: ${d.reason}`,
-    hint: (d: { file: string }) => `mend ${d.file}, or move it away and add them again`,
+      `cannot use the contexts in ${d.file}: ${d.reason}`,
+    hint: (d: { file: string }) => `fix ${d.file}, or move it away and add the contexts again`,
   },
 })
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
-/** Thousands of tickets. */
+/** Enough for thousands of tickets. */
 const MAX_FILE_BYTES = 1024 * 1024
 
 const shape = z.strictObject({
@@ -55,9 +57,9 @@ export type StoredContext = Contexts['contexts'][string]
 
 export interface ContextFile {
   readonly path: string
-  /** No file is no contexts. @throws context.file */
+  /** A missing file is an empty list. @throws context.file */
   read(): Promise<Contexts>
-  /** Of two changes at the same moment the later one stays. @throws context.file */
+  /** The later of two concurrent changes wins. @throws context.file */
   write(contexts: Contexts): Promise<void>
 }
 
@@ -90,18 +92,18 @@ export function contextFile(
       try {
         return shape.parse(JSON.parse(text))
       } catch (cause) {
-        throw failed('they are not what muster wrote', cause)
+        throw failed('the file was not written by muster', cause)
       }
     },
     async write(contexts) {
       try {
         await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-        // Many people keep such files elsewhere and link to them; the link has to stay.
+        // The file may be a symbolic link to another folder. The link stays.
         const target = await findOutputTarget(path)
         if (target.kind === 'descriptor' || target.kind === 'stream')
           throw failed('it is not a regular file')
         const mode = target.kind === 'file' ? target.stats.mode & 0o777 : 0o600
-        // Crash before it is done: the old contexts stand.
+        // Crash before this is done: the old contexts stay.
         await writeDurable(deps, target.path, `${JSON.stringify(contexts, undefined, 2)}\n`, {
           mode,
         })

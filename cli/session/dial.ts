@@ -1,6 +1,6 @@
 /**
- * A coordinator over libp2p, by ticket. The node that dials is new for every command: an operator's
- * SSH key is never a libp2p identity.
+ * Connects to a coordinator over libp2p, by ticket. Each command creates a new node, because an
+ * operator's SSH key is never a libp2p identity.
  */
 import { createNode } from '../../node/node.ts'
 import { control } from '../../protocols/control/protocol.ts'
@@ -13,6 +13,17 @@ import { trustError } from '../../shared/trust/errors.ts'
 import { VERSION } from '../../shared/version.ts'
 import type { CommandContext } from '../program/handler.ts'
 import type { Reach } from './session.ts'
+
+/** This node has no certificate and accepts none: the session authenticates both sides. */
+const NO_CREDENTIALS = {
+  own: () => undefined,
+  check: () => {
+    throw trustError('trust.issuer', {
+      what: 'the node certificate',
+      key: 'a key that the command line does not know',
+    })
+  },
+}
 
 /**
  * Tries the ticket's addresses in order. @throws ticket.malformed, node.unreachable,
@@ -41,37 +52,16 @@ export async function dialAddresses(
       listen: [],
       fleet: ticket.fleet,
       version: VERSION,
-      // Nobody's member: the session proves who asks, and nothing that the coordinator says here is
-      // believed for what it claims to be.
-      credentials: {
-        own: () => undefined,
-        check: () => {
-          throw trustError('trust.issuer', {
-            what: 'the node certificate',
-            key: 'a key that this command line was not told about',
-          })
-        },
-      },
+      credentials: NO_CREDENTIALS,
     },
   )
-  const dial = async (signal: AbortSignal): Promise<string> => {
-    let failure: unknown
-    for (const address of ticket.addresses) {
-      try {
-        return (await node.dial(address, signal)).id
-      } catch (error) {
-        if (!(error instanceof MusterError) || signal.aborted) throw error
-        failure = error
-      }
-    }
-    throw failure
-  }
+  const dial = (signal: AbortSignal): Promise<string> => dialFirst(node, ticket.addresses, signal)
   try {
     const peerId = await dial(context.signal)
     return {
       expected: { fleet: ticket.fleet, peerId },
       async open(signal = context.signal) {
-        // The connection may have ended since: the coordinator was started again.
+        // The connection ends when the coordinator restarts.
         if (node.peer(peerId) === undefined) await dial(signal)
         return node.open(peerId, control.id, signal)
       },
@@ -81,4 +71,22 @@ export async function dialAddresses(
     await node.close()
     throw error
   }
+}
+
+/** The id of the first node that answers. @throws the error of the last address */
+async function dialFirst(
+  node: Pick<Awaited<ReturnType<typeof createNode>>, 'dial'>,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  let failure: unknown = new Error('the ticket has no address')
+  for (const address of addresses) {
+    try {
+      return (await node.dial(address, signal)).id
+    } catch (error) {
+      if (!(error instanceof MusterError) || signal.aborted) throw error
+      failure = error
+    }
+  }
+  throw failure
 }

@@ -1,4 +1,4 @@
-/** Whether a home is a coordinator's or an agent's. */
+/** The kind of a home: a coordinator's or an agent's. */
 import { access } from 'node:fs/promises'
 import { defineErrors } from '../../shared/errors.ts'
 import { agentPaths, coordinatorPaths } from '../../shared/home.ts'
@@ -6,28 +6,31 @@ import { agentPaths, coordinatorPaths } from '../../shared/home.ts'
 export const homeKindError = defineErrors({
   'home.none': {
     exit: 'usage',
-    message: (d: { folder: string }) => `${d.folder} is no home of a coordinator or an agent`,
-    hint: () => 'muster init or muster agent join makes one; --home or MUSTER_HOME names another',
+    message: (d: { folder: string }) => `${d.folder} is not a home of a coordinator or an agent`,
+    hint: () =>
+      'create a home with `muster init` or `muster agent join`, or name another one with --home',
   },
   'home.agent': {
     exit: 'usage',
     message: (d: { folder: string }) =>
       `no coordinator is named: ${d.folder} is the home of an agent`,
     hint: () =>
-      'run it on the coordinator, or name the coordinator: --coordinator TICKET (muster ticket on the coordinator prints it)',
+      'run it on the coordinator, or pass --coordinator TICKET ' +
+      '(run `muster ticket` on the coordinator to get the ticket)',
   },
   'home.no-coordinator': {
     exit: 'usage',
     message: (d: { folder: string }) =>
-      `no coordinator is named, and there is no home of a coordinator at ${d.folder}`,
+      `no coordinator is named, and ${d.folder} is not a home of a coordinator`,
     hint: () =>
-      'name the coordinator: --coordinator TICKET or muster context add NAME TICKET; or its home: --home DIR',
+      'name the coordinator with --coordinator TICKET or `muster context add NAME TICKET`, ' +
+      'or its home with --home DIR',
   },
 })
 
 export type HomeKind = 'coordinator' | 'agent'
 
-/** Undefined where the folder is missing or holds no node. */
+/** Undefined if the folder is missing or is not a home. */
 export async function kindOfHome(home: string): Promise<HomeKind | undefined> {
   const exists = (path: string): Promise<boolean> =>
     access(path).then(

@@ -1,7 +1,5 @@
-/**
- * The operator's key, for whoever signs at the command line. A pass phrase is asked for on the
- * terminal and nowhere else.
- */
+/** Opens the operator's key. Only a terminal can ask for a pass phrase. */
+import { defined } from '../../shared/defined.ts'
 import { openOperator } from '../../shared/identity/operator.ts'
 import type { Signer } from '../../shared/identity/signer.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -15,44 +13,38 @@ export function openOperatorKey(
     identity,
     env: context.env,
     signal: context.signal,
-    ...(context.stdin.isTTY ? { passphrase: () => askPassphrase(context) } : {}),
+    ...defined({ passphrase: context.stdin.isTTY ? () => askPassphrase(context) : undefined }),
   })
 }
 
-/** Longer than any pass phrase; a paste by accident ends here. */
+/** Longer than any pass phrase. Limits an accidental paste. */
 const MAX_PASSPHRASE = 1024
 
 /**
- * Reads a line from the terminal without showing it. What was typed behind it stays for the next
- * question. @throws the signal's reason
+ * Reads a line from the terminal without echo. Further input stays for the next question.
+ * @throws the signal's reason
  */
 async function askPassphrase(context: CommandContext<unknown, unknown>): Promise<string> {
   const { stdin, stderr, signal } = context
   const decoder = new TextDecoder()
   const stop = new AbortController()
-  // Before the question: what somebody fast types at once must not be shown either.
+  // Before the prompt, so that no key that is typed early is shown.
   stdin.setRawMode(true)
   try {
     await stderr.write('Pass phrase of the key: ')
-    // Not for await: that would end standard input with the line, and the next question would wait
-    // for ever.
+    // Not `for await`: that would end standard input, and the next question would never end.
     return await new Promise<string>((resolve, reject) => {
       let text = ''
       const take = (chunk: Uint8Array | string): void => {
         const typed = typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true })
-        for (let at = 0; at < typed.length; at += 1) {
-          const character = typed[at] as string
-          if (character === '\r' || character === '\n' || character === '\u0004') {
-            stdin.removeListener('data', take)
-            stdin.pause()
-            if (at + 1 < typed.length) stdin.unshift(Buffer.from(typed.slice(at + 1)))
-            return resolve(text)
-          }
-          // In raw mode Ctrl-C is a key; it means the same as ever.
-          if (character === '\u0003') process.kill(process.pid, 'SIGINT')
-          else if (character === '\u007f') text = text.slice(0, -1)
-          else if (text.length < MAX_PASSPHRASE) text += character
-        }
+        const end = typed.search(LINE_END)
+        for (const key of end < 0 ? typed : typed.slice(0, end)) text = typeKey(text, key)
+        if (end < 0) return
+        stdin.removeListener('data', take)
+        stdin.pause()
+        const rest = typed.slice(end + 1)
+        if (rest !== '') stdin.unshift(Buffer.from(rest))
+        resolve(text)
       }
       stdin.on('data', take)
       stdin.once('end', () => resolve(text))
@@ -72,4 +64,14 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
     stdin.pause()
     await stderr.write('\n')
   }
+}
+
+/** Return, newline, Ctrl-D. */
+const LINE_END = /[\r\n\u0004]/
+
+/** The text after one more key: a character, backspace, or Ctrl-C, which raw mode passes as a key. */
+function typeKey(text: string, key: string): string {
+  if (key === '\u0003') process.kill(process.pid, 'SIGINT')
+  if (key === '\u0003' || (key !== '\u007f' && text.length >= MAX_PASSPHRASE)) return text
+  return key === '\u007f' ? text.slice(0, -1) : text + key
 }

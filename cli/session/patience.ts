@@ -1,41 +1,41 @@
 /**
- * Goes on after a lost connection: to the coordinator, which may be starting again, or from it to a
- * host. Only failures that pass are waited for, and not for ever.
+ * Retries after a lost connection, to the coordinator or from it to a host. Only temporary failures
+ * are retried, for a limited time.
  */
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 
 /**
- * An agent or a coordinator that is started again is back within this. A host that reboots is not,
- * and has lost its runs then.
+ * An agent or a coordinator restarts within this time. A rebooting host needs longer, but its runs
+ * are lost anyway.
  */
 export const PATIENCE_MS = 60_000
-/** Between two attempts: each may open a session. */
+/** Time between two attempts, because each may open a session. */
 const AGAIN_MS = 1_000
 
-/** Codes beside `unreachable` that a coordinator answers with while it starts or ends. */
-const passes = (error: unknown): boolean =>
+/** A coordinator may also send these codes while it starts or ends. */
+const isTemporary = (error: unknown): boolean =>
   wireError.is(error, 'protocol.unsupported', 'protocol.busy')
 
 export function mayPass(error: unknown): error is MusterError {
-  return error instanceof MusterError && (error.exit === 'unreachable' || passes(error))
+  return error instanceof MusterError && (error.exit === 'unreachable' || isTemporary(error))
 }
 
 export interface PatienceOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Time without any success after which it gives up; Infinity: never. */
+  /** Limit of the time without success. Infinity: no limit. */
   readonly patienceMs?: number
-  /** A number that grows with what was done: progress renews the patience. */
+  /** A number that grows with the work done. Progress restarts the time limit. */
   readonly progress: () => number
-  /** Called once for each spell of waiting. */
+  /** Called once for each period without success. */
   readonly waiting: (error: MusterError) => Promise<void>
-  /** The error of a spell that was too long. */
+  /** The error after the time limit. */
   readonly givenUp: (error: MusterError, waitedMs: number) => MusterError
 }
 
-/** Calls `attempt` until it resolves, fails for good, or the patience is used up. */
+/** Calls `attempt` until it resolves, fails permanently, or the time limit is reached. */
 export async function withPatience<T>(
   options: PatienceOptions,
   attempt: (number: number) => Promise<T>,

@@ -1,4 +1,4 @@
-/** What an operation's results mean for the person and for the exit code. */
+/** Turns the results of an operation into errors and exit codes. */
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
 import { defineErrors, MusterError, restoreError } from '../../shared/errors.ts'
 
@@ -7,28 +7,28 @@ export const resultError = defineErrors({
     exit: 'partly',
     message: (d: { failed: number; of: number; lines: readonly string[] }) =>
       [`${d.failed} of ${d.of} hosts failed`, ...d.lines].join('\n'),
-    hint: () => 'what is listed was not done; the rest was',
+    hint: () => 'the operation failed on the listed hosts, and succeeded on the others',
   },
   'result.unknown': {
     exit: 'failed',
     message: (d: { target: string; reason: string }) =>
-      `it is not known whether it was done on ${d.target}: ${d.reason}`,
-    hint: () => 'muster audit log shows the outcome once it is known',
+      `the outcome on ${d.target} is unknown: ${d.reason}`,
+    hint: () => 'run `muster audit log` later to see the outcome',
   },
   'result.failed': {
     exit: 'failed',
     message: (d: { target: string; result: string }) => `${d.target}: ${d.result}`,
-    hint: () => 'muster audit log shows the outcome',
+    hint: () => 'run `muster audit log` to see the outcome',
   },
 })
 
-/** Why it is not known whether a target did it. */
+/** Why the outcome of a target is unknown. */
 export function reasonOfUnknown(row: OperateResult): string {
   const known = row.error && restore(row.error.code, row.error.data)
-  return known?.message ?? 'the connection ended before it answered'
+  return known?.message ?? 'the connection ended before the outcome arrived'
 }
 
-/** The error of a target that was not done. */
+/** The error of a target whose outcome is not `done`. */
 export function errorOf(row: OperateResult, name = row.target): MusterError {
   const known = row.error && restore(row.error.code, row.error.data)
   if (row.result === 'unknown')
@@ -45,14 +45,14 @@ function restore(
   try {
     return restoreError(code, data)
   } catch {
-    // The data are not what our prose needs: another version.
+    // Another version sent data that this table doesn't expect.
     return undefined
   }
 }
 
 /**
- * Undefined if every target is done; else a single target's own error, or one that lists those that
- * failed.
+ * Undefined if every target is done. Otherwise the error of a single target, or an error that lists
+ * the failed targets.
  */
 export function failureOf(
   response: OperateResponse,
@@ -67,16 +67,14 @@ export function failureOf(
   return resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
 }
 
-/**
- * One target's failure among several; an error that names its host already does not name it twice.
- */
+/** The failure of one target, beginning with its name. */
 export function failureLine(name: string, { message }: MusterError): string {
   return message.startsWith(`${name} `) || message.startsWith(`${name}: `)
     ? message
     : `${name}: ${message}`
 }
 
-/** Throws unless every target is done. */
+/** @throws the error of {@link failureOf} unless every target is done */
 export function requireDone(
   response: OperateResponse,
   nameOf?: (target: string) => string,

@@ -23,7 +23,7 @@ const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
 
 const [here, elsewhere] = [peerIdOfKey(testKey(5).publicKey), peerIdOfKey(testKey(6).publicKey)]
 
-test('cli/session: a coordinator that passes itself off as another one gets no signature that it could hand on', async (t) => {
+test('cli/session: signs nothing for a coordinator with another identity than the ticket', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')
@@ -59,7 +59,7 @@ test('cli/session: a coordinator that passes itself off as another one gets no s
   assert.equal(asked.length, 1)
 })
 
-test('cli/session: an order that the log could not take is refused before it is signed', async (t) => {
+test('cli/session: rejects an intent that is too long for the log, before it is signed', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')
@@ -123,7 +123,7 @@ test('cli/session: an order that the log could not take is refused before it is 
   }
 })
 
-test('an argument that no coordinator takes is an error of usage before anything is sent', async (t) => {
+test('cli/session: rejects an invalid argument before anything is sent', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')

@@ -1,7 +1,7 @@
 /**
- * An operator's conversation with a coordinator: over the unix socket of the home, or over libp2p
- * with a ticket. Opens a session with the operator's SSH key, asks, and signs an intent for
- * everything that changes something. libp2p is loaded only where a ticket asks for it.
+ * A session of an operator with a coordinator, over the unix socket of the home, or over libp2p with
+ * a ticket. The operator's SSH key opens the session and signs an intent for every change. libp2p
+ * is loaded only for a ticket.
  */
 import { defined } from '../../shared/defined.ts'
 import { z } from 'zod'
@@ -27,15 +27,15 @@ import type { Opening } from '../../shared/trust/commitment.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
 import { MAX_STATEMENT_BYTES, type Signed, signStatement } from '../../shared/trust/signed.ts'
 
-/** One command line; the longest stream that anybody watches. */
+/** Longer than any command, also one that follows a run. */
 const SESSION_MS = 11 * 3_600_000
-/** The coordinator's clock may be behind the operator's. */
+/** Allows a coordinator's clock that is behind the operator's. */
 const BACKDATED_MS = 60_000
-/** Time for the coordinator and the hosts to check an intent; details.md allows five minutes. */
+/** Time for the coordinator and the hosts to check an intent. The limit is five minutes. */
 const INTENT_MS = 4 * 60_000
-/** Of a log entry beside the statement: signature, key, coordinator, times. They take some 700. */
+/** Part of a log entry without the statement: signature, key, coordinator, times (about 700). */
 const ENTRY_FRAME_BYTES = 2048
-/** Of a statement: its type, which signing adds. */
+/** Signing adds the type to a statement. */
 const TYPE_BYTES = 64
 
 type Methods = (typeof control)['methods']
@@ -58,17 +58,17 @@ export interface Session {
     options?: CallOptions<Methods[K]>,
   ): Promise<ResponseOf<Methods[K]>>
   /**
-   * Signs an intent and has it performed. Rejects where it was refused; what became of each target
-   * is in the response.
+   * Signs an intent and sends it. Rejects if the coordinator refuses it. The response contains the
+   * outcome of each target.
    */
   operate<V extends Verb>(order: Order<V>, options?: OperateOptions): Promise<OperateResponse>
-  /** Signs an intent. Sent again with {@link perform}, it is never carried out twice. */
+  /** Signs an intent. The coordinator carries it out once, even if it is sent again. */
   sign<V extends Verb>(order: Order<V>): Promise<Signed>
-  /** Has a signed intent performed, or joins the one under way. */
+  /** Sends a signed intent, or waits for it if the coordinator works on it already. */
   perform(intent: Signed, options?: OperateOptions): Promise<OperateResponse>
   /**
-   * Runs `work` in a further session with the same coordinator: calls of one session go one after
-   * the other.
+   * Runs `work` in another session with the same coordinator, because the calls of one session run
+   * one after another.
    */
   another<T>(work: (session: Session) => Promise<T>): Promise<T>
   close(): Promise<void>
@@ -84,15 +84,15 @@ export interface OperateOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (report: ProgressOf<Methods['operate']>) => void
   readonly upload?: AsyncIterable<Uint8Array>
-  /** What the intent only commits to. */
+  /** The values of the commitments in the intent. */
   readonly values?: readonly Opening[]
 }
 
-/** Where the coordinator is: its home's socket, or a libp2p connection. */
+/** The way to the coordinator: the socket of its home, or a libp2p connection. */
 export interface Reach {
-  /** Whom the ticket names; undefined for the socket of one's own home. */
+  /** The coordinator in the ticket. Undefined for the socket of the home. */
   readonly expected?: { readonly fleet: FleetId; readonly peerId: string }
-  /** Opens a stream of the control protocol; may be called again. */
+  /** Opens a stream of the control protocol. Can be called several times. */
   open(signal?: AbortSignal): Promise<Duplex>
   close(): Promise<void>
 }
@@ -105,11 +105,11 @@ export const socketReach = (path: string): Reach => ({
 export interface CoordinatorGreeting {
   readonly name: string
   readonly version: string
-  /** Its clock minus ours in milliseconds; undefined from a version that doesn't send it. */
+  /** Its clock minus ours in milliseconds. Undefined: an older version doesn't send its time. */
   readonly clockOffsetMs: number | undefined
 }
 
-/** Asks a coordinator who it is, which takes no key. @throws cli.other-coordinator */
+/** Requests the coordinator's greeting, which needs no key. @throws cli.other-coordinator */
 export async function greetCoordinator(
   deps: { readonly clock: Clock },
   reach: Reach,
@@ -118,11 +118,11 @@ export async function greetCoordinator(
   const client = openClient(control, await reach.open(signal), deps)
   try {
     const sent = deps.clock.now()
-    const begun = deps.clock.monotonic()
+    const startedAt = deps.clock.monotonic()
     const challenge = await client.call('session.begin', {}, signal === undefined ? {} : { signal })
     requireExpected(reach, challenge)
-    // The answer was written about half-way between the question and its arrival.
-    const ours = sent + (deps.clock.monotonic() - begun) / 2
+    // The coordinator read its clock about half-way between request and response.
+    const ours = sent + (deps.clock.monotonic() - startedAt) / 2
     return {
       name: challenge.name,
       version: challenge.version,
@@ -149,7 +149,11 @@ export async function openSession(
     client.abort(error instanceof Error ? error : new Error(String(error)))
     throw error
   }
-  await client.call('session.open', await answer(deps, { ...challenge, fleet }, signal), options)
+  await client.call(
+    'session.open',
+    await answerChallenge(deps, { ...challenge, fleet }, signal),
+    options,
+  )
   const newId = uuidv7Generator(deps)
   const sign: Session['sign'] = (order) =>
     signIntent(deps, { ...order, fleet, operation: newId() }, signal)
@@ -189,8 +193,8 @@ export async function openSession(
 }
 
 /**
- * Signed is only what is meant for the coordinator at the other end: one that names another could
- * hand session and intents on to that one.
+ * Requires the coordinator of the ticket before anything is signed. A coordinator with the name of
+ * another one could forward the session and the intents to it.
  */
 function requireExpected(
   { expected }: Reach,
@@ -201,7 +205,7 @@ function requireExpected(
   throw cliError('cli.other-coordinator', { expected: expected.peerId, fleet: expected.fleet })
 }
 
-async function answer(
+async function answerChallenge(
   deps: SessionDeps,
   challenge: { nonce: Uint8Array; fleet: FleetId; coordinator: string },
   signal: AbortSignal | undefined,
@@ -261,10 +265,10 @@ async function signIntent<V extends Verb>(
   return signStatement(deps.operator, 'intent', intent, undefined, signal)
 }
 
-/** Refuses before anything is signed what the log couldn't take. @throws cli.order-too-long */
+/** Rejects an intent that is too long for the log, before it is signed. @throws cli.order-too-long */
 function checkLength(intent: JsonObject): void {
   const statement = canonicalJson(intent)
-  // The entry holds the statement as a JSON string: each quote and backslash counts twice there.
+  // The entry contains the statement as a JSON string, with an escape for each quote.
   const entry = Buffer.byteLength(JSON.stringify(statement))
   const over = [
     [Buffer.byteLength(statement), MAX_STATEMENT_BYTES - TYPE_BYTES],

@@ -1,9 +1,9 @@
-/** How far two clocks may be apart, and how a difference is told. */
+/** Limits for the difference of two clocks, and its text. */
 import { formatDuration } from '../../shared/units.ts'
 
-/** Certificates and orders allow two minutes between two clocks; beyond that they are refused. */
+/** Certificates and intents are refused if two clocks differ by two minutes. */
 export const CLOCK_FAILURE_MS = 120_000
-/** More than a slow network makes of two clocks that are right. */
+/** More than the error of a measurement over a slow network. */
 export const CLOCK_WARNING_MS = 30_000
 
 export function clockStatus(offsetMs: number): 'ok' | 'warn' | 'fail' {

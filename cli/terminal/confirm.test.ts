@@ -1,12 +1,13 @@
-/** Questions on a real terminal (script(1) makes one): only a yes goes on. */
+/** Confirmation on a real terminal, which script(1) creates. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-/** Types `keys` once the question stands there; the exit code and what the terminal showed. */
+/** Types `keys` after the question. Returns the exit code and the text on the terminal. */
 function answer(keys: string): Promise<{ code: number | null; shown: string }> {
-  const program = `${process.execPath} ${join(import.meta.dirname, '../testing/program.ts')} destroy`
+  const script = join(import.meta.dirname, '../testing/program.ts')
+  const program = `${process.execPath} ${script} destroy`
   const child = spawn('script', ['--quiet', '--return', '--command', program, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -19,7 +20,7 @@ function answer(keys: string): Promise<{ code: number | null; shown: string }> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
 }
 
-test('CC-06: on a terminal only a yes destroys; no, nothing, Ctrl-D and Ctrl-C do not', async () => {
+test('CC-06: only y or yes confirms; n, an empty line, Ctrl-D and Ctrl-C do not', async () => {
   const cases: [string, number, RegExp | undefined][] = [
     ['y\n', 0, undefined],
     ['YES\n', 0, undefined],

@@ -1,7 +1,4 @@
-/**
- * Asks a person before something is destroyed. Only a clear yes goes on; without a terminal it is
- * an error.
- */
+/** Asks for confirmation of a destructive action. Without a terminal it is an error. */
 import { createInterface } from 'node:readline/promises'
 import { cliError } from './errors.ts'
 
@@ -16,7 +13,7 @@ export interface ConfirmOptions {
 /** Resolves after a yes. @throws cli.not-confirmed, cli.declined, or the signal's reason */
 export async function confirm({ action, input, output, signal }: ConfirmOptions): Promise<void> {
   if (!input.isTTY || !output.isTTY) throw cliError('cli.not-confirmed', { action })
-  // The terminal itself edits the line and sends Ctrl-C, so nothing but text is written to it.
+  // The terminal edits the line and sends Ctrl-C, so only text is written to it.
   const prompt = createInterface({ input, output, terminal: false })
   try {
     const answer = await new Promise<string | undefined>((resolve, reject) => {

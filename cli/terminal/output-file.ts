@@ -1,7 +1,6 @@
 /**
- * The one place that writes a file which a person named. It writes through devices and pipes and
- * along symbolic links, keeps mode, owner and hard links, and leaves a regular file whole until the
- * new content is complete.
+ * Writes a file that the user names. It follows symbolic links, writes to devices and pipes, and
+ * keeps mode, owner and hard links. A regular file changes only after the new content is complete.
  */
 import { constants, type Stats } from 'node:fs'
 import { access, type FileHandle, open, rename, rm, statfs } from 'node:fs/promises'
@@ -29,26 +28,23 @@ export interface OutputFileDeps {
 }
 
 export type Write = (bytes: Uint8Array) => Promise<void>
-/** The path as the person gave it. */
+/** The path as the user typed it. */
 interface Named {
   readonly to: string
 }
 type FileTarget = Extract<OutputTarget, { kind: 'file' | 'new' }>
 
-/** Looks at a target that another program replaces again and again. */
-const MAX_LOOKS = 5
-/** Copied at once where a file is overwritten in place. */
+/** Limit for a target that another program replaces repeatedly. */
+const MAX_ATTEMPTS = 5
+/** Size of one read when a file is overwritten in place. */
 const COPY_BYTES = 256 * KIB
-/**
- * The system refuses to rename, and may still let us write: another owner, a sticky folder, a
- * mount.
- */
+/** Errors of a rename after which a write may succeed: another owner, a sticky folder, a mount. */
 const NOT_RENAMED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV'])
 
 /**
- * Writes what `fill` produces to `to`, a path or `-`. `fill` learns whether bytes go out at once,
- * so that nothing can take them back.
- * @throws file.target, file.unwritable, file.in-part, and what `fill` throws
+ * Writes the output of `fill` to `to`, a path or `-`. `direct` is true if the bytes are written at
+ * once and can't be discarded.
+ * @throws file.target, file.unwritable, file.in-part, and errors of `fill`
  */
 export async function writeOutputFile<T>(
   deps: OutputFileDeps,
@@ -67,7 +63,7 @@ export async function writeOutputFile<T>(
       direct: false,
     })
     await disk(named, part.handle.sync())
-    // Minutes may have passed: another program may have put a device or a link there.
+    // Another program may have replaced the target meanwhile.
     await place(deps, named, part, await disk(named, findOutputTarget(to)))
     return result
   } finally {
@@ -86,7 +82,7 @@ interface Part {
 
 /** The file that takes the content until it is complete. */
 async function openPart(deps: OutputFileDeps, target: FileTarget): Promise<Part> {
-  // Not made from the target's name, which may be as long as a name can be.
+  // The target's name may have the maximum length, so it is not part of this name.
   const name = `.muster-${Buffer.from(deps.random.bytes(6)).toString('hex')}.part`
   const make = async (folder: string, mode: number, beside: boolean): Promise<Part> => {
     const path = join(folder, name)
@@ -108,21 +104,21 @@ async function place(
   part: Part,
   target: OutputTarget,
 ): Promise<void> {
-  for (let found = target, looks = 1; ; looks += 1) {
+  for (let found = target, attempt = 1; ; attempt += 1) {
     if (found.kind === 'descriptor' || found.kind === 'stream')
       return throughStream(deps, named, found, (write) => copy(part, write))
     if (part.beside && (await disk(named, replaced(part, found)))) return
-    // The folder took no file before, and now the one that could be overwritten is gone.
+    // A new file is not possible in this folder, and the existing one is gone.
     if (found.kind === 'new') throw unwritable(named, failure('EACCES'))
     const file = await disk(named, openRegular(found.path))
     if (file !== undefined) return overwrite(named, part, found.path, file)
-    if (looks === MAX_LOOKS) throw unwritable(named, failure('EBUSY'))
-    // Another program put something else there in this moment.
+    if (attempt === MAX_ATTEMPTS) throw unwritable(named, failure('EBUSY'))
+    // Another program replaced the target in this moment.
     found = await disk(named, findOutputTarget(named.to))
   }
 }
 
-/** Renames the part over the target; false where that would change more than the content. */
+/** Renames the part to the target. False if a rename would change more than the content. */
 async function replaced(part: Part, target: FileTarget): Promise<boolean> {
   try {
     if (target.kind === 'file') {
@@ -140,14 +136,14 @@ async function replaced(part: Part, target: FileTarget): Promise<boolean> {
   return true
 }
 
-/** Owner and mode as before, but for bits that would let the new content run as its owner. */
+/** Sets the earlier owner and mode, without the set-user-ID and set-group-ID bits. */
 async function likeBefore(handle: FileHandle, before: Stats): Promise<void> {
   const { uid, gid } = await handle.stat()
   if (uid !== before.uid || gid !== before.gid) await handle.chown(before.uid, before.gid)
   await handle.chmod(before.mode & 0o777)
 }
 
-/** Where the file can't be replaced. A crash in the middle leaves it written in part. */
+/** Overwrites a file that can't be replaced. A crash leaves it written in part. */
 async function overwrite(named: Named, part: Part, path: string, file: FileHandle): Promise<void> {
   try {
     const { size } = await disk(named, part.handle.stat())
@@ -184,7 +180,7 @@ async function throughStream<T>(
   target: Exclude<OutputTarget, FileTarget>,
   fill: (write: Write) => Promise<T>,
 ): Promise<T> {
-  // These two have a sink, which knows what a reader that went away means.
+  // The sinks of stdout and stderr handle a closed reader.
   if (target.kind === 'descriptor' && target.descriptor === 1)
     return fill((bytes) => deps.stdout.write(bytes))
   if (target.kind === 'descriptor' && target.descriptor === 2)

@@ -1,7 +1,6 @@
 /**
- * What a path names as the place for output: a descriptor of this process, a device or pipe, a
- * regular file, or a file that does not exist yet. Follows symbolic links as the kernel does, so
- * that the caller never replaces one.
+ * Finds the target of an output path: a descriptor of this process, a device or pipe, a regular
+ * file, or a new file. Follows symbolic links like the kernel, so that a link is never replaced.
  */
 import type { Stats } from 'node:fs'
 import { lstat, stat } from 'node:fs/promises'
@@ -9,21 +8,21 @@ import { basename, dirname, isAbsolute, join } from 'node:path'
 import { linkText, realPath } from '../../shared/verbatim-path.ts'
 
 export type OutputTarget =
-  /** `-`, /dev/stdout, /dev/fd/N: what this process has open already. */
+  /** `-`, /dev/stdout, /dev/fd/N: an open descriptor of this process. */
   | { readonly kind: 'descriptor'; readonly descriptor: number }
-  /** A device, a pipe, or a file that has no name to rename over. */
+  /** A device, a pipe, or a file without a name. */
   | { readonly kind: 'stream'; readonly path: string; readonly stats: Stats }
   | { readonly kind: 'file'; readonly path: string; readonly stats: Stats }
   | { readonly kind: 'new'; readonly path: string }
 
-/** As many links as the kernel follows. */
+/** The kernel's limit. */
 const MAX_LINKS = 40
 const OWN_DESCRIPTORS = new RegExp(`^/proc/${process.pid}/(task/\\d+/)?fd$`)
 
 /** The error has the system's code. @throws ENOENT, ENOTDIR, EISDIR, ELOOP, EACCES, … */
 export async function findOutputTarget(to: string): Promise<OutputTarget> {
   if (to === '-') return { kind: 'descriptor', descriptor: 1 }
-  // Not path.resolve(): it takes `link/..` for the folder that the link stands in.
+  // path.resolve() would resolve `link/..` to the folder that contains the link.
   let path = isAbsolute(to) ? to : `${process.cwd()}/${to}`
   for (let links = 0; links <= MAX_LINKS; links += 1) {
     const folder = await realPath(dirname(path))
@@ -37,7 +36,7 @@ export async function findOutputTarget(to: string): Promise<OutputTarget> {
       return { kind: 'new', path: place }
     }
     if (!found.isSymbolicLink()) return existing(place, found, path)
-    // The links of other processes in /proc lead to what they have open, not to a path.
+    // A link in /proc of another process refers to an open file, not to a path.
     if (folder.startsWith('/proc/')) return existing(place, await stat(place), path, true)
     const text = await linkText(place)
     path = isAbsolute(text) ? text : `${folder}/${text}`

@@ -1,11 +1,11 @@
-/** Times as people read them. Values of statements and of JSON stay as they are. */
+/** Times for people. Statements and JSON keep the original text. */
 
-/** `both` is for a single value, which has the room. */
+/** `both` is for single values, because columns are too narrow. */
 export type TimeStyle = 'absolute' | 'relative' | 'both'
 
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{1,9}Z$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
 
-/** `text` in the style if it is a time, else as it is. */
+/** Formats `text` if it is a time. Other text is unchanged. */
 export function shownTime(text: string, style: TimeStyle, now: number): string {
   const match = text.endsWith('Z') ? TIME.exec(text) : null
   if (match === null) return text

@@ -1,7 +1,4 @@
-/**
- * A node that serves one blob over its socket, for tests of what the command line does with
- * content.
- */
+/** A node that serves one blob over its socket. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,18 +11,18 @@ import { systemClock } from '../../shared/clock.ts'
 import { agentPaths } from '../../shared/home.ts'
 import { silentLogger } from '../../shared/logger.ts'
 
-/** As much as one data frame may have. */
+/** The maximum of one data frame. */
 const FRAME_BYTES = 64 * 1024
 
 export interface BlobServer extends AsyncDisposable {
   readonly home: string
   /** An empty folder for output. */
   readonly folder: string
-  /** The id of the content that the server was made with. */
+  /** The id of the original content. */
   readonly blob: string
-  /** What it sends; a test may exchange it. */
+  /** The bytes that it sends. A test may replace them. */
   bytes: Uint8Array
-  /** Called after each frame. A rejection breaks the transfer off. */
+  /** Called after each frame. A rejection ends the transfer. */
   onFrame: () => Promise<void>
 }
 

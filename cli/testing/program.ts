@@ -1,7 +1,6 @@
 /**
- * A command line of its own for the tests of the frame: commands that wait, flood, fail and leak.
- * Run as a real process, so that signals, pipes and exit codes are the real ones. What it hides:
- * the start of the real registry, which main.test.ts covers.
+ * A program with test commands that wait, flood, fail and leak. Tests run it as a real process,
+ * with real signals, pipes and exit codes. It hides the start of the real registry.
  */
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../program/command.ts'
@@ -40,13 +39,13 @@ const command =
     }),
   })
 
-/** Longer than any test; the timer keeps the process alive as a real wait would. */
+/** Longer than any test. The timer keeps the process alive. */
 const FOREVER_MS = 3_600_000
 const aborted = ({ clock, signal }: CommandContext): Promise<void> =>
   clock.sleep(FOREVER_MS, signal)
 
 const testRegistry: Registry = {
-  /** Prints what it was given. */
+  /** Prints its flags and arguments. */
   echo: {
     summary: 'x',
     command: command(async (c) =>
@@ -80,7 +79,7 @@ const testRegistry: Registry = {
       await c.stdout.write(`${JSON.stringify(await readLine(c, 'word'))}\n`)
     }),
   },
-  /** Does not listen. */
+  /** Ignores the abort signal. */
   stubborn: {
     summary: 'x',
     command: command(async (c) => {
@@ -99,12 +98,12 @@ const testRegistry: Registry = {
       { daemon: true },
     ),
   },
-  /** Writes once, more than fits. */
+  /** Writes more than the disk can store. */
   big: {
     summary: 'x',
     command: command(async (c) => c.stdout.write('x'.repeat(100_000))),
   },
-  /** Writes until it is told that nobody reads. */
+  /** Writes until the reader closes the pipe. */
   flood: {
     summary: 'x',
     command: command(async (c) => {
@@ -124,7 +123,7 @@ const testRegistry: Registry = {
   defect: {
     summary: 'x',
     command: command(async (c) => {
-      void Promise.reject(new Error('nobody waits for this'))
+      void Promise.reject(new Error('unhandled rejection'))
       await aborted(c)
     }),
   },

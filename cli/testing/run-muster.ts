@@ -1,6 +1,5 @@
 /**
- * Runs the real command line as a process of its own, with an environment that has nothing of
- * Muster in it.
+ * Runs the real command line as a separate process, in an environment without variables of Muster.
  */
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
@@ -24,7 +23,7 @@ export function runMuster(
     execFile(
       process.execPath,
       [join(import.meta.dirname, '../main.ts'), ...args],
-      // No contexts of whoever runs the tests.
+      // Hides the contexts of the user who runs the tests.
       { env: { ...clean, XDG_CONFIG_HOME: '/nonexistent', ...env } },
       (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1

@@ -1,17 +1,17 @@
 /**
- * A program in a real pseudo-terminal, and a terminal emulator that shows what a person sees of it.
- * What it hides: how a terminal draws colours; `raw` has the bytes.
+ * Runs a program in a real pseudo-terminal with a terminal emulator, which holds the visible text.
+ * It hides colours; `raw` has the bytes.
  */
 import { defined } from '../../shared/defined.ts'
 import { spawn } from '@lydell/node-pty'
 import xterm from '@xterm/headless'
 import { systemClock } from '../../shared/clock.ts'
 
-/** A program on a machine that runs other tests beside it. */
+/** Long, because other tests run at the same time. */
 const WITHIN_MS = 120_000
-/** Between two looks at the screen. */
+/** Time between two checks of the screen. */
 const AGAIN_MS = 20
-/** Rows of the terminal; what scrolled out is kept. */
+/** Rows of the terminal. Lines that scrolled out are kept. */
 const ROWS = 24
 const SCROLLBACK = 10_000
 
@@ -22,25 +22,25 @@ export interface ScreenOptions {
 }
 
 export interface Screen {
-  /** Everything that stands on the terminal, what scrolled out too; without blanks at the ends. */
+  /** All lines, also those that scrolled out, without trailing blanks. */
   lines(): string[]
-  /** The same, with lines that the terminal wrapped put together again. */
+  /** The same, but lines that the terminal wrapped are joined. */
   unwrapped(): string[]
-  /** All bytes that the program wrote. */
+  /** The whole output of the program. */
   raw(): string
-  /** Resolves once a line matches. */
+  /** Resolves with the first line that matches, when there is one. */
   shows(wanted: RegExp): Promise<string>
-  /** Resolves once the condition holds. */
+  /** Resolves when the condition is true. */
   until(condition: () => boolean): Promise<void>
-  /** Keys; `\u0003` is Ctrl-C. */
+  /** Types keys. `\u0003` is Ctrl-C. */
   type(keys: string): void
   resize(columns: number): void
   readonly pid: number
   /**
-   * The exit code, once all output is on the screen; a signal's number and 128 where one ended it.
+   * Resolves after all output is on the screen. `signal` is not 0 if a signal ended the program.
    */
   readonly ended: Promise<{ code: number; signal: number }>
-  /** Every state of the screen so far in which something had changed. */
+  /** Every state of the screen so far, after each change. */
   readonly frames: readonly string[][]
 }
 

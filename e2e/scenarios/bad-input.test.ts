@@ -83,7 +83,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
     ],
     ['malformed blob id', ['blob', 'get', 'XYZ', '--to', 'none'], 2, /not a blob id/],
     ['missing file', ['blob', 'add', '/no/such/file'], 2, /\/no\/such\/file/],
-    ['no home', ['status'], 2, /there is no home of a coordinator at/, { home: 'nowhere' }],
+    ['no home', ['status'], 2, /is not a home of a coordinator/, { home: 'nowhere' }],
     ['existing home', ['init'], 6, /exists/],
     ['missing identity', ['status'], 5, /does not exist/, { identity: '/no/such/key' }],
     ['a stranger’s key', ['agent', 'list'], 4, /may not observe fleet/, { identity: stranger }],

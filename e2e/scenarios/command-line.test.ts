@@ -51,7 +51,7 @@ test('commands about hosts', async (t) => {
       for (const set of ['all', 'number=1']) {
         const ended = await fleet.muster([...words, set, ...(words[1] === 'label' ? ['x=1'] : [])])
         assert.deepEqual(
-          [ended.code, /means a set of hosts/.test(ended.stderr)],
+          [ended.code, /expected one host, got .* which selects a set/.test(ended.stderr)],
           [2, true],
           `${words.join(' ')} ${set}\n${ended.stderr}`,
         )
@@ -201,8 +201,8 @@ test('commands about hosts', async (t) => {
     child.kill('SIGINT')
     assert.equal(await ended, 130)
     const run = new RegExp(
-      '^muster: error: interrupted, but the run goes on; ' +
-        'muster process stop ([0-9a-f-]{36}) ends it\n$',
+      '^muster: error: interrupted, but the run continues; ' +
+        'run `muster process stop ([0-9a-f-]{36})` to stop it\n$',
     ).exec(seen.err)?.[1]
     assert.ok(run, seen.err)
     assert.equal(await fleet.ok(['process', 'status', run]), 'running')
@@ -278,7 +278,9 @@ test('commands about hosts', async (t) => {
       assert.deepEqual(
         [
           damaged.code,
-          /contexts\.json cannot be used: they are not what muster wrote/.test(damaged.stderr),
+          /cannot use the contexts in .*contexts\.json: the file was not written by muster/.test(
+            damaged.stderr,
+          ),
         ],
         [2, true],
       )

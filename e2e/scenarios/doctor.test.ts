@@ -67,7 +67,7 @@ test('doctor: a working fleet is ok on the coordinator, on a host and with a tic
     assert.match(stderr, /no coordinator is named: .*a1 is the home of an agent\n.*--coordinator/)
   }
   const nowhere = await fleet.muster(['status'], { home: 'nowhere' })
-  assert.match(nowhere.stderr, /there is no home of a coordinator at .*nowhere/)
+  assert.match(nowhere.stderr, /nowhere is not a home of a coordinator/)
 })
 
 test('doctor: a stopped coordinator or agent and a lost host are failures', async () => {
@@ -160,8 +160,8 @@ test('doctor: reports missing and invalid files of an upstream by name', async (
   await writeFile(cert, 'not a certificate\n')
   await writeFile(fleet.path('client.key'), 'not a key\n')
   const wrong = (await doctor(fleet)).rows.filter(({ check }) => check === 'files')
-  assert.match(wrong[0]?.detail ?? '', /holds no certificate in PEM/)
-  assert.match(wrong[1]?.detail ?? '', /is not a private key in PEM/)
+  assert.match(wrong[0]?.detail ?? '', /contains no PEM certificate/)
+  assert.match(wrong[1]?.detail ?? '', /is not a PEM private key/)
 })
 
 test('doctor and agent list: reports a clock that is an hour off, here and on a host', async () => {

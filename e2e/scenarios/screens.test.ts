@@ -173,8 +173,8 @@ test('screen: Ctrl-C on a run prints one correct line', async () => {
     assert.equal(lines.length, 1, lines.join('\n'))
     const [, run] =
       new RegExp(
-        'muster: error: interrupted, but the run goes on; ' +
-          'muster process stop ([0-9a-f-]{36}) ends it$',
+        'muster: error: interrupted, but the run continues; ' +
+          'run `muster process stop ([0-9a-f-]{36})` to stop it$',
       ).exec(lines[0] as string) ?? []
     assert.ok(run !== undefined, lines[0])
     await fleet.ok(['process', 'stop', run])

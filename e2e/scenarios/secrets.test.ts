@@ -62,7 +62,7 @@ test('AL-13: the value of --env reaches the program and is in no file of the fle
     assert.equal(both.code, 0, both.stderr)
     const unset = await fleet.muster(['run', '--on', 'a1', '--env', 'TOKEN', '--', 'true'])
     assert.deepEqual(
-      [unset.code, /--env TOKEN: there is no such variable here/.test(unset.stderr)],
+      [unset.code, /--env TOKEN: this shell has no such variable/.test(unset.stderr)],
       [2, true],
     )
   })

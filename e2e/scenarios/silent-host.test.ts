@@ -93,7 +93,7 @@ test('a run of a host that is gone is shown with a mark, and waited for until it
   assert.equal(await wait.ended, 9, wait.stderr())
   assert.equal(await stream.ended, 0, stream.stderr())
   assert.equal(stream.stdout(), 'line 1\nline 2\nline 3\n')
-  assert.match(stream.stderr(), new RegExp(`waiting for it, run ${run} may go on`))
+  assert.match(stream.stderr(), new RegExp(`waiting for it, run ${run} may continue`))
   assert.equal(await fleet.ok(['process', 'status', run]), 'exited: 9')
 })
 
@@ -115,7 +115,7 @@ test('muster run goes on over a restart of the agent, and gives up with the run 
   await within(async () => (await statusOf(fleet, other)).contact === 'answered', 'contact')
   await again.stop('SIGKILL')
   assert.equal(await patient.ended, 125, patient.stderr())
-  assert.match(patient.stderr(), new RegExp(`run ${other} cannot be watched since`))
+  assert.match(patient.stderr(), new RegExp(`cannot follow run ${other} for`))
 })
 
 test('a run is named by the digits that the list shows, and an ambiguous text lists what it means', async () => {
