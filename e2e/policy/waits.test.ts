@@ -17,7 +17,7 @@ const RACES: readonly RegExp[] = [
   /\bReflect\s*\.\s*get\s*\(\s*Promise\b/g,
 ]
 /** Each listener for the abort of a signal, with its name if it has one. */
-const LISTENER = /\.\s*addEventListener\s*\(\s*(['"`])abort\1\s*,\s*(\w+\s*(?=[,)]))?/g
+const LISTENER = /\.\s*addEventListener\s*\(\s*(['"`])abort\1\s*,\s*([\w.]+\s*(?=[,)]))?/g
 const PROPERTY = /\.\s*onabort\s*=(?!=)/g
 
 /** Listeners that need no removal, with the reason. */
@@ -35,8 +35,9 @@ function leaks({ path, code }: Source): string[] {
   )
   const listeners = [...code.matchAll(LISTENER)].flatMap((match) => {
     const name = match[2]?.trim()
+    const escaped = name?.replaceAll('.', '\\.')
     const removal = new RegExp(
-      `\\.\\s*removeEventListener\\s*\\(\\s*['"\`]abort['"\`]\\s*,\\s*${name}\\b`,
+      `\\.\\s*removeEventListener\\s*\\(\\s*['"\`]abort['"\`]\\s*,\\s*${escaped}(?![\\w.])`,
     )
     return name !== undefined && removal.test(code)
       ? []
