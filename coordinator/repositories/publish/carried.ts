@@ -1,33 +1,23 @@
 /**
- * PB-02: a client that read an index before a switch asks for its metadata after it. Files whose
- * names hold their checksum can't clash, so those of earlier generations are laid out beside the
- * new ones for as long as clients keep an index.
+ * PB-02: a client that read an index before a switch requests its metadata after it. Files with
+ * their checksum in their name can't conflict, so those of earlier generations stay beside the new
+ * ones as long as clients keep an index.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../shared/clock.ts'
-import type { BlobId } from '../../../shared/ids.ts'
 import type { ManifestFile } from '../content/manifest.ts'
 import type { Database } from '../../database/database.ts'
 import type { Tables } from '../../database/tables/all.ts'
 import { KEPT_GENERATIONS } from './destination.ts'
 import type { TargetId } from './publications.ts'
 
-/**
- * How long metadata of a replaced generation stays reachable: common clients keep an index for 48
- * hours by default.
- */
+/** Common clients keep an index for 48 hours by default. */
 const KEPT_METADATA_MS = 48 * 3_600_000
-/**
- * Versions whose metadata is carried on at most: a repository published every few minutes must not
- * fill its folder.
- */
+/** Bounds the size of the folder of a repository that is published every few minutes. */
 const MAX_CARRIED = 100
 
-/**
- * Versions of a target whose metadata may still be asked for, the newest first; the published one
- * is among them.
- */
+/** Versions whose metadata clients may still request, with the published one, newest first. */
 export async function reachableVersions(
   db: Kysely<Tables>,
   { repository, target }: TargetId,
@@ -49,10 +39,7 @@ export async function reachableVersions(
   return [...new Set(kept.map((row) => row.version))]
 }
 
-/**
- * Metadata of earlier generations to lay out beside `files`: what is sound in the pool and has a
- * place of its own.
- */
+/** Metadata of earlier generations that is sound in the pool and fits beside `files`. */
 export async function carriedMetadata(
   deps: { database: Database; pool: Pool; clock: Clock },
   target: TargetId,
@@ -71,19 +58,14 @@ export async function carriedMetadata(
       .where('version', '=', version)
       .where('checksum', 'is not', null)
       .execute()
-    for (const row of rows) {
-      const blob = row.blob as BlobId
-      if (
-        !row.path.includes(row.checksum as string) ||
-        taken.has(row.path) ||
-        ancestors(row.path).some((folder) => paths.has(folder))
-      )
-        continue
-      // Damaged files are left out: a client that still asks for one reads the new index instead.
+    for (const { path, blob, size, checksum } of rows) {
+      if (checksum === null || !path.includes(checksum) || taken.has(path)) continue
+      if (ancestors(path).some((folder) => paths.has(folder))) continue
+      // Damaged files are left out. A client that requests one reads the new index instead.
       if ((await deps.pool.verify(blob, signal)) !== 'sound') continue
-      carried.push({ path: row.path, blob, size: row.size, kind: 'metadata' })
-      for (const each of [row.path, ...ancestors(row.path)]) taken.add(each)
-      paths.add(row.path)
+      carried.push({ path, blob, size, kind: 'metadata' })
+      for (const each of [path, ...ancestors(path)]) taken.add(each)
+      paths.add(path)
     }
   }
   return carried

@@ -1,4 +1,4 @@
-/** The database's word on what is published where. */
+/** The rows of publications. They decide what is published. */
 import type { Kysely } from 'kysely'
 import { databaseError } from '../../database/errors.ts'
 import type { Database } from '../../database/database.ts'
@@ -14,10 +14,10 @@ export interface TargetId {
 export interface CurrentPublication {
   readonly version: number
   readonly generation: number
-  /** Where its tree is, in the words of its destination. */
+  /** The place of its tree. Only its destination reads it. */
   readonly location: string
   readonly at: number
-  /** The snapshot that an operator put `latest` on; null while it follows the newest. */
+  /** The snapshot that an operator chose for `latest`; null while it follows the newest. */
   readonly pin: string | null
   /** Since when this version is served under this pin; null if that isn't known. */
   readonly since: number | null
@@ -25,10 +25,10 @@ export interface CurrentPublication {
   readonly operation: string | null
 }
 
-/** Who publishes, and what it means for the pin of `latest`. */
+/** The operation that publishes, and the new pin of `latest`. */
 export interface Choice {
   readonly operation?: string | undefined
-  /** A snapshot's name pins, null unpins; without it the pin stays as it is. */
+  /** A snapshot's name pins, null unpins. Without it the pin doesn't change. */
   readonly pin?: string | null | undefined
 }
 
@@ -44,10 +44,7 @@ export function currentPublication(
     .executeTakeFirst()
 }
 
-/**
- * Whether an operation published a generation of the target, although another one may have replaced
- * it since.
- */
+/** Whether an operation published a generation of the target, even if it was replaced since. */
 export async function publishedBy(
   db: Kysely<Tables>,
   { repository, target, operation }: TargetId & { operation: string },
@@ -63,8 +60,8 @@ export async function publishedBy(
 }
 
 /**
- * Notes that an operator chose what is published already.
- * @throws `publish.conflict` if another generation was published meanwhile
+ * Records that an operator chose the version that is published already.
+ * @throws publish.conflict if another generation was published since
  */
 export async function choose(
   tx: Kysely<Tables>,
@@ -91,42 +88,28 @@ export async function choose(
     throw publishError('publish.conflict', { repository, target, generation: generation + 1 })
 }
 
+export interface NextGeneration extends TargetId, Choice {
+  readonly number: number
+  readonly location: string
+  readonly version: number
+  /** More changes of the same transaction. */
+  readonly also?: (tx: Kysely<Tables>) => Promise<void>
+}
+
 /**
- * Makes generation `number` the published one. The number is taken once: of two that try, one gets
- * it.
- * @throws `publish.conflict`
+ * Publishes generation `number`. Each number can be used once, so of two publishers one gets it.
+ * @throws publish.conflict
  */
-export async function advance(
-  database: Database,
-  next: TargetId &
-    Choice & {
-      number: number
-      location: string
-      version: number
-      also?: (tx: Kysely<Tables>) => Promise<void>
-    },
-): Promise<void> {
-  const { repository, target, number, location, version } = next
+export async function advance(database: Database, next: NextGeneration): Promise<void> {
+  const { repository, target, number } = next
   try {
     await database.transaction(async (tx) => {
       const at = database.clock.now()
-      const operation = next.operation ?? null
-      await tx
-        .insertInto('generation')
-        .values({ repository, target, number, version, location, at, replaced_at: null, operation })
-        .execute()
-      await tx
-        .updateTable('generation')
-        .set({ replaced_at: at })
-        .where('repository', '=', repository)
-        .where('target', '=', target)
-        .where('number', '<', number)
-        .where('replaced_at', 'is', null)
-        .execute()
+      await addGeneration(tx, next, at)
       const row = {
-        version,
+        version: next.version,
         generation: number,
-        location,
+        location: next.location,
         at,
         ...(await chosen(database, tx, next)),
       }
@@ -137,18 +120,35 @@ export async function advance(
         .execute()
       await next.also?.(tx)
     })
-  } catch (error) {
-    if (databaseError.is(error, 'database.exists'))
-      throw publishError(
-        'publish.conflict',
-        { repository, target, generation: number },
-        { cause: error },
-      )
-    throw error
+  } catch (cause) {
+    if (!databaseError.is(cause, 'database.exists')) throw cause
+    throw publishError('publish.conflict', { repository, target, generation: number }, { cause })
   }
 }
 
-/** The choice that the new row records. A repair, which names no operation, keeps all of it. */
+/** Inserts the generation, and records when it replaced the one before. */
+async function addGeneration(
+  tx: Kysely<Tables>,
+  { operation, ...next }: NextGeneration,
+  at: number,
+): Promise<void> {
+  const { repository, target, number, version, location } = next
+  const row = { repository, target, number, version, location, at, replaced_at: null }
+  await tx
+    .insertInto('generation')
+    .values({ ...row, operation: operation ?? null })
+    .execute()
+  await tx
+    .updateTable('generation')
+    .set({ replaced_at: at })
+    .where('repository', '=', repository)
+    .where('target', '=', target)
+    .where('number', '<', number)
+    .where('replaced_at', 'is', null)
+    .execute()
+}
+
+/** The choice in the new row. A repair, which has no operation, keeps the old one. */
 async function chosen(
   database: Database,
   tx: Kysely<Tables>,

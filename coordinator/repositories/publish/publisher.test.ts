@@ -160,7 +160,7 @@ test('PB-06: a real folder, a file or a foreign link at the place of the link is
   await symlink('elsewhere', join(dirname(tree(mirror)), '.gen'))
   await assert.rejects(mirror.publisher.publish({ ...latest(mirror), version, signal }), {
     code: 'publish.target',
-    message: /no real folder/,
+    message: /not a real folder/,
   })
 })
 

@@ -1,13 +1,13 @@
 /**
- * What of a repository's configuration decides the contents of its versions, as one hash. When it
- * changes, "unchanged" means nothing.
+ * One hash of the options that decide the contents of a repository's versions. When it changes, the
+ * next sync reads the upstream's index again.
  */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { RepositoryFormat } from '../formats/format.ts'
 
-/** SHA-256 in hex. Credentials, schedule and paths are no part of it. */
+/** SHA-256 in hex, without credentials, schedule and paths. */
 export function configHash(
   format: Pick<RepositoryFormat, 'type' | 'contents'>,
   config: RepositoryConfig,

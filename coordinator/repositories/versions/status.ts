@@ -1,12 +1,10 @@
-/**
- * What a repository is and how its last sync went, for people and for `repo list` and `repo show`.
- */
+/** The state of a repository and of its last sync, for `repo list` and `repo show`. */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
 import { newestVersion } from './versions.ts'
 
 export interface RepositoryStatus {
-  /** Of the newest accepted version; 0 before the first. */
+  /** Packages of the newest accepted version; 0 before the first. */
   readonly packages: number
   /** Bytes of its packages. */
   readonly bytes: number
@@ -24,32 +22,24 @@ export interface RepositoryStatus {
   } | null
   /** Names, the oldest first. */
   readonly snapshots: readonly string[]
-  /** The version that `latest` is, if it is published. */
+  /** The published version of `latest`. */
   readonly published: {
     readonly version: number
     readonly generation: number
     readonly at: number
-    /** The snapshot that an operator put `latest` on; null while it follows the newest. */
+    /** The snapshot that an operator chose for `latest`; null while it follows the newest. */
     readonly pin: string | null
     /** Since when; null if an earlier Muster published it. */
     readonly since: number | null
   } | null
 }
 
-/** Of a repository that was never synced too: then everything is empty. */
+/** Everything is empty for a repository that was never synced. */
 export async function repositoryStatus(
   db: Kysely<Tables>,
   repository: string,
 ): Promise<RepositoryStatus> {
   const version = await newestVersion(db, repository)
-  const run = await db
-    .selectFrom('sync_run')
-    .select(['id', 'started_at', 'finished_at', 'result', 'message'])
-    .where('repository', '=', repository)
-    .orderBy('started_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(1)
-    .executeTakeFirst()
   const snapshots = await db
     .selectFrom('snapshot')
     .select('name')
@@ -68,31 +58,41 @@ export async function repositoryStatus(
     bytes: version?.bytes ?? 0,
     revision: version?.revision ?? null,
     version: version?.id ?? null,
-    lastSync:
-      run === undefined
-        ? null
-        : {
-            run: run.id,
-            startedAt: run.started_at,
-            finishedAt: run.finished_at,
-            result: run.result === 'running' ? null : run.result,
-            message: run.message,
-          },
+    lastSync: await lastSyncOf(db, repository),
     snapshots: snapshots.map((row) => row.name),
     published: published ?? null,
   }
 }
 
-/** Of a repository that has a version; its configuration may be gone. */
+async function lastSyncOf(
+  db: Kysely<Tables>,
+  repository: string,
+): Promise<RepositoryStatus['lastSync']> {
+  const row = await db
+    .selectFrom('sync_run')
+    .select(['id', 'started_at', 'finished_at', 'result', 'message'])
+    .where('repository', '=', repository)
+    .orderBy('started_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  if (row === undefined) return null
+  return {
+    run: row.id,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+    result: row.result === 'running' ? null : row.result,
+    message: row.message,
+  }
+}
+
+/** The type of a repository that has a version. Its configuration may be gone. */
 export async function typeOf(db: Kysely<Tables>, repository: string): Promise<string> {
   const found = db.selectFrom('repository').select('type').where('id', '=', repository)
   return (await found.executeTakeFirstOrThrow()).type
 }
 
-/**
- * How a sync ended, by its id: what became of an operation whose caller is gone. Undefined: it
- * never began.
- */
+/** How a sync ended, by its id, for recovery. Undefined if it never started. */
 export async function syncRunResult(
   db: Kysely<Tables>,
   run: string,

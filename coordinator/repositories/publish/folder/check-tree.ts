@@ -1,7 +1,7 @@
 /**
- * Compares a tree with what it must be: exactly the files asked for, regular, of their sizes, with
- * their bytes, read-only for all. A file that is a hard link to a verified file of the pool, or has
- * not changed since it was found right, is not hashed again.
+ * Compares a tree with its files: exactly these, regular, with their sizes and bytes, read-only for
+ * all. A hard link to a verified file of the pool, and a file that didn't change since its last
+ * check, are not hashed again.
  */
 import type { BigIntStats } from 'node:fs'
 import { createReadStream, lstatSync } from 'node:fs'
@@ -15,32 +15,29 @@ import type { ManifestFile } from '../../content/manifest.ts'
 import type { TreeProblem } from '../destination.ts'
 import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 
-/** Looks at once: each waits for the file system, none for a processor. */
+/** Checks that run at the same time. They wait for the file system, not for a processor. */
 const AT_ONCE = 16
 /**
- * Files looked at without a pause for other work. A sync looks at each file of each snapshot, and a
- * call that waits for a thread costs seven times the look; a slow disk must not hold the rest of
- * the coordinator up for longer than a few of them.
+ * Files that are checked synchronously before other work may run. A sync checks each file of each
+ * snapshot, and an asynchronous call costs seven times as much. A slow disk must not block the
+ * coordinator for longer than a few files.
  */
 const WITHOUT_PAUSE = 8
-/** Problems that are named; one is enough to lay the tree out again, the rest helps a person. */
+/** The limit of listed problems. One is enough to lay the tree out again. */
 const MAX_PROBLEMS = 100
 
 export interface CheckedTree {
-  /** None: the tree is what it must be. */
+  /** Empty if the tree is right. */
   readonly problems: readonly TreeProblem[]
-  /** By path: what the file system says of the files that are not the pool's own. */
+  /** The attributes of files that are not links to the pool's, by path. */
   readonly marks: ReadonlyMap<string, string>
 }
 
 export interface TreeCheck {
-  /** The folder that holds the tree's files. */
+  /** The folder of the tree's files. */
   readonly tree: string
   readonly files: readonly ManifestFile[]
-  /**
-   * What is known of files that are not the pool's own, by path: they are not hashed while it
-   * holds.
-   */
+  /** Marks of an earlier check. A file that still has its mark isn't hashed again. */
   readonly known: ReadonlyMap<string, string>
 }
 
@@ -52,56 +49,104 @@ export function foldersOf(files: readonly ManifestFile[]): string[] {
   return [...folders].sort()
 }
 
-/** @throws what the file system says, other than that something is absent */
+/** @throws errors of the file system, except that something is absent */
 export async function checkTree(
   deps: { pool: Pool },
-  { tree, files, known }: TreeCheck,
+  check: TreeCheck,
   signal: AbortSignal,
 ): Promise<CheckedTree> {
-  const problems: TreeProblem[] = []
-  const marks = new Map<string, string>()
+  const { tree, files } = check
   const folders = foldersOf(files)
-  const report = (path: string, reason: string): void => {
-    if (problems.length < MAX_PROBLEMS) problems.push({ path, reason })
+  const problems = new Problems()
+  await checkFolders(tree, folders, problems)
+  // Files below a folder that is absent, or a link, aren't checked.
+  if (problems.found.length > 0) return { problems: problems.found, marks: new Map() }
+  const doubtful = await checkAttributes(deps.pool, check, problems, signal)
+  const marks = await checkBytes(deps.pool, check, doubtful, { problems, signal })
+  if (problems.found.length === 0) await checkEntries(tree, folders, files.length, problems)
+  return { problems: problems.found, marks }
+}
+
+class Problems {
+  readonly found: TreeProblem[] = []
+
+  report(path: string, reason: string): void {
+    if (this.found.length < MAX_PROBLEMS) this.found.push({ path, reason })
   }
+}
+
+interface StatedFile {
+  readonly file: ManifestFile
+  readonly stats: BigIntStats
+}
+
+async function checkFolders(
+  tree: string,
+  folders: readonly string[],
+  problems: Problems,
+): Promise<void> {
   await concurrently(['', ...folders], AT_ONCE, async (folder) => {
-    const stats = await exactStat(join(tree, folder))
-    const reason = wrongFolder(stats)
-    if (reason !== undefined) report(folder, reason)
+    const reason = wrongFolder(await exactStat(join(tree, folder)))
+    if (reason !== undefined) problems.report(folder, reason)
   })
-  // What lies below a folder that is absent, or a link, is not looked at.
-  if (problems.length > 0) return { problems, marks }
-  const doubtful: { file: ManifestFile; stats: BigIntStats }[] = []
+}
+
+/** Checks kind, size and mode of each file. Returns those that the pool doesn't know as its own. */
+async function checkAttributes(
+  pool: Pool,
+  { tree, files }: TreeCheck,
+  problems: Problems,
+  signal: AbortSignal,
+): Promise<StatedFile[]> {
+  const doubtful: StatedFile[] = []
   for (let at = 0; at < files.length; at += WITHOUT_PAUSE) {
     await setImmediate(undefined, { signal })
     for (const file of files.slice(at, at + WITHOUT_PAUSE)) {
-      const stats = lookAt(join(tree, file.path))
+      const stats = statNow(join(tree, file.path))
       const reason = wrongFile(stats, file.size)
-      if (reason !== undefined || stats === undefined) report(file.path, reason ?? '')
-      else if (!deps.pool.holds(file.blob, stats)) doubtful.push({ file, stats })
+      if (reason !== undefined || stats === undefined) problems.report(file.path, reason ?? '')
+      else if (!pool.holds(file.blob, stats)) doubtful.push({ file, stats })
     }
   }
-  await concurrently(doubtful, AT_ONCE, async ({ file, stats }) => {
+  return doubtful
+}
+
+/** Hashes files with unknown attributes. Returns the marks of files that aren't the pool's. */
+async function checkBytes(
+  pool: Pool,
+  { tree, known }: TreeCheck,
+  files: readonly StatedFile[],
+  { problems, signal }: { problems: Problems; signal: AbortSignal },
+): Promise<Map<string, string>> {
+  const marks = new Map<string, string>()
+  await concurrently(files, AT_ONCE, async ({ file, stats }) => {
     signal.throwIfAborted()
+    const path = join(tree, file.path)
     const mark = markOf(stats)
     if (known.get(file.path) === mark) marks.set(file.path, mark)
-    else if (await isPools(deps.pool, join(tree, file.path), file, stats, signal)) return
-    else if ((await digestOf(join(tree, file.path), signal)) === file.blob)
-      marks.set(file.path, mark)
-    else report(file.path, 'its bytes are not those of its blob')
+    else if (await isPools(pool, path, file, stats, signal)) return
+    else if ((await digestOf(path, signal)) === file.blob) marks.set(file.path, mark)
+    else problems.report(file.path, 'its bytes are not those of its blob')
   })
+  return marks
+}
+
+/** Finds additional files. An absent one is a problem already. */
+async function checkEntries(
+  tree: string,
+  folders: readonly string[],
+  files: number,
+  problems: Problems,
+): Promise<void> {
   let found = 0
   for (const folder of ['', ...folders]) found += (await readdir(join(tree, folder))).length
-  const expected = files.length + folders.length
-  // A file that is absent is a problem already.
-  if (problems.length === 0 && found !== expected)
-    report('', `it holds ${found} entries instead of ${expected}`)
-  return { problems, marks }
+  const expected = files + folders.length
+  if (found !== expected) problems.report('', `it holds ${found} entries instead of ${expected}`)
 }
 
 /**
- * Whether the file is a link to the pool's, which is hashed here and then known: the next check
- * need not hash it again. It may have got or lost a link through another program, such as a backup.
+ * Whether the file is a link to the pool's file. Verifies that file, so that the next check doesn't
+ * hash it. Another program, such as a backup, may have added or removed a link.
  */
 async function isPools(
   pool: Pool,
@@ -111,24 +156,24 @@ async function isPools(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (nlink < 2n || (await pool.verify(blob, signal)) !== 'sound') return false
-  const now = lookAt(path)
+  const now = statNow(path)
   return now !== undefined && pool.holds(blob, now)
 }
 
-function lookAt(path: string): BigIntStats | undefined {
+function statNow(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false })
 }
 
 function wrongFolder(stats: BigIntStats | undefined): string | undefined {
   if (stats === undefined) return 'it is gone'
-  if (!stats.isDirectory()) return 'it is no folder'
+  if (!stats.isDirectory()) return 'it is not a folder'
   const mode = Number(stats.mode) & 0o7777
   return mode === 0o755 ? undefined : `its mode is ${mode.toString(8)}`
 }
 
 function wrongFile(stats: BigIntStats | undefined, size: number): string | undefined {
   if (stats === undefined) return 'it is gone'
-  if (!stats.isFile()) return 'it is no regular file'
+  if (!stats.isFile()) return 'it is not a regular file'
   if (stats.size !== BigInt(size)) return `it has ${stats.size} bytes instead of ${size}`
   const mode = Number(stats.mode) & 0o7777
   return mode === 0o444 ? undefined : `its mode is ${mode.toString(8)}`
@@ -136,6 +181,7 @@ function wrongFile(stats: BigIntStats | undefined, size: number): string | undef
 
 async function digestOf(path: string, signal: AbortSignal): Promise<string> {
   const hash = createBlake3()
-  for await (const part of createReadStream(path, { signal })) hash.update(part as Uint8Array)
+  const parts: AsyncIterable<Uint8Array> = createReadStream(path, { signal })
+  for await (const part of parts) hash.update(part)
   return hash.digest()
 }

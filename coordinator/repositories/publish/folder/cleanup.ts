@@ -1,25 +1,22 @@
 /**
- * Removes generations that are no longer kept, and what interrupted publications left behind. Never
- * what the link points to.
+ * Removes old generations, and the leftovers of interrupted publications. Never the generation of
+ * the link.
  */
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../../shared/clock.ts'
+import { errno } from '../../../../shared/errno.ts'
 import type { Random } from '../../../../shared/random.ts'
 import { KEPT_GENERATIONS } from '../destination.ts'
 import { diskError } from '../errors.ts'
 import { generationNumber, isLeftover, type Layout, temporaryName } from './layout.ts'
 
-/**
- * A builder on another machine, or in another container, shows every minute that it lives
- * (ALIVE_MS).
- */
+/** A builder shows every minute that it lives (ALIVE_MS), also on another machine. */
 const SILENT_MS = 3_600_000
 
 /**
- * @param current - name of the generation that is published; undefined removes all, with the folder
- * around them
+ * @param current - the name of the published generation; undefined removes all, and their folder
  */
 export async function cleanUp(
   deps: { pool: Pool; clock: Clock; random: Random },
@@ -28,34 +25,43 @@ export async function cleanUp(
 ): Promise<string[]> {
   const removed: string[] = []
   for (const name of await surplus(deps, layout, current)) {
-    const path = join(layout.generations, name)
     try {
-      // Away from its name first: a folder with a generation's name has all of its files, however
-      // far the removal comes.
-      const aside =
-        generationNumber(name) === undefined
-          ? path
-          : join(layout.generations, temporaryName(deps.random, 'removing'))
-      if (aside !== path) await rename(path, aside)
-      // Crash here: a folder named removing-…, which the next clean-up removes.
-      await deps.pool.removeFolder(aside)
+      await removeOne(deps, layout, name)
+      removed.push(name)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
-      throw diskError('removing', path, error)
+      if (errno(error) !== 'ENOENT')
+        throw diskError('removing', join(layout.generations, name), error)
     }
-    removed.push(name)
   }
   if (current === undefined) await removeEmpty(layout.generations)
   return removed
 }
 
-/** Another publication may have begun there meanwhile: then it is not empty. */
+/**
+ * Renames a generation before its files are removed. So a folder with the name of a generation
+ * always has all of its files.
+ */
+async function removeOne(
+  deps: { pool: Pool; random: Random },
+  layout: Layout,
+  name: string,
+): Promise<void> {
+  const path = join(layout.generations, name)
+  const isGeneration = generationNumber(name) !== undefined
+  const aside = isGeneration
+    ? join(layout.generations, temporaryName(deps.random, 'removing'))
+    : path
+  if (isGeneration) await rename(path, aside)
+  // Crash here: a folder removing-…, which the next clean-up removes.
+  await deps.pool.removeFolder(aside)
+}
+
+/** If another publication has started there, the folder isn't empty and stays. */
 async function removeEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder)
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(code))
+    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(errno(error) ?? ''))
       throw diskError('removing', folder, error)
   }
 }
@@ -65,33 +71,42 @@ async function surplus(
   layout: Layout,
   current: string | undefined,
 ): Promise<string[]> {
-  let entries: string[]
-  try {
-    entries = await readdir(layout.generations)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-    throw diskError('reading', layout.generations, error)
-  }
-  const number = (name: string): number => generationNumber(name) ?? 0
-  const whole = entries
-    .filter((name) => generationNumber(name) !== undefined)
-    .sort((a, b) => number(b) - number(a))
-  const limit = current === undefined ? Number.POSITIVE_INFINITY : number(current)
-  // Those above the current one belong to a publication under way, or to one that crashed before
-  // its row: the latter goes once it is passed.
-  const kept =
-    current === undefined
-      ? []
-      : [
-          ...whole.filter((name) => number(name) > limit),
-          current,
-          ...whole.filter((name) => number(name) < limit).slice(0, KEPT_GENERATIONS - 1),
-        ]
+  const entries = await entriesOf(layout.generations)
+  const complete = entries.filter((name) => generationNumber(name) !== undefined)
+  const kept = keptGenerations(complete, current)
   const leftovers: string[] = []
   for (const name of entries)
     if (isLeftover(name) ?? (await isSilent(deps, join(layout.generations, name))))
       leftovers.push(name)
-  return [...whole.filter((name) => !kept.includes(name)), ...leftovers]
+  return [...complete.filter((name) => !kept.has(name)), ...leftovers]
+}
+
+async function entriesOf(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder)
+  } catch (error) {
+    if (errno(error) === 'ENOENT') return []
+    throw diskError('reading', folder, error)
+  }
+}
+
+/**
+ * The current generation, the ones before it that are kept, and all above it. Those belong to a
+ * running publication, or to one that crashed before its row; the number decides later.
+ */
+function keptGenerations(
+  names: readonly string[],
+  current: string | undefined,
+): ReadonlySet<string> {
+  if (current === undefined) return new Set()
+  const number = (name: string): number => generationNumber(name) ?? 0
+  const newestFirst = [...names].sort((a, b) => number(b) - number(a))
+  const limit = number(current)
+  return new Set([
+    ...newestFirst.filter((name) => number(name) > limit),
+    current,
+    ...newestFirst.filter((name) => number(name) < limit).slice(0, KEPT_GENERATIONS - 1),
+  ])
 }
 
 async function isSilent(deps: { clock: Clock }, path: string): Promise<boolean> {

@@ -1,7 +1,7 @@
 /**
- * Where things lie around a published target. Beside the link `…/latest` lies `.gen/latest/`, with
- * a folder for each generation: `tree/` is what the link points to, `MANIFEST` says what it is. The
- * leading dot keeps it apart from snapshots, whose names can't begin with one.
+ * The paths of a published target. Beside the link `…/latest`, the folder `.gen/latest/` has a
+ * folder for each generation, with its files in `tree/` and a description in `MANIFEST`. Names of
+ * snapshots can't begin with a dot.
  */
 import { basename, dirname, join, normalize } from 'node:path'
 import { hasEnded, ownProcess, PROCESS_NAME } from '../../../../shared/process-owner.ts'
@@ -30,7 +30,7 @@ export function generationName(number: number, root: string): string {
   return `${number}-${root.slice(0, 16)}`
 }
 
-/** The number of a generation's folder; undefined for a name that is none. */
+/** The number of a generation's folder; undefined for other names. */
 export function generationNumber(name: string): number | undefined {
   const match = NAME.exec(name)
   return match === null ? undefined : Number(match[1])
@@ -40,15 +40,12 @@ export function treeOf(layout: Layout, name: string): string {
   return join(layout.generations, name, 'tree')
 }
 
-/**
- * What the link of a generation says: relative, so that the folder can be moved or mounted
- * elsewhere.
- */
+/** The target of a generation's link. It is relative, so that the folder can be moved. */
 export function linkText(layout: Layout, name: string): string {
   return join(FOLDER, basename(layout.link), name, 'tree')
 }
 
-/** The generation that a link's text points to, if it is one of this target's. */
+/** The generation of a link; undefined if it isn't a link to a generation of this target. */
 export function generationOfLink(layout: Layout, text: string): string | undefined {
   const parts = text.split('/')
   const name = parts[2]
@@ -62,15 +59,13 @@ export function generationOfLink(layout: Layout, text: string): string | undefin
   return name !== undefined && generationNumber(name) !== undefined ? name : undefined
 }
 
-/** Beside a generation's tree: what was laid out, see record.ts. */
+/** The record beside a generation's tree, see record.ts. */
 export const RECORD = 'CONTENT'
 
 export type Purpose = 'building' | 'switch' | 'removing'
 const TEMPORARY = new RegExp(`^(building|switch|removing)-(?:(${PROCESS_NAME})-)?[0-9a-f]{16}$`)
 
-/**
- * A name below the generations folder for what is not finished, with the process that works on it.
- */
+/** A temporary name below the generations folder. It contains the process that uses it. */
 export function temporaryName(random: Random, purpose: Purpose): string {
   const owner = ownProcess()
   const dice = Buffer.from(random.bytes(8)).toString('hex')
@@ -78,9 +73,8 @@ export function temporaryName(random: Random, purpose: Purpose): string {
 }
 
 /**
- * Whether what has this name was left behind: its process has ended, or it was being removed.
- * Undefined where only its age can tell, because the process ran elsewhere or is hidden; false also
- * for a name that is none of ours.
+ * Whether a temporary name was left behind: its process has ended, or it was being removed. False
+ * for other names. Undefined if only its age can show it, because the process isn't visible here.
  */
 export function isLeftover(name: string): boolean | undefined {
   const match = TEMPORARY.exec(name)

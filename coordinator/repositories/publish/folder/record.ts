@@ -1,7 +1,7 @@
 /**
- * What a generation was laid out with, in a file beside its tree: metadata of earlier versions that
- * was carried on, and what the file system says of each file that the tree does not share with the
- * pool. Without it, or with a damaged one, a tree is not trusted.
+ * The record of a generation, in a file beside its tree: carried metadata of earlier versions, and
+ * the attributes of each file that isn't a link to the pool's. A tree without a valid record is
+ * laid out again.
  */
 import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
@@ -14,16 +14,13 @@ import type { ManifestFile } from '../../content/manifest.ts'
 import { type Layout, RECORD } from './layout.ts'
 
 export interface TreeRecord {
-  /** Metadata of earlier versions that lies beside the version's own files. */
+  /** Metadata of earlier versions, beside the files of the version. */
   readonly carried: readonly ManifestFile[]
-  /**
-   * By path: what the file system said of a file that is not a hard link to the pool's, when it was
-   * found right.
-   */
+  /** By path: the attributes, at its last check, of a file that isn't a link to the pool's. */
   readonly marks: ReadonlyMap<string, string>
 }
 
-/** A line is some 200 bytes, so this is a tree of a million files; a larger record is not ours. */
+/** A line has about 200 bytes, so this is enough for a tree of a million files. */
 const MAX_BYTES = 256 * MIB
 const FIRST = 'muster content 1'
 
@@ -40,12 +37,12 @@ export async function writeRecord(
   await writeDurable(deps, join(folder, RECORD), `${text}${digestOf(text)}\n`, { mode: 0o644 })
 }
 
-/** The record of a generation; undefined if there is none that is whole. */
+/** The record of a generation; undefined if it is missing or damaged. */
 export async function readRecord(layout: Layout, name: string): Promise<TreeRecord | undefined> {
-  const path = join(layout.generations, name, RECORD)
-  const stats = await lstat(path).catch(() => undefined)
+  const file = join(layout.generations, name, RECORD)
+  const stats = await lstat(file).catch(() => undefined)
   if (stats?.isFile() !== true || stats.size > MAX_BYTES) return undefined
-  const text = await readFile(path, 'utf8')
+  const text = await readFile(file, 'utf8')
   const end = text.lastIndexOf('\n', text.length - 2) + 1
   const body = text.slice(0, end)
   if (text.slice(end) !== `${digestOf(body)}\n`) return undefined
@@ -54,16 +51,10 @@ export async function readRecord(layout: Layout, name: string): Promise<TreeReco
   const carried: ManifestFile[] = []
   const marks = new Map<string, string>()
   for (const line of lines.slice(1, -1)) {
-    const own = /^own ([\d.]+) (.+)$/.exec(line)
-    const kept = /^carried ([0-9a-f]{64}) (\d{1,16}) (.+)$/.exec(line)
-    if (own !== null) marks.set(own[2] as string, own[1] as string)
-    else if (kept !== null)
-      carried.push({
-        path: kept[3] as string,
-        blob: blobId.parse(kept[1] as string),
-        size: Number(kept[2]),
-        kind: 'metadata',
-      })
+    const [, mark, markedPath = ''] = /^own ([\d.]+) (.+)$/.exec(line) ?? []
+    const [, blob, size, path = ''] = /^carried ([0-9a-f]{64}) (\d{1,16}) (.+)$/.exec(line) ?? []
+    if (mark !== undefined) marks.set(markedPath, mark)
+    else if (blobId.is(blob)) carried.push({ path, blob, size: Number(size), kind: 'metadata' })
     else return undefined
   }
   return { carried, marks }

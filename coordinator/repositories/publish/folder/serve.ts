@@ -1,8 +1,7 @@
 /**
- * The addresses of published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`.
- * Served from the folders, not from the database, so packages can be had while that is down. Each
- * request follows the link once and then stays in one generation; neither the generations' own
- * folder nor anything outside it can be reached.
+ * Serves published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`. It reads the
+ * folders, so it works without the database. Each request follows the link once and then stays in
+ * one generation. Only files of its tree can be reached.
  */
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,14 +11,14 @@ import type { Formats } from '../../formats/format.ts'
 import { isSnapshotName, type RepositoryPath } from '../../../../shared/repository-paths.ts'
 import { generationOfLink, layoutOf, treeOf } from './layout.ts'
 
-/** Where a repository is published; the configuration's `name` and `publish`. */
+/** The part of a repository's configuration that serving needs. */
 export interface PublishedRepository {
   readonly name: string
   readonly type: string
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
 }
 
-/** What lies at an address of a published repository. */
+/** The file or folder at a path of a published repository. */
 export async function resolveTree(
   formats: Formats,
   repositories: readonly PublishedRepository[],
@@ -48,17 +47,16 @@ async function inTree(
   const text = await readlink(link).catch(() => undefined)
   const generation = text === undefined ? undefined : generationOfLink(layout, text)
   if (generation === undefined) return undefined
-  const forEver = (path: readonly string[]): boolean => immutable(path.join('/'))
+  const isImmutable = (path: readonly string[]): boolean => immutable(path.join('/'))
   const cacheControl = (path: readonly string[]): string | undefined =>
-    forEver(path) ? 'public, max-age=604800, immutable' : undefined
+    isImmutable(path) ? 'public, max-age=604800, immutable' : undefined
   const found = await resolveInFolder(treeOf(layout, generation), segments, { cacheControl })
-  return found?.kind === 'file' && !forEver(segments) ? undated(found) : found
+  return found?.kind === 'file' && !isImmutable(segments) ? undated(found) : found
 }
 
 /**
- * After a rollback a path holds older content, whose time lies before the one that a cache has
- * seen: `If-Modified-Since` would keep the newer content alive there. So what may change has its
- * entity tag alone.
+ * After a rollback a path has older content with an earlier time. `If-Modified-Since` would keep
+ * the newer content in caches, so files that may change are sent without a time.
  */
 function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
   return file

@@ -1,18 +1,18 @@
 /**
- * The moment of publication: a symbolic link is replaced by another in one rename, so a reader
- * finds the old tree or the new one, never none and never a mixture. Only links that Muster made
- * are replaced; anything else at that place is somebody's and is refused.
+ * Publishes a generation: one rename replaces the symbolic link, so a reader sees the old tree or
+ * the new one, never a mixture. Only links that Muster made are replaced.
  */
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeDurableFolder, syncFolder } from '../../../../shared/durable-file.ts'
+import { errno } from '../../../../shared/errno.ts'
 import type { Random } from '../../../../shared/random.ts'
 import { diskError, publishError } from '../errors.ts'
 import { generationOfLink, type Layout, linkText, temporaryName } from './layout.ts'
 
 /**
- * The generation that the link points to now; undefined if there is no link yet.
- * @throws `publish.target` if something stands there that Muster did not make (PB-06)
+ * The generation of the link; undefined if there is no link yet.
+ * @throws publish.target if there is something that Muster did not make (PB-06)
  */
 export async function currentGeneration(layout: Layout): Promise<string | undefined> {
   const refuse = (reason: string): Error =>
@@ -26,12 +26,12 @@ export async function currentGeneration(layout: Layout): Promise<string | undefi
     if (name === undefined) throw refuse(`it is a link to ${text}, which Muster did not make`)
     return name
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (errno(error) === 'ENOENT') return undefined
     throw diskError('reading', layout.link, error)
   }
 }
 
-/** Makes the folder of the link, and refuses a generations folder that leads elsewhere. */
+/** Makes the folder of the link. Rejects a link in place of the generations folder. */
 export async function prepareTarget(layout: Layout): Promise<void> {
   try {
     await makeDurableFolder(layout.parent, 0o755)
@@ -39,14 +39,14 @@ export async function prepareTarget(layout: Layout): Promise<void> {
     for (const folder of [outer, layout.generations]) {
       const stats = await lstat(folder).catch(() => undefined)
       if (stats !== undefined && !stats.isDirectory())
-        throw publishError('publish.target', { path: folder, reason: 'it is no real folder' })
+        throw publishError('publish.target', { path: folder, reason: 'it is not a real folder' })
     }
   } catch (error) {
     throw diskError('preparing', layout.parent, error)
   }
 }
 
-/** Points the link to a generation that is whole and on the disk. Durable once it resolves. */
+/** Points the link to a complete, durable generation. Durable once it resolves. */
 export async function switchTo(
   deps: { random: Random },
   layout: Layout,
@@ -56,7 +56,7 @@ export async function switchTo(
   const temporary = join(layout.generations, temporaryName(deps.random, 'switch'))
   try {
     await symlink(linkText(layout, name), temporary)
-    // Crash here: a link among the generations that nobody follows; cleaning up removes it.
+    // Crash here: an unused link among the generations. The next clean-up removes it.
     await rename(temporary, layout.link)
     await syncFolder(layout.parent)
   } catch (error) {
@@ -65,7 +65,7 @@ export async function switchTo(
   }
 }
 
-/** Takes the link away; what it pointed to stays until it is cleaned up. */
+/** Removes the link. Its generation stays until the next clean-up. */
 export async function removeLink(layout: Layout): Promise<void> {
   if ((await currentGeneration(layout)) === undefined) return
   try {

@@ -1,7 +1,7 @@
 /**
- * Lays out a generation: every file of a version as a regular, read-only file at its path. Built
- * under a temporary name and checked before it gets its own. A folder that has a generation's name
- * already is used only if it is found whole.
+ * Builds a generation: every file of a version as a regular, read-only file at its path. The folder
+ * gets its final name after a check. An existing folder with this name is used only if it is
+ * complete.
  */
 import { chmod, mkdir, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,6 +10,7 @@ import { exactStat, markOf } from '../../../../shared/blobs/verified.ts'
 import { canonicalJson } from '../../../../shared/canonical-json.ts'
 import type { Clock } from '../../../../shared/clock.ts'
 import { makeDurableFolder, syncFolder, writeDurable } from '../../../../shared/durable-file.ts'
+import { errno } from '../../../../shared/errno.ts'
 import type { Random } from '../../../../shared/random.ts'
 import type { ManifestFile } from '../../content/manifest.ts'
 import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
@@ -20,11 +21,11 @@ import { generationName, type Layout, temporaryName } from './layout.ts'
 import { createPlacer, type Method } from './place.ts'
 import { readRecord, writeRecord } from './record.ts'
 
-/** Links at once: each waits for the file system, none for a processor. */
+/** Files placed at the same time. They wait for the file system, not for a processor. */
 const AT_ONCE = 16
 /**
- * How often a folder under construction shows that its builder lives; {@link isLeftover} can't see
- * one on another machine.
+ * How often a builder shows that it lives. {@link isLeftover} can't see a process on another
+ * machine.
  */
 const ALIVE_MS = 60_000
 
@@ -48,50 +49,59 @@ export async function buildTree(
 ): Promise<BuiltTree> {
   const name = generationName(generation.number, generation.root)
   const temporary = join(layout.generations, temporaryName(deps.random, 'building'))
-  const tree = join(temporary, 'tree')
-  const files = [...generation.files, ...generation.carried]
-  const offAlive = deps.clock.every(ALIVE_MS, () => {
-    const now = deps.clock.now() / 1000
-    // Gone once it has its name: then nothing has to be shown any more.
-    utimes(temporary, now, now).catch(() => undefined)
-  })
+  const stopAlive = keepAlive(deps, temporary)
   try {
     await makeDurableFolder(layout.generations, 0o755)
-    const folders = foldersOf(files)
-    await makeFolders(temporary, tree, folders)
-    const { placed, known } = await placeFiles(deps, tree, files, signal)
-    const { problems, marks } = await checkTree(deps, { tree, files, known }, signal)
-    for (const { path, reason } of problems)
-      throw publishError('publish.unsound', { path: join(tree, path), reason })
-    await writeRecord(deps, temporary, { carried: generation.carried, marks })
-    await writeDurable(
-      deps,
-      join(temporary, 'MANIFEST'),
-      `${canonicalJson(generation.manifest)}\n`,
-      { mode: 0o644 },
-    )
-    // Innermost first: a folder is durable before the one that names it.
-    for (const folder of [...folders].reverse()) await syncFolder(join(tree, folder))
-    for (const folder of [tree, temporary]) await syncFolder(folder)
-    // Crash until here: a folder named building-…, which nothing points to and the next publication
-    // removes.
+    const placed = await fillFolder(deps, temporary, generation, signal)
+    // Crash until here: a folder building-… without a link. The next publication removes it.
     await finishAs(deps, layout, { temporary, name, files: generation.files }, signal)
     await syncFolder(layout.generations)
-    // Crash here: a whole generation that no row and no link names; the same publication tried
-    // again uses it, or cleaning up removes it.
+    // Crash here: a whole generation without row and link. The same publication uses it when it is
+    // repeated, or the next clean-up removes it.
     return { name, placed }
   } catch (error) {
     await deps.pool.removeFolder(temporary).catch(() => {})
     throw diskError('building', temporary, error)
   } finally {
-    offAlive()
+    stopAlive()
   }
 }
 
-/**
- * Puts every file at its place. `known`: what the file system says of files that share their bytes
- * with verified ones.
- */
+/** Shows other machines that the builder of this folder lives. */
+function keepAlive({ clock }: TreeDeps, folder: string): () => void {
+  return clock.every(ALIVE_MS, () => {
+    const now = clock.now() / 1000
+    // Fails once the folder has its final name. Then it isn't needed any more.
+    utimes(folder, now, now).catch(() => undefined)
+  })
+}
+
+/** Writes a whole generation below `folder`, checks it and makes it durable. */
+async function fillFolder(
+  deps: TreeDeps,
+  folder: string,
+  { files: own, carried, manifest }: Generation,
+  signal: AbortSignal,
+): Promise<BuiltTree['placed']> {
+  const tree = join(folder, 'tree')
+  const files = [...own, ...carried]
+  const folders = foldersOf(files)
+  await makeFolders(folder, tree, folders)
+  const { placed, known } = await placeFiles(deps, tree, files, signal)
+  const { problems, marks } = await checkTree(deps, { tree, files, known }, signal)
+  for (const { path, reason } of problems)
+    throw publishError('publish.unsound', { path: join(tree, path), reason })
+  await writeRecord(deps, folder, { carried, marks })
+  await writeDurable(deps, join(folder, 'MANIFEST'), `${canonicalJson(manifest)}\n`, {
+    mode: 0o644,
+  })
+  // Inner folders first: a folder is durable before the one that contains it.
+  for (const each of [...folders].reverse()) await syncFolder(join(tree, each))
+  for (const each of [tree, folder]) await syncFolder(each)
+  return placed
+}
+
+/** Places every file. `known`: the marks of clones of verified files, by path. */
 async function placeFiles(
   { pool }: TreeDeps,
   tree: string,
@@ -104,8 +114,8 @@ async function placeFiles(
     signal.throwIfAborted()
     const to = join(tree, file.path)
     if ((await placer.place(file.blob, to)) !== 'reflink') return
-    // The clone is of one moment: the pool's file was right then if it still is. Metadata is small
-    // and hashed as clients read it.
+    // If the pool's file is sound after the clone, the clone is sound too. Metadata is small, and
+    // it is hashed.
     if (file.kind !== 'package' || (await pool.verify(file.blob, signal)) !== 'sound') return
     const stats = await exactStat(to)
     if (stats !== undefined) known.set(file.path, markOf(stats))
@@ -113,9 +123,12 @@ async function placeFiles(
   return { placed: placer.counts, known }
 }
 
+/** Errors of a rename to an existing folder. */
+const OCCUPIED = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
+
 /**
- * Gives a whole generation its name. A folder that has it already stays if it is whole: it has the
- * same root. One that is not, such as what an interrupted removal left, makes way.
+ * Gives a complete generation its name. If a complete folder has the name already, it stays,
+ * because its root is the same. An incomplete one, such as after a partial removal, is removed.
  */
 async function finishAs(
   deps: TreeDeps,
@@ -128,8 +141,7 @@ async function finishAs(
     try {
       return await rename(made.temporary, path)
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (cleared || (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR')) throw error
+      if (cleared || !OCCUPIED.has(errno(error) ?? '')) throw error
     }
     if (await isWhole(deps, layout, made, signal)) {
       await deps.pool.removeFolder(made.temporary)
@@ -137,15 +149,12 @@ async function finishAs(
     }
     const aside = join(layout.generations, temporaryName(deps.random, 'removing'))
     await rename(path, aside)
-    // Crash here: the name is free, and the next clean-up removes what stood there.
+    // Crash here: the name is free, and the next clean-up removes the old folder.
     await deps.pool.removeFolder(aside)
   }
 }
 
-/**
- * Whether a generation's folder holds these files of its version, and nothing but metadata that was
- * carried on beside them.
- */
+/** Whether a generation has the files of its version, and besides only carried metadata. */
 export async function isWhole(
   deps: { pool: Pool; random: Random },
   layout: Layout,
@@ -155,10 +164,7 @@ export async function isWhole(
   return (await problemsOf(deps, layout, { name, files }, signal)).length === 0
 }
 
-/**
- * What is wrong with a generation; each with a path below its tree, '' for the whole. Empty if it
- * is whole.
- */
+/** The problems of a generation; '' is the path of the whole tree. Empty if it is complete. */
 export async function problemsOf(
   deps: { pool: Pool; random: Random },
   layout: Layout,
@@ -169,13 +175,12 @@ export async function problemsOf(
   try {
     const record = await readRecord(layout, name)
     if ((await exactStat(join(folder, 'MANIFEST')))?.isFile() !== true || record === undefined)
-      return [{ path: '', reason: 'the record of what it holds is missing or damaged' }]
+      return [{ path: '', reason: 'the record of its content is missing or damaged' }]
     const all = [...files, ...record.carried]
     const tree = join(folder, 'tree')
     const check = { tree, files: all, known: record.marks }
     const { problems, marks } = await checkTree(deps, check, signal)
-    // A file that was hashed because its attributes changed is not hashed again for the same
-    // change.
+    // Record the new attributes of a file, so that it isn't hashed again because of them.
     if (problems.length === 0 && !areEqual(marks, record.marks))
       await writeRecord(deps, folder, { carried: record.carried, marks })
     return problems
@@ -195,7 +200,7 @@ async function makeFolders(
 ): Promise<void> {
   for (const folder of [temporary, tree, ...folders.map((each) => join(tree, each))]) {
     await mkdir(folder, { mode: 0o755 })
-    // Whatever the umask: a web server under another user must be able to read what is published.
+    // Independent of the umask, because a web server of another user reads the tree.
     await chmod(folder, 0o755)
   }
 }
