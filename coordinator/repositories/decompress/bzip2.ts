@@ -1,42 +1,54 @@
 /**
- * bzip2, all streams, with block and stream checksums verified. Old repositories still have it,
- * node:zlib does not. One block (at most 900,000 bytes) is held at a time. Source of the format:
- * bzip2 1.0.8 (decompress.c), and "bzip2 file format" by Joe Tsai.
+ * Decodes bzip2, which old repositories use and node:zlib doesn't have: all streams, with verified
+ * checksums, one block (at most 900,000 bytes) at a time. The format is defined by bzip2 1.0.8
+ * (decompress.c), and described in "bzip2 file format" by Joe Tsai.
  */
 import { Undecodable } from './undecodable.ts'
 
 const BLOCK_MAGIC = 0x314159265359
 const END_MAGIC = 0x177245385090
-/** Symbols of a Huffman group before the next selector is taken. */
+/** Symbols of one selector. */
 const GROUP = 50
 const MAX_CODE_BITS = 20
 
 export async function* bunzip2(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const bits = new BitReader(source[Symbol.asyncIterator]())
   try {
-    do {
-      const level = await streamHeader(bits)
-      let combined = 0
-      for (;;) {
-        await bits.fill()
-        const magic = bits.number(24) * 2 ** 24 + bits.number(24)
-        const crc = bits.number(32)
-        if (magic === END_MAGIC) {
-          if (crc !== combined) throw new Undecodable('the checksum of a stream is wrong')
-          bits.align()
-          break
-        }
-        if (magic !== BLOCK_MAGIC) throw new Undecodable('a block does not begin as a block')
-        const block = readBlock(bits, level * 100_000)
-        const got = crc32(block)
-        if (got !== crc) throw new Undecodable('the checksum of a block is wrong')
-        combined = (((combined << 1) | (combined >>> 31)) ^ got) >>> 0
-        yield block
-      }
-    } while (await bits.more())
+    do yield* blocksOfStream(bits)
+    while (await bits.more())
   } finally {
     await bits.close()
   }
+}
+
+async function* blocksOfStream(bits: BitReader): AsyncGenerator<Uint8Array> {
+  const capacity = (await streamHeader(bits)) * 100_000
+  let combined = 0
+  for (;;) {
+    const { magic, crc } = await blockHeader(bits)
+    if (magic === END_MAGIC) return endStream(bits, crc, combined)
+    const block = readBlock(bits, capacity)
+    checkBlock(block, crc)
+    combined = (((combined << 1) | (combined >>> 31)) ^ crc) >>> 0
+    yield block
+  }
+}
+
+async function blockHeader(bits: BitReader): Promise<{ magic: number; crc: number }> {
+  await bits.fill()
+  const magic = bits.number(24) * 2 ** 24 + bits.number(24)
+  if (magic !== END_MAGIC && magic !== BLOCK_MAGIC)
+    throw new Undecodable('a block does not begin as a block')
+  return { magic, crc: bits.number(32) }
+}
+
+function checkBlock(block: Uint8Array, crc: number): void {
+  if (crc32(block) !== crc) throw new Undecodable('the checksum of a block is wrong')
+}
+
+function endStream(bits: BitReader, crc: number, combined: number): void {
+  if (crc !== combined) throw new Undecodable('the checksum of a stream is wrong')
+  bits.align()
 }
 
 async function streamHeader(bits: BitReader): Promise<number> {
@@ -46,10 +58,7 @@ async function streamHeader(bits: BitReader): Promise<number> {
   return level
 }
 
-/**
- * One block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths; in that order back to the
- * bytes.
- */
+/** Decodes one block: Huffman codes, move-to-front, Burrows-Wheeler, run lengths, in this order. */
 function readBlock(bits: BitReader, capacity: number): Buffer {
   if (bits.number(1) === 1)
     throw new Undecodable('a block is randomised, which bzip2 has not written since 1997')
@@ -79,62 +88,118 @@ function readSymbols(
   used: Uint8Array,
   capacity: number,
 ): { transformed: Uint32Array; count: number } {
+  const alphabet = used.length + 2
+  const codes = readCodes(bits, alphabet)
+  const output = new SymbolOutput(used, capacity)
+  const endOfBlock = alphabet - 1
+  for (;;) {
+    const symbol = codes.next()
+    if (symbol <= 1) {
+      output.addToRun(symbol)
+      continue
+    }
+    output.endRun()
+    if (symbol === endOfBlock) return output
+    output.addFromList(symbol - 1)
+  }
+}
+
+/** The Huffman codes of a block. */
+function readCodes(bits: BitReader, alphabet: number): BlockCodes {
   const groups = bits.number(3)
   const selectorCount = bits.number(15)
   if (groups < 2 || groups > 6 || selectorCount < 1)
     throw new Undecodable('a block has no valid Huffman groups')
-  const order = [0, 1, 2, 3, 4, 5].slice(0, groups)
-  const selectors = new Uint8Array(selectorCount)
-  for (let index = 0; index < selectorCount; index += 1) {
+  const selectors = readSelectors(bits, groups, selectorCount)
+  const tables = Array.from({ length: groups }, () => codeTable(bits, alphabet))
+  return new BlockCodes(bits, tables, selectors)
+}
+
+/** Move-to-front numbers of the tables that the groups of symbols use. */
+function readSelectors(bits: BitReader, groups: number, count: number): Uint8Array {
+  const order = Uint8Array.from({ length: groups }, (_, group) => group)
+  const selectors = new Uint8Array(count)
+  for (let index = 0; index < count; index += 1) {
     let position = 0
     while (bits.number(1) === 1)
       if (++position >= groups) throw new Undecodable('a selector names no group')
-    const [chosen] = order.splice(position, 1)
-    order.unshift(chosen as number)
-    selectors[index] = chosen as number
+    selectors[index] = moveToFront(order, position)
   }
-  const alphabet = used.length + 2
-  const tables = Array.from({ length: groups }, () => codeTable(bits, alphabet))
-  const transformed = new Uint32Array(capacity)
-  const front = used.slice()
-  const endOfBlock = alphabet - 1
-  let count = 0
-  let run = 0
-  let runBit = 1
-  let selector = 0
-  let left = 0
-  let table = tables[0] as CodeTable
-  const append = (byte: number, times: number): void => {
-    if (count + times > capacity) throw new Undecodable('a block is longer than its stream allows')
-    transformed.fill(byte, count, count + times)
-    count += times
+  return selectors
+}
+
+/** Moves the value at `position` to the front, and returns it. */
+function moveToFront(list: Uint8Array, position: number): number {
+  const value = list[position] ?? 0
+  list.copyWithin(1, 0, position)
+  list[0] = value
+  return value
+}
+
+/** Decodes symbols. Each selector applies to {@link GROUP} of them. */
+class BlockCodes {
+  readonly #bits: BitReader
+  readonly #tables: readonly CodeTable[]
+  readonly #selectors: Uint8Array
+  #table: CodeTable | undefined
+  #selector = 0
+  #left = 0
+
+  constructor(bits: BitReader, tables: readonly CodeTable[], selectors: Uint8Array) {
+    this.#bits = bits
+    this.#tables = tables
+    this.#selectors = selectors
   }
-  for (;;) {
-    if (left === 0) {
-      if (selector >= selectorCount) throw new Undecodable('a block has too few selectors')
-      table = tables[selectors[selector++] as number] as CodeTable
-      left = GROUP
+
+  next(): number {
+    if (this.#left === 0) {
+      this.#table = this.#tables[this.#selectors[this.#selector++] ?? this.#tables.length]
+      this.#left = GROUP
     }
-    left -= 1
-    const symbol = decode(bits, table)
-    if (symbol <= 1) {
-      // Bijective base-2 number of repeats: symbol 0 adds one, symbol 1 two of the current weight.
-      run += runBit << symbol
-      runBit <<= 1
-      if (run > capacity) throw new Undecodable('a run is longer than its block')
-      continue
-    }
-    if (run > 0) {
-      append(front[0] as number, run)
-      run = 0
-      runBit = 1
-    }
-    if (symbol === endOfBlock) return { transformed, count }
-    const position = symbol - 1
-    const byte = front[position] as number
-    front.copyWithin(1, 0, position)
-    front[0] = byte
-    append(byte, 1)
+    if (this.#table === undefined) throw new Undecodable('a block has too few selectors')
+    this.#left -= 1
+    return decode(this.#bits, this.#table)
+  }
+}
+
+/** The bytes of a block before the inverse transform, from runs and move-to-front numbers. */
+class SymbolOutput {
+  readonly transformed: Uint32Array
+  count = 0
+  readonly #capacity: number
+  readonly #front: Uint8Array
+  #run = 0
+  #runBit = 1
+
+  constructor(used: Uint8Array, capacity: number) {
+    this.transformed = new Uint32Array(capacity)
+    this.#capacity = capacity
+    this.#front = used.slice()
+  }
+
+  /** Bijective base 2: symbol 0 adds the current weight once, symbol 1 twice. */
+  addToRun(symbol: number): void {
+    this.#run += this.#runBit << symbol
+    this.#runBit <<= 1
+    if (this.#run > this.#capacity) throw new Undecodable('a run is longer than its block')
+  }
+
+  endRun(): void {
+    if (this.#run === 0) return
+    this.#append(this.#front[0] ?? 0, this.#run)
+    this.#run = 0
+    this.#runBit = 1
+  }
+
+  addFromList(position: number): void {
+    this.#append(moveToFront(this.#front, position), 1)
+  }
+
+  #append(byte: number, times: number): void {
+    const end = this.count + times
+    if (end > this.#capacity) throw new Undecodable('a block is longer than its stream allows')
+    this.transformed.fill(byte, this.count, end)
+    this.count = end
   }
 }
 
@@ -161,15 +226,15 @@ function codeTable(bits: BitReader, alphabet: number): CodeTable {
     lengths[symbol] = length
   }
   const counts = new Int32Array(MAX_CODE_BITS + 2)
-  for (const each of lengths) counts[each] = (counts[each] as number) + 1
+  for (const each of lengths) counts[each] = (counts[each] ?? 0) + 1
   const base = new Int32Array(MAX_CODE_BITS + 1)
   const limit = new Int32Array(MAX_CODE_BITS + 1).fill(-1)
   let code = 0
   let index = 0
   for (let each = 1; each <= MAX_CODE_BITS; each += 1) {
     base[each] = code - index
-    code += counts[each] as number
-    index += counts[each] as number
+    code += counts[each] ?? 0
+    index += counts[each] ?? 0
     limit[each] = code - 1
     code <<= 1
   }
@@ -185,52 +250,52 @@ function decode(bits: BitReader, table: CodeTable): number {
   let code = 0
   for (let length = 1; length <= MAX_CODE_BITS; length += 1) {
     code = (code << 1) | bits.number(1)
-    const index = code - (table.base[length] as number)
-    if (code <= (table.limit[length] as number) && index >= 0) {
+    const index = code - (table.base[length] ?? 0)
+    if (code <= (table.limit[length] ?? 0) && index >= 0) {
       if (index >= table.symbols.length) break
-      return table.symbols[index] as number
+      return table.symbols[index] ?? 0
     }
   }
   throw new Undecodable('a Huffman code is invalid')
 }
 
 /**
- * The inverse of the Burrows-Wheeler transform, in place: the high 24 bits of each entry say where
- * the text goes on.
+ * The inverse of the Burrows-Wheeler transform, in place. The high 24 bits of each entry are the
+ * position of the next one.
  */
 function invert(transformed: Uint32Array, count: number): void {
   const starts = new Uint32Array(256)
-  for (let index = 0; index < count; index += 1)
-    starts[transformed[index] as number] = (starts[transformed[index] as number] as number) + 1
+  for (let index = 0; index < count; index += 1) increment(starts, transformed[index] ?? 0)
   let sum = 0
   for (let byte = 0; byte < 256; byte += 1) {
-    const here = starts[byte] as number
+    const here = starts[byte] ?? 0
     starts[byte] = sum
     sum += here
   }
   for (let index = 0; index < count; index += 1) {
-    const byte = (transformed[index] as number) & 0xff
-    const to = starts[byte] as number
+    const byte = (transformed[index] ?? 0) & 0xff
+    const to = starts[byte] ?? 0
     starts[byte] = to + 1
-    transformed[to] = ((transformed[to] as number) & 0xff) | (index << 8)
+    transformed[to] = ((transformed[to] ?? 0) & 0xff) | (index << 8)
   }
 }
 
-/**
- * Follows the text from its origin and expands runs: four equal bytes are followed by a count of
- * further ones.
- */
+function increment(counts: Uint32Array, index: number): void {
+  counts[index] = (counts[index] ?? 0) + 1
+}
+
+/** Follows the entries from the origin and expands runs: four equal bytes, then a count of more. */
 function unrun(next: Uint32Array, count: number, origin: number): Buffer {
   let output = Buffer.allocUnsafe(Math.max(64, count * 2))
   let length = 0
-  let position = (next[origin] as number) >>> 8
+  let position = (next[origin] ?? 0) >>> 8
   let repeats = 0
   let previous = -1
   for (let index = 0; index < count; index += 1) {
-    const entry = next[position] as number
+    const entry = next[position] ?? 0
     const byte = entry & 0xff
     position = entry >>> 8
-    // A run of four may grow by up to 255: room for one more such step at any time.
+    // One step writes at most 255 bytes.
     if (length + 256 > output.length)
       output = Buffer.concat([output, Buffer.allocUnsafe(output.length)])
     if (repeats === 4) {
@@ -256,17 +321,14 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
 
 function crc32(bytes: Uint8Array): number {
   let crc = 0xffffffff
-  for (const byte of bytes) crc = (crc << 8) ^ (CRC_TABLE[((crc >>> 24) ^ byte) & 0xff] as number)
+  for (const byte of bytes) crc = (crc << 8) ^ (CRC_TABLE[((crc >>> 24) ^ byte) & 0xff] ?? 0)
   return ~crc >>> 0
 }
 
-/**
- * A block is at most 900,000 symbols of 20 bits, and its tables: with this much held, a block is
- * read without waiting.
- */
+/** More than the largest block: 900,000 symbols of 20 bits, and tables. */
 const HELD_BYTES = 3 * 1024 * 1024
 
-/** Bits, most significant first. `fill` waits for input; `number` does not. */
+/** Reads bits, most significant first. Only `fill` waits for input. */
 class BitReader {
   #iterator: AsyncIterator<Uint8Array>
   #held: Buffer = Buffer.alloc(0)
@@ -301,7 +363,7 @@ class BitReader {
     while (this.#bitCount < count) {
       if (this.#at >= this.#held.length)
         throw new Undecodable('the file ends in the middle of a block')
-      this.#bits = ((this.#bits << 8) | (this.#held[this.#at++] as number)) & 0x7fffffff
+      this.#bits = ((this.#bits << 8) | (this.#held[this.#at++] ?? 0)) & 0x7fffffff
       this.#bitCount += 8
     }
     this.#bitCount -= count

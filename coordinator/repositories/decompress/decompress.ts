@@ -1,10 +1,10 @@
 /**
- * Decompression of repository metadata: gzip, xz, zstandard, bzip2 and plain, told apart by their
- * first bytes as client programs do, whatever the file is called. Every member, stream and frame is
- * decoded, never silently a prefix; a cut or damaged file is an error. Bytes are counted here
- * against a limit, because the `maxOutputLength` of node:zlib does not bound a stream.
+ * Decompresses repository metadata: gzip, xz, zstandard, bzip2 and plain, recognised by their first
+ * bytes. Every member, stream and frame is decoded. A cut or damaged file is an error. The output
+ * is bounded here, because the `maxOutputLength` of node:zlib doesn't bound a stream.
  */
 import { createGunzip } from 'node:zlib'
+import { errno } from '../../../shared/errno.ts'
 import { mirrorError } from '../model/errors.ts'
 import { bunzip2 } from './bzip2.ts'
 import { through } from './through.ts'
@@ -25,10 +25,10 @@ const MAGIC: readonly [Compression, readonly number[]][] = [
 const isSkippable = (head: Uint8Array): boolean =>
   ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18
 
-/**
- * The compression of a file that begins with these bytes; at least 6 of them unless the file is
- * shorter.
- */
+/** Bytes that show the compression of a file. */
+const MAGIC_BYTES = 6
+
+/** @param head - the first {@link MAGIC_BYTES} of a file, or all of a shorter one */
 export function sniffCompression(head: Uint8Array): Compression {
   if (isSkippable(head)) return 'zstd'
   return (
@@ -38,19 +38,19 @@ export function sniffCompression(head: Uint8Array): Compression {
 
 /**
  * The decompressed bytes of `source`.
- * @param options.file - what errors call it
- * @param options.maxBytes - more than this is refused with `mirror.too-big` before it is handed on
+ * @param options.file - its name in errors
+ * @throws mirror.too-big before more than `maxBytes` are yielded, mirror.metadata
  */
 export async function* decompress(
   source: AsyncIterable<Uint8Array>,
   options: { file: string; maxBytes: number },
 ): AsyncGenerator<Uint8Array> {
   const { head, all } = await peek(source)
-  let passed = 0
+  let size = 0
   try {
     for await (const bytes of decoded(sniffCompression(head), all)) {
-      passed += bytes.length
-      if (passed > options.maxBytes)
+      size += bytes.length
+      if (size > options.maxBytes)
         throw mirrorError('mirror.too-big', {
           file: `${options.file}, decompressed,`,
           limit: options.maxBytes,
@@ -58,8 +58,7 @@ export async function* decompress(
       yield bytes
     }
   } catch (error) {
-    // Only a decoder's own complaint is about the file; what `source` threw (an abort, a lost blob)
-    // is passed on as it is.
+    // Errors of the source, such as an abort or a lost blob, are not about the file.
     if (error instanceof SourceFailure) throw error.cause
     if (mirrorError.is(error)) throw error
     throw mirrorError(
@@ -94,15 +93,13 @@ function decoded(
   }
 }
 
-/** The decoders' own words differ by version; what is wrong is one of two things. */
+/** The decoders' texts differ by version, so they aren't shown. */
 function reasonOf(error: unknown): string {
   if (error instanceof Undecodable) return error.message
-  return (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR'
-    ? 'it ends too early'
-    : 'it is damaged or cut off'
+  return errno(error) === 'Z_BUF_ERROR' ? 'it ends too early' : 'it is damaged or cut off'
 }
 
-/** Marks errors of the source on their way through a decoder. */
+/** Carries an error of the source through a decoder. */
 class SourceFailure extends Error {
   constructor(cause: unknown) {
     super('the source failed', { cause })
@@ -114,40 +111,42 @@ async function peek(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ head: Uint8Array; all: AsyncIterable<Uint8Array> }> {
   const iterator = source[Symbol.asyncIterator]()
-  const next = async (): Promise<IteratorResult<Uint8Array>> => {
-    try {
-      return await iterator.next()
-    } catch (error) {
-      throw new SourceFailure(error)
-    }
-  }
   const first: Uint8Array[] = []
   let size = 0
-  let ended = false
+  while (size < MAGIC_BYTES) {
+    const { value, done } = await iterator.next()
+    if (done === true) break
+    first.push(value)
+    size += value.length
+  }
+  const head = Buffer.concat(first.slice(0, MAGIC_BYTES)).subarray(0, MAGIC_BYTES)
+  return { head, all: continued(first, iterator) }
+}
+
+/** The chunks that were read, then the others. Errors of the source are {@link SourceFailure}s. */
+async function* continued(
+  first: readonly Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   try {
-    while (size < 6 && !ended) {
-      const { value, done } = await next()
-      if (done === true) ended = true
-      else {
-        first.push(value)
-        size += value.length
-      }
+    yield* first
+    for (;;) {
+      const { value, done } = await nextOf(iterator)
+      if (done === true) return
+      // Some decoders treat an empty chunk as the end.
+      if (value.length > 0) yield value
     }
+  } finally {
+    await iterator.return?.()
+  }
+}
+
+async function nextOf(
+  iterator: AsyncIterator<Uint8Array>,
+): Promise<IteratorResult<Uint8Array, unknown>> {
+  try {
+    return await iterator.next()
   } catch (error) {
-    throw (error as SourceFailure).cause
+    throw new SourceFailure(error)
   }
-  async function* all(): AsyncGenerator<Uint8Array> {
-    try {
-      yield* first.splice(0)
-      while (!ended) {
-        const { value, done } = await next()
-        if (done === true) return
-        // An empty chunk tells nothing and some decoders take it for the end.
-        if (value.length > 0) yield value
-      }
-    } finally {
-      await iterator.return?.()
-    }
-  }
-  return { head: Buffer.concat(first.slice(0, 6)).subarray(0, 6), all: all() }
 }

@@ -1,14 +1,14 @@
 /**
- * xz, all streams and blocks, by xz-decompress (WebAssembly of xz-embedded). The dictionary size
- * that the first block asks for is bounded before the decoder sees it; later blocks are bounded by
- * the caller's count of bytes, because memory is touched only as it fills.
+ * Decodes xz, all streams and blocks, by xz-decompress (WebAssembly of xz-embedded). The dictionary
+ * size of the first block is bounded here. Later blocks are bounded by the caller's limit, because
+ * memory is used only as it fills.
  */
 import { ReadableStream } from 'node:stream/web'
-// CommonJS without names that Node can see.
+// CommonJS without named exports.
 import xzDecompress from 'xz-decompress'
 import { Undecodable } from './undecodable.ts'
 
-/** `xz -9` uses 64 MiB; twice that is accepted, as for zstandard. */
+/** `xz -9` uses 64 MiB. Twice that is accepted, as for zstandard. */
 const MAX_DICTIONARY = 2 ** 27
 /** Stream header (12) and the longest block header (1,024). */
 const HEADER_BYTES = 12 + 1024
@@ -27,8 +27,7 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     size += value.length
   }
   inspect(Buffer.concat(held).subarray(0, HEADER_BYTES))
-  // The decoder reports a failing source as a failing decoder; the source's own error is what the
-  // caller must see.
+  // The decoder hides an error of the source behind its own, and the caller needs the first.
   let failure: { error: unknown } | undefined
   const input = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -48,7 +47,7 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     },
   })
   try {
-    yield* new xzDecompress.XzReadableStream(input) as unknown as AsyncIterable<Uint8Array>
+    yield* chunksOf(new xzDecompress.XzReadableStream(input))
   } catch (error) {
     throw failure === undefined ? error : failure.error
   } finally {
@@ -56,16 +55,32 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   }
 }
 
-/** Stream header and first block header (xz file format 1.0.4, sections 2.1.1 and 3.1). */
+/** Node's streams are async iterables. The package declares those of the browser, which aren't. */
+async function* chunksOf(stream: InstanceType<typeof xzDecompress.XzReadableStream>) {
+  const reader = stream.getReader()
+  try {
+    for (;;) {
+      const { value, done } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel()
+  }
+}
+
+/** Checks stream header and first block header (xz file format 1.0.4, sections 2.1.1 and 3.1). */
 function inspect(head: Buffer): void {
   if (head.length < 24) throw new Undecodable('the file ends in its header')
-  const check = (head[7] as number) & 0x0f
+  const check = head.readUInt8(7) & 0x0f
   if (!KNOWN_CHECKS.has(check))
     throw new Undecodable(`its integrity check has type ${check}; recompress with xz --check=crc64`)
-  const headerSize = ((head[12] as number) + 1) * 4
-  if (head[12] === 0) return // an index follows at once: an empty stream
+  const sizeByte = head.readUInt8(12)
+  // An index follows: the stream is empty.
+  if (sizeByte === 0) return
+  const headerSize = (sizeByte + 1) * 4
   const block = head.subarray(12, 12 + headerSize)
-  const flags = block[1] as number
+  const flags = block.readUInt8(1)
   let at = 2
   const number = (): number => {
     let value = 0

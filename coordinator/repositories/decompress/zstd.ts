@@ -1,18 +1,17 @@
 /**
- * Zstandard (RFC 8878), all frames. Node's decoder stops after the first frame without an error, so
- * frames are cut apart here by reading their block headers, and each gets a decoder of its own;
- * skippable frames are passed over. The window is bounded before memory is.
+ * Decodes zstandard (RFC 8878), all frames. Node's decoder stops after the first frame without an
+ * error, so frames are separated here by their block headers, and each gets a new decoder.
+ * Skippable frames are skipped.
  */
 import { constants, createZstdDecompress } from 'node:zlib'
 import { through } from './through.ts'
 import { Undecodable } from './undecodable.ts'
 
-/**
- * client programs accept windows up to 2^27 (`zstd --long=27`); the window is memory that the
- * sender makes us use.
- */
+/** The decoder allocates the window. Clients accept up to 2^27 (`zstd --long=27`). */
 const MAX_WINDOW_LOG = 27
 const MAX_WINDOW = 2 ** MAX_WINDOW_LOG
+
+const OPTIONS = { params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } }
 
 const FRAME_MAGIC = 0xfd2fb528
 const SKIPPABLE_MAGIC = 0x184d2a50
@@ -22,45 +21,33 @@ export async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator
   try {
     while (await input.has(1)) {
       const magic = (await input.take(4, 'a frame')).readUInt32LE()
-      if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) {
-        let left = (await input.take(4, 'a skippable frame')).readUInt32LE()
-        while (left > 0) left -= (await input.some(left, 'a skippable frame')).length
-      } else if (magic === FRAME_MAGIC) {
-        const options = { params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } }
-        yield* through(frame(input), createZstdDecompress(options))
-      } else throw new Undecodable('something that is not a zstandard frame follows')
+      if (magic === FRAME_MAGIC) yield* through(frame(input), createZstdDecompress(OPTIONS))
+      else if ((magic & 0xfffffff0) >>> 0 === SKIPPABLE_MAGIC) await skipFrame(input)
+      else throw new Undecodable('something that is not a zstandard frame follows')
     }
   } finally {
     await input.close()
   }
 }
 
-/** The bytes of one frame, whose magic has been read: header, blocks up to the last, checksum. */
+async function skipFrame(input: ByteReader): Promise<void> {
+  let left = (await input.take(4, 'a skippable frame')).readUInt32LE()
+  while (left > 0) left -= (await input.some(left, 'a skippable frame')).length
+}
+
+/** The bytes of one frame whose magic has been read: header, blocks up to the last, checksum. */
 async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
   const magic = Buffer.alloc(4)
   magic.writeUInt32LE(FRAME_MAGIC)
-  yield magic
-  const descriptor = await input.take(1, 'a frame header')
-  const flags = descriptor[0] as number
-  const singleSegment = (flags & 0x20) !== 0
-  const dictionaryBytes = [0, 1, 2, 4][flags & 3] as number
-  const sizeFlag = flags >> 6
-  const sizeBytes = sizeFlag === 0 ? (singleSegment ? 1 : 0) : 1 << sizeFlag
-  const windowBytes = singleSegment ? 0 : 1
-  const rest = await input.take(windowBytes + dictionaryBytes + sizeBytes, 'a frame header')
-  const window = singleSegment
-    ? contentSize(rest.subarray(dictionaryBytes), sizeFlag)
-    : windowSize(rest[0] as number)
-  if (window > MAX_WINDOW)
-    throw new Undecodable(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
-  yield Buffer.concat([descriptor, rest])
-  for (let last = false; !last; ) {
-    const header = await input.take(3, 'a block')
-    const word = header.readUIntLE(0, 3)
-    last = (word & 1) === 1
+  const { header, hasChecksum } = await frameHeader(input)
+  yield Buffer.concat([magic, header])
+  for (let isLast = false; !isLast; ) {
+    const head = await input.take(3, 'a block')
+    const word = head.readUIntLE(0, 3)
+    isLast = (word & 1) === 1
     const kind = (word >> 1) & 3
-    yield header
-    // A run-length block holds one byte whatever its size says.
+    yield head
+    // A run-length block contains one byte, whatever its size field is.
     let left = kind === 1 ? 1 : word >> 3
     while (left > 0) {
       const part = await input.some(left, 'a block')
@@ -68,7 +55,25 @@ async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
       yield part
     }
   }
-  if ((flags & 4) !== 0) yield await input.take(4, 'a frame checksum')
+  if (hasChecksum) yield await input.take(4, 'a frame checksum')
+}
+
+/** Bounds the window before the decoder allocates it. */
+async function frameHeader(input: ByteReader): Promise<{ header: Buffer; hasChecksum: boolean }> {
+  const descriptor = await input.take(1, 'a frame header')
+  const flags = descriptor.readUInt8()
+  const isSingleSegment = (flags & 0x20) !== 0
+  const dictionaryBytes = [0, 1, 2, 4][flags & 3] ?? 0
+  const sizeFlag = flags >> 6
+  const sizeBytes = sizeFlag === 0 ? (isSingleSegment ? 1 : 0) : 1 << sizeFlag
+  const windowBytes = isSingleSegment ? 0 : 1
+  const rest = await input.take(windowBytes + dictionaryBytes + sizeBytes, 'a frame header')
+  const window = isSingleSegment
+    ? contentSize(rest.subarray(dictionaryBytes), sizeFlag)
+    : windowSize(rest.readUInt8())
+  if (window > MAX_WINDOW)
+    throw new Undecodable(`its window is ${window} bytes; at most ${MAX_WINDOW} is accepted`)
+  return { header: Buffer.concat([descriptor, rest]), hasChecksum: (flags & 4) !== 0 }
 }
 
 function windowSize(byte: number): number {
@@ -88,12 +93,12 @@ interface ByteReader {
   /** True if at least `count` bytes are left. */
   has(count: number): Promise<boolean>
   take(count: number, what: string): Promise<Buffer>
-  /** At least one byte and at most `most`, without waiting for more than there is. */
+  /** At least one byte and at most `most`: the bytes that are there already. */
   some(most: number, what: string): Promise<Buffer>
   close(): Promise<void>
 }
 
-/** Exact reads over a stream of chunks. */
+/** Reads exact numbers of bytes from a stream of chunks. */
 function byteReader(source: AsyncIterable<Uint8Array>): ByteReader {
   const iterator = source[Symbol.asyncIterator]()
   let held: Buffer = Buffer.alloc(0)
