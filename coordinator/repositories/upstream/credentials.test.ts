@@ -174,7 +174,7 @@ test('RS-29: certificates that expired, do not match, can be read by all or are 
   await writeFile(join(folder, 'junk.pem'), 'junk')
   await assert.rejects(
     loadCredentials(deps, { ...config, cert: join(folder, 'junk.pem') }),
-    /holds no PEM/,
+    /not a readable PEM/,
   )
   const dates = { validTo: Date.UTC(2120, 0, 1) }
   const soon = { clock: { ...systemClock, now: () => dates.validTo - 3 * 86_400_000 } }

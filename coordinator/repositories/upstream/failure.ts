@@ -1,14 +1,9 @@
-/**
- * Turns what a request may fail with into our errors: which of them a later try can cure, and which
- * name a cause that stays.
- */
+/** Converts errors of requests and statuses to our errors, and decides which can be retried. */
+import { errno } from '../../../shared/errno.ts'
 import type { MusterError } from '../../../shared/errors.ts'
 import { mirrorError } from '../model/errors.ts'
 
-/**
- * Longest wait that an upstream's Retry-After is given; a longer one ends the sync as incomplete
- * rather than hang it.
- */
+/** The longest accepted Retry-After. With a longer one the sync ends as incomplete. */
 export const MAX_RETRY_AFTER_MS = 120_000
 
 const NETWORK: Readonly<Record<string, string>> = {
@@ -42,21 +37,22 @@ const TLS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
 
-/** An alert by which the server refuses *us*: it wants a client certificate, or not this one. */
-const CLIENT_REFUSED =
-  /ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED|HANDSHAKE_FAILURE|ACCESS_DENIED)/
+/** Alerts of a server that requires a client certificate, or rejects ours. */
+const CLIENT_REFUSED = new RegExp(
+  'ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN|' +
+    'CERTIFICATE_EXPIRED|HANDSHAKE_FAILURE|ACCESS_DENIED)',
+)
 
 const NOT_HTTP = 'HPE'
 
-/**
- * Our error for whatever a request threw. `abort` reasons of the caller are passed on as they are.
- */
+/** Our error for an error of a request. A reason of the caller's signal is returned unchanged. */
 export function requestFailure(error: unknown, url: string): unknown {
   if (mirrorError.is(error)) return error
   const code = codeOf(error)
   if (code === undefined) return error
-  if (Object.hasOwn(TLS, code))
-    return mirrorError('mirror.tls', { url, reason: TLS[code] as string }, { cause: error })
+  const tlsReason = Object.hasOwn(TLS, code) ? TLS[code] : undefined
+  if (tlsReason !== undefined)
+    return mirrorError('mirror.tls', { url, reason: tlsReason }, { cause: error })
   if (CLIENT_REFUSED.test(code))
     return mirrorError(
       'mirror.tls',
@@ -68,7 +64,7 @@ export function requestFailure(error: unknown, url: string): unknown {
   if (code === NOT_HTTP)
     return mirrorError(
       'mirror.unreachable',
-      { url, reason: 'what answers there does not speak HTTP' },
+      { url, reason: 'the server there does not speak HTTP' },
       { cause: error },
     )
   return mirrorError('mirror.unreachable', { url, reason: NETWORK[code] ?? code }, { cause: error })
@@ -80,19 +76,19 @@ function codeOf(error: unknown): string | undefined {
     each instanceof Error && depth < 4;
     each = each.cause, depth += 1
   ) {
-    const code = (each as NodeJS.ErrnoException).code
-    // undici means to set `code` to HPE_… here and does not (8.12).
+    const code = errno(each)
+    // undici 8.12 doesn't set `code` to HPE_… here, against its intention.
     if (each.name === 'HTTPParserError') return NOT_HTTP
-    // undici's own wrapper says less than the socket's error inside it; and a connection tried on
-    // several addresses has several.
+    // A connection that was tried on several addresses has several errors. The cause of undici's
+    // error has more information.
     if (each instanceof AggregateError) return codeOf(each.errors[0]) ?? code
-    if (typeof code === 'string' && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error))
+    if (code !== undefined && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error))
       return code
   }
   return undefined
 }
 
-/** Our error for an answer that is not the file. */
+/** Our error for an answer without the file. */
 export function statusFailure(status: number, url: string): MusterError {
   if (status === 401 || status === 403 || status === 407)
     return mirrorError('mirror.denied', { url, status })
@@ -100,7 +96,7 @@ export function statusFailure(status: number, url: string): MusterError {
   return mirrorError('mirror.status', { url, status })
 }
 
-/** Whether the same request may succeed later by itself. */
+/** Whether the same request may succeed later. */
 export function isRetryable(error: unknown): error is MusterError {
   if (!mirrorError.is(error) || !error.retryable) return false
   if (!mirrorError.is(error, 'mirror.status')) return !mirrorError.is(error, 'mirror.busy')

@@ -1,7 +1,4 @@
-/**
- * The files beside a listing that no checksum covers: repomd.xml itself, its signature, and the
- * keys.
- */
+/** Fetches files without a checksum in the metadata: repomd.xml, its signature, and keys. */
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { findKeyFiles } from './key-files.ts'
@@ -16,10 +13,6 @@ import type { VersionFile, VersionFileKind } from '../../model/version.ts'
 /** Signatures and keys of repomd.xml are a few KiB. */
 const MAX_SIGNATURE_BYTES = 256 * 1024
 
-/**
- * What no checksum of the metadata covers: repomd.xml itself, its signature and key, and the
- * repository's key files.
- */
 export async function fetchExtras(
   deps: IndexDeps,
   config: RepositoryConfig,
@@ -58,7 +51,7 @@ export async function fetchExtras(
   return files
 }
 
-/** A file that many repositories have not. Content networks say that with 403 as well. */
+/** A file that many repositories don't have. Content networks also answer 403 then. */
 async function optional(
   upstream: Upstream,
   path: string,

@@ -1,14 +1,12 @@
 /**
- * The public keys that go with a repository, so that clients find them below the published address.
- * Where they come from, in this order: the configuration (`rpm.gpgkey_file`, `rpm.gpgkey_url`);
- * else the upstream's own root folder, if its index page lists files named `RPM-GPG-KEY-…`, as the
- * mirrors of CentOS, Fedora, EPEL and Rocky do. They are carried along as files like any other.
- * Nothing here is trusted because it was found: what a host or Muster itself accepts as a key is
- * decided elsewhere, by fingerprint.
+ * Finds the public keys of a repository, which are published with it. They are those of the
+ * configuration (`rpm.gpgkey_file`, `rpm.gpgkey_url`), else files `RPM-GPG-KEY-…` in the index page
+ * of the upstream. A key isn't trusted because it was found here.
  */
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
+import { errno } from '../../../../shared/errno.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { type Href, ownHref, parseHref } from '../../model/href.ts'
@@ -16,9 +14,9 @@ import type { IndexDeps } from '../format.ts'
 import type { OnSyncEvent } from '../../model/progress.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 
-/** A key file with many subkeys has some 20 KiB. */
+/** A key file with many subkeys has about 20 KiB. */
 const MAX_KEY_BYTES = 256 * 1024
-/** Distributions keep at most a handful, one per release. */
+/** Distributions have a few, one for each release. */
 const MAX_KEYS = 16
 /** An index page of 20,000 entries. */
 const MAX_INDEX_BYTES = 4 * 1024 * 1024
@@ -31,10 +29,7 @@ export interface KeyFile {
   readonly bytes: Buffer
 }
 
-/**
- * @throws where the configuration names a key that can't be had; finding none at the upstream is no
- * error
- */
+/** @throws mirror.* if a configured key can't be fetched. An upstream without keys is fine. */
 export async function findKeyFiles(
   deps: Pick<IndexDeps, 'upstream' | 'elsewhere'>,
   config: RepositoryConfig,
@@ -67,7 +62,7 @@ async function localKey(file: string): Promise<KeyFile> {
     return armored(publishedName(file), await readFile(file), refuse)
   } catch (error) {
     if (mirrorError.is(error)) throw error
-    throw refuse(`it can't be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`, error)
+    throw refuse(`it can't be read (${errno(error) ?? 'unknown'})`, error)
   }
 }
 
@@ -84,7 +79,8 @@ async function remoteKey(
     throw refuse('holds a user name or password; keys are public')
   if (address.search !== '')
     throw refuse(
-      'has a query, as key servers want it; save the key to a file and name that in rpm.gpgkey_file',
+      'has a query, as for a key server; ' +
+        'save the key to a file and name that in rpm.gpgkey_file',
     )
   const folder = new URL('.', address)
   const path = parseHref(decoded(address.pathname.slice(folder.pathname.length)))
@@ -96,7 +92,7 @@ async function remoteKey(
   )
 }
 
-/** With percent-escapes resolved; a lone `%` stands for itself. */
+/** Resolves percent-escapes. A lone `%` is literal. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -105,14 +101,14 @@ function decoded(text: string): string {
   }
 }
 
-/** The name that it has, if it can be published under it. */
+/** The name of the file, if a published file can have it. */
 function publishedName(path: string): Href {
   const parsed = parseHref(basename(path))
   return 'href' in parsed && parsed.href !== 'repodata' ? parsed.href : ownHref('RPM-GPG-KEY')
 }
 
 function armored(path: Href, bytes: Buffer, refuse: (reason: string) => Error): KeyFile {
-  if (!bytes.includes(ARMOR)) throw refuse('it holds no armored OpenPGP public key')
+  if (!bytes.includes(ARMOR)) throw refuse('it contains no armored OpenPGP public key')
   return { path, bytes }
 }
 
@@ -123,7 +119,7 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
     if (typeof index === 'string') return []
     page = index.bytes.toString('utf8')
   } catch (error) {
-    // Servers that don't list folders say so in many ways; content networks mostly with 403.
+    // Servers that don't list folders answer in many ways, content networks mostly with 403.
     if (mirrorError.is(error, 'mirror.denied') || mirrorError.is(error, 'mirror.redirect'))
       return []
     throw error
@@ -137,7 +133,7 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
   return keys
 }
 
-/** Names of key files that an index page links to; page and links are foreign text. */
+/** Names of key files that an index page links to. Page and links are untrusted text. */
 export function keyNames(page: string): string[] {
   const names = new Set<string>()
   for (const [, link] of page.matchAll(/href\s*=\s*["'](?:\.\/)?([^"'/?#]{1,200})["']/gi)) {

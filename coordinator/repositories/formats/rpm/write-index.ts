@@ -1,14 +1,14 @@
 /**
- * Metadata of our own for a version that has other packages than its upstream lists: primary,
- * filelists and other with each package's XML as its publisher wrote it, named by checksum; the
- * other files as the upstream has them; and a repomd.xml that lists these. What the publisher
- * signed is not this, so its signature is left out, and with it what describes packages in forms
- * that we don't write (sqlite, zchunk, deltas).
+ * Writes metadata for a version with other packages than its upstream lists: primary, filelists and
+ * other with the publisher's XML of each package, and a repomd.xml. Other files are kept, except
+ * the signature, and forms that Muster doesn't write (sqlite, zchunk, deltas).
  */
 import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
 import { blobError } from '../../../../shared/blobs/errors.ts'
 import type { Pool } from '../../../../shared/blobs/pool.ts'
+import { defined } from '../../../../shared/defined.ts'
+import type { Checksum } from '../../model/checksum.ts'
 import { mirrorError } from '../../model/errors.ts'
 import { ownHref } from '../../model/href.ts'
 import { openPooled } from '../open-pooled.ts'
@@ -20,11 +20,11 @@ import { through } from '../../decompress/through.ts'
 import type { VersionFile } from '../../model/version.ts'
 import type { PooledFile, Selection } from '../../model/selection.ts'
 
-/** What each package is described in. */
+/** The files that describe each package. */
 const TYPES = ['primary', 'filelists', 'other'] as const
-/** The same in other forms, and differences between packages: none of it fits other packages. */
+/** Other forms of these files, and deltas between packages. They don't fit other packages. */
 const LEFT_OUT = /^((primary|filelists|other)([_-].*)?|prestodelta|deltainfo|.*_(db|zck))$/
-/** As much as a sync accepts of an upstream. */
+/** The same bounds as for an upstream's files. */
 const MAX_STORED_BYTES = 1024 ** 3
 const MAX_OPEN_BYTES = 4 * 1024 ** 3
 
@@ -37,52 +37,53 @@ export interface OwnMetadataInput {
   readonly files: readonly VersionFile[]
 }
 
-/** The version's metadata files; every new one is in the pool. @throws `mirror.metadata` */
+/** The version's metadata files. New ones are in the pool. @throws mirror.metadata */
 export async function writeOwnMetadata(
   deps: { pool: Pool },
   input: OwnMetadataInput,
   signal: AbortSignal,
 ): Promise<VersionFile[]> {
-  const { repomd, selection, files } = input
+  const { repomd, files } = input
   const kept = repomd.records.filter((record) => !LEFT_OUT.test(record.type))
-  const own: { file: VersionFile; record: RepomdRecord }[] = []
+  const own: Written[] = []
   for (const type of TYPES) {
     const record = repomd.records.find((each) => each.type === type)
     const sources = record === undefined ? undefined : sourcesOf(deps.pool, type, input, signal)
-    // Where one of the versions has no file lists, there are none of all packages.
+    // If one of the versions has no file lists, the new version has none.
     if (record === undefined || sources === undefined) continue
-    const count =
-      type === 'primary'
-        ? selection.packages.length
-        : new Set(selection.packages.map((each) => each.checksum.value)).size
-    own.push(await write(deps.pool, record, joinPackages(sources, count), signal))
+    const packages = joinPackages(sources, countOf(type, input.selection))
+    own.push(await write(deps.pool, record, packages, signal))
   }
-  const text = Buffer.from(
-    repomdText({
-      revision: repomd.revision,
-      records: [...own.map((each) => each.record), ...kept],
-    }),
-  )
-  const taken = await deps.pool.ingest(pieces([text]), { maxBytes: text.length, signal })
-  // Crash here: metadata in the pool that no version names; the next sync writes the same bytes
-  // again.
+  const records = [...own.map((each) => each.record), ...kept]
   return [
     ...own.map((each) => each.file),
     ...files.filter((file) => kept.some((record) => record.href === file.path)),
-    {
-      id: taken.id,
-      sha256: taken.sha256,
-      size: taken.size,
-      path: ownHref(REPOMD),
-      kind: 'index',
-      label: '',
-    },
+    await writeRepomd(deps.pool, { revision: repomd.revision, records }, signal),
   ]
 }
 
-/**
- * Where the descriptions of this type are copied from; undefined if one of the versions has none.
- */
+interface Written {
+  readonly file: VersionFile
+  readonly record: RepomdRecord
+}
+
+/** Only primary has one entry for each path; the others have one for each checksum. */
+function countOf(type: string, { packages }: Selection): number {
+  if (type === 'primary') return packages.length
+  return new Set(packages.map((each) => each.checksum.value)).size
+}
+
+async function writeRepomd(pool: Pool, repomd: Repomd, signal: AbortSignal): Promise<VersionFile> {
+  const text = Buffer.from(repomdText(repomd))
+  const { id, sha256, size } = await pool.ingest(pieces([text]), {
+    maxBytes: text.length,
+    signal,
+  })
+  // Crash here: metadata in the pool without a version. The next sync writes the same bytes again.
+  return { id, sha256, size, path: ownHref(REPOMD), kind: 'index', label: '' }
+}
+
+/** The files to copy descriptions of this type from; undefined if one of the versions has none. */
 function sourcesOf(
   pool: Pool,
   type: string,
@@ -94,7 +95,8 @@ function sourcesOf(
   const listedNumbers = new Set(
     listed.flatMap((each, number) => (chosen.has(each) ? [number] : [])),
   )
-  const upstream = files.find((each) => each.label === type) as VersionFile
+  const upstream = files.find((each) => each.label === type)
+  if (upstream === undefined) return undefined
   const parts: [PooledFile, ReadonlySet<number>][] = [
     [{ kind: 'metadata', label: type, path: upstream.path, blob: upstream.id }, listedNumbers],
   ]
@@ -103,8 +105,7 @@ function sourcesOf(
     if (earlier === undefined) return undefined
     parts.push([earlier, selection.carried.numbers])
   }
-  // Only primary is in the order that the numbers are of; the others name each package by its
-  // checksum, once.
+  // The numbers are positions in primary. The other files have each checksum once.
   const wanted = new Set(selection.packages.map((each) => each.checksum.value))
   return parts.map(([file, numbers]) => ({
     file: file.path,
@@ -114,7 +115,7 @@ function sourcesOf(
   }))
 }
 
-/** @throws mirror.metadata where the pool has lost the file, or finds it damaged now */
+/** @throws mirror.metadata if the pool has lost the file, or if it is damaged */
 async function* open(
   pool: Pool,
   file: PooledFile,
@@ -134,7 +135,7 @@ async function write(
   upstream: RepomdRecord,
   text: AsyncIterable<string>,
   signal: AbortSignal,
-): Promise<{ file: VersionFile; record: RepomdRecord }> {
+): Promise<Written> {
   const hash = createHash('sha256')
   let openSize = 0
   async function* open(): AsyncGenerator<Uint8Array> {
@@ -151,8 +152,8 @@ async function write(
   })
   const { type, timestamp } = upstream
   const path = ownHref(`repodata/${sha256}-${type}.xml.gz`)
-  const checksum = { kind: 'sha256' as const, value: sha256 as string }
-  const openChecksum = { kind: 'sha256' as const, value: hash.digest('hex') }
+  const checksum: Checksum = { kind: 'sha256', value: sha256 }
+  const openChecksum: Checksum = { kind: 'sha256', value: hash.digest('hex') }
   return {
     file: { id, sha256, size, path, kind: 'metadata', label: type, checksum },
     record: {
@@ -162,7 +163,7 @@ async function write(
       openChecksum,
       size,
       openSize,
-      ...(timestamp === undefined ? {} : { timestamp }),
+      ...defined({ timestamp }),
     },
   }
 }

@@ -118,12 +118,12 @@ export async function* joinPackages(
   for (const source of sources) {
     let index = 0
     for await (const piece of packagePieces(source.bytes(), source.file)) {
-      if (piece.kind === 'package') {
-        if (!source.keep(index++, piece.pkgid)) continue
+      const isKept = piece.kind === 'package' && source.keep(index++, piece.pkgid)
+      if (isKept) {
         written += 1
         yield `${piece.text}\n`
-        continue
       }
+      if (piece.kind === 'package') continue
       if (root === undefined) yield startOf(piece, count)
       else requireSameNames(root, piece, source.file)
       root ??= piece
