@@ -4,6 +4,7 @@
  * signed by issuing keys of the current root, later roots follow the rules of root-chain.ts, and
  * time never steps back. Entries must come in order.
  */
+import { defined } from '../defined.ts'
 import { MusterError } from '../errors.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { FleetId, Sha256 } from '../ids.ts'
@@ -38,101 +39,111 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
   // Owned by next().
   let index = 0
   let lastAt = 0
-  let root: RootState | undefined
-  /**
-   * Signatures under a root statement that aren't enough yet, the index of the first, and why they
-   * aren't enough.
-   */
-  let gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
+  const roots = new RootGatherer(expect)
   const hostKeys = new Set<string>()
-
-  /**
-   * Each entry carries one operator's signature under a root. The root is valid once it has enough
-   * of them.
-   */
-  const gather = (signed: Signed): void => {
-    readSigned(signed, 'root', expect.fleet === undefined ? {} : { fleet: expect.fleet })
-    if (root !== undefined && sameStatement(root.signatures, signed)) return
-    if (gathering !== undefined && !sameStatement(gathering.signatures, signed)) throw incomplete()
-    const signatures = [...(gathering?.signatures ?? []), signed]
-    // Each further signature is verified with all before it. A valid root has at most one per key.
-    if (signatures.length > MAX_ROOT_KEYS) throw incomplete()
-    try {
-      root =
-        root === undefined
-          ? openRoot(signatures, expect.root === undefined ? {} : { digest: expect.root })
-          : nextRoot(root, signatures)
-      gathering = undefined
-    } catch (fault) {
-      if (!(fault instanceof MusterError)) throw fault
-      gathering = { from: gathering?.from ?? index, signatures, fault }
-    }
-  }
-
-  const incomplete = (): Error =>
-    auditError(
-      'audit.entry',
-      {
-        index: gathering?.from ?? 0,
-        reason: gathering?.fault.message ?? 'it is not a root statement',
-      },
-      { cause: gathering?.fault },
-    )
 
   const check = (entry: Entry): void => {
     const { signed, kind } = statementOf(entry, index)
-    if (kind === 'root') return gather(signed)
-    if (root === undefined || gathering !== undefined) throw incomplete()
-    const body = readSigned(signed, kind, { fleet: root.root.fleet })
+    if (kind === 'root') return roots.add(signed, index)
+    const { root } = roots.complete()
+    const body = readSigned(signed, kind, { fleet: root.fleet })
     if ('operation' in body && body.operation !== entry.operation)
-      throw auditError('audit.entry', {
-        index,
-        reason: 'it and its statement name different operations',
-      })
-    if (kind === 'trust' || kind === 'certificate') requireIssuer(signed, root.root, 'it')
+      throw badEntry(index, 'it and its statement name different operations')
+    if (kind === 'trust' || kind === 'certificate') requireIssuer(signed, root, 'it')
     if (kind === 'outcome' || kind === 'facts') {
       const key = Buffer.from(signed.key).toString('base64')
-      if (!root.root.issuers.some((issuer) => issuer.key === key) && hostKeys.size < MAX_HOST_KEYS)
+      if (!root.issuers.some((issuer) => issuer.key === key) && hostKeys.size < MAX_HOST_KEYS)
         hostKeys.add(fingerprintOf(signed.key))
     }
   }
-
   const take = (bytes: Uint8Array): Entry => {
     const entry = decodeEntry(bytes, index)
     if (index === 0 && entry.type !== 'root')
-      throw auditError('audit.entry', {
-        index,
-        reason: 'the log does not begin with a root statement',
-      })
+      throw badEntry(index, 'the log does not begin with a root statement')
     const at = entryTime(entry)
-    if (at < lastAt)
-      throw auditError('audit.entry', {
-        index,
-        reason: 'its time is before that of the entry before it',
-      })
+    if (at < lastAt) throw badEntry(index, 'its time is before that of the entry before it')
     check(entry)
     lastAt = at
     return entry
   }
-
   return {
     next(bytes) {
       try {
         return take(bytes)
       } catch (error) {
         if (!(error instanceof MusterError) || auditError.is(error, 'audit.entry')) throw error
-        throw auditError('audit.entry', { index, reason: error.message }, { cause: error })
+        throw badEntry(index, error.message, error)
       } finally {
         index += 1
       }
     },
-    finish() {
-      if (gathering !== undefined) throw incomplete()
-    },
-    root: () => root,
+    finish: () => roots.requireComplete(),
+    root: () => roots.root,
     size: () => index,
     hostKeys: () => [...hostKeys],
   }
+}
+
+/**
+ * Collects the signatures of root statements. Each entry has one operator's signature. The root is
+ * valid once it has enough of them.
+ */
+class RootGatherer {
+  readonly #expect: { readonly fleet?: FleetId; readonly root?: Sha256 }
+  #root: RootState | undefined
+  /** Too few signatures so far, the index of the first one, and the error for them. */
+  #gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
+
+  constructor(expect: { fleet?: FleetId; root?: Sha256 }) {
+    this.#expect = expect
+  }
+
+  get root(): RootState | undefined {
+    return this.#root
+  }
+
+  add(signed: Signed, index: number): void {
+    const { fleet, root: digest } = this.#expect
+    readSigned(signed, 'root', defined({ fleet }))
+    if (this.#root !== undefined && sameStatement(this.#root.signatures, signed)) return
+    const known = this.#gathering
+    if (known !== undefined && !sameStatement(known.signatures, signed)) throw this.#incomplete()
+    const signatures = [...(known?.signatures ?? []), signed]
+    // Each further signature is verified with all before it. A valid root has at most one per key.
+    if (signatures.length > MAX_ROOT_KEYS) throw this.#incomplete()
+    try {
+      this.#root =
+        this.#root === undefined
+          ? openRoot(signatures, defined({ digest }))
+          : nextRoot(this.#root, signatures)
+      this.#gathering = undefined
+    } catch (fault) {
+      if (!(fault instanceof MusterError)) throw fault
+      this.#gathering = { from: known?.from ?? index, signatures, fault }
+    }
+  }
+
+  /** The current root. @throws audit.entry if there is none, or its successor is incomplete */
+  complete(): RootState {
+    if (this.#root === undefined) throw this.#incomplete()
+    this.requireComplete()
+    return this.#root
+  }
+
+  /** @throws audit.entry if a root statement has too few signatures */
+  requireComplete(): void {
+    if (this.#gathering !== undefined) throw this.#incomplete()
+  }
+
+  #incomplete(): Error {
+    const fault = this.#gathering?.fault
+    const reason = fault?.message ?? 'it is not a root statement'
+    return badEntry(this.#gathering?.from ?? 0, reason, fault)
+  }
+}
+
+function badEntry(index: number, reason: string, cause?: unknown): Error {
+  return auditError('audit.entry', { index, reason }, { cause })
 }
 
 function sameStatement(signatures: readonly Signed[], signed: Signed): boolean {

@@ -50,7 +50,7 @@ export interface Receiver {
 interface Opening {
   readonly transfer: Promise<Transfer>
   readonly abort: AbortController
-  /** Owned by receive(): the number of waiting callers. The last one to leave aborts it. */
+  /** Owned by opened(): the number of waiting callers. The last one to leave aborts it. */
   waiting: number
 }
 
@@ -58,79 +58,37 @@ interface Opening {
 const SWEEP_MS = 3_600_000
 
 export function createReceiver(store: Store): Receiver {
-  // A transfer stays here from the first request until its files are closed, so that they are not
-  // opened twice.
-  const transfers = new Map<BlobId, Opening>()
-  const live = new Map<BlobId, Transfer>()
+  return new TransferReceiver(store)
+}
 
-  // Bitmaps of the partial blobs that this process created or resumed since the last sweep.
-  const own = new Set<string>()
-  let sweptAt = store.clock.monotonic()
-  /** Aborted fetches are also swept while the process runs: an agent runs for months. */
-  async function sweep(): Promise<void> {
-    if (store.clock.monotonic() - sweptAt < SWEEP_MS) return
-    sweptAt = store.clock.monotonic()
-    own.clear()
-    await store.layout.sweepPartial((name) => {
-      const id = name.slice(0, name.indexOf('.'))
-      return blobId.is(id) && transfers.has(id)
-    })
+class TransferReceiver implements Receiver {
+  readonly #store: Store
+  /**
+   * A transfer stays here from the first request until its files are closed, so that they are not
+   * opened twice.
+   */
+  readonly #transfers = new Map<BlobId, Opening>()
+  readonly #live = new Map<BlobId, Transfer>()
+  /** Bitmaps of the partial blobs that this process created or resumed since the last sweep. */
+  readonly #own = new Set<string>()
+  #sweptAt: number
+
+  constructor(store: Store) {
+    this.#store = store
+    this.#sweptAt = store.clock.monotonic()
   }
 
-  async function begin(id: BlobId, size: number, signal: AbortSignal): Promise<Transfer> {
-    await sweep()
-    await admit(store, 0)
-    const partial =
-      (await resume(store, { id, size, own }, signal)) ?? (await createPartial(store, id, size))
-    own.add(partial.bitmapPath)
-    const transfer = new Transfer(store, partial, () => {
-      live.delete(id)
-      transfers.delete(id)
-    })
-    live.set(id, transfer)
-    return transfer
-  }
-
-  function open(id: BlobId, size: number): Opening {
-    const abort = new AbortController()
-    const opening: Opening = { transfer: begin(id, size, abort.signal), abort, waiting: 0 }
-    transfers.set(id, opening)
-    opening.transfer.catch(() => transfers.delete(id))
-    return opening
-  }
-
-  /** The transfer once it is open. Rejects with the signal's reason as soon as it aborts. */
-  async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
-    opening.waiting += 1
-    try {
-      return await abortable(opening.transfer, signal)
-    } catch (error) {
-      if (opening.waiting === 1) {
-        opening.abort.abort(error)
-        // The opening may succeed in spite of the abort. Then no caller is left, and joining and
-        // leaving closes it.
-        opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
-      }
-      throw error
-    } finally {
-      opening.waiting -= 1
-    }
-  }
-
-  async function receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming> {
+  async receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming> {
     blobId.parse(id)
-    if (!Number.isSafeInteger(size) || size < 0)
-      throw blobError('blob.range', { start: 0, end: size, size: 0 })
-    if (size > MAX_BLOB_BYTES)
-      throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
+    requireSize(size)
     for (;;) {
       signal?.throwIfAborted()
-      const stat = await statIfAny(store.layout.blob(id))
+      const stat = await statIfAny(this.#store.layout.blob(id))
       if (stat !== undefined) {
         if (stat.size !== size) throw blobError('blob.size', { id, expected: stat.size, got: size })
-        return whole(store, id, size)
+        return whole(this.#store, id, size)
       }
-      const opening = transfers.get(id) ?? open(id, size)
+      const opening = this.#transfers.get(id) ?? this.#open(id, size)
       if (opening.abort.signal.aborted) {
         // The last caller has left, and the files are being closed.
         await opening.transfer.then((transfer) => transfer.over).catch(() => undefined)
@@ -148,46 +106,96 @@ export function createReceiver(store: Store): Receiver {
     }
   }
 
-  async function partial(id: BlobId): Promise<PartialProgress | undefined> {
-    const transfer = live.get(blobId.parse(id))
+  async partial(id: BlobId): Promise<PartialProgress | undefined> {
+    const transfer = this.#live.get(blobId.parse(id))
     if (transfer !== undefined) return transfer.progress()
-    const [found] = await findPartials(store, id)
+    const [found] = await findPartials(this.#store, id)
     if (found === undefined) return undefined
     const groups = groupCount(found.size)
     const ranges = found.claimed.runs(groups, true).map((run) => bytesOf(run, found.size))
     return { size: found.size, proven: found.claimed.has(groups - 1), ranges }
   }
 
-  async function openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined> {
-    const transfer = live.get(id)
+  async openPartial(id: BlobId, range: ByteRange): Promise<BlobFiles | undefined> {
+    const transfer = this.#live.get(id)
     if (transfer !== undefined) {
       const { size, verified, data, outboard } = transfer.partial
-      const files = await openVerified(
-        id,
-        { size, verified, paths: [data.path, outboard.path] },
-        range,
-      )
+      const paths = [data.path, outboard.path] as const
+      const files = await openVerified(id, { size, verified, paths }, range)
       // Between the final renames, only one of the two files has its new name.
       if (files === undefined) await transfer.over
       return files
     }
-    const [found] = await findPartials(store, id)
-    return (
-      found &&
-      openVerified(
-        id,
-        { size: found.size, verified: found.claimed, paths: pathsOf(found.base) },
-        range,
-      )
-    )
+    const [found] = await findPartials(this.#store, id)
+    if (found === undefined) return undefined
+    const { size, claimed: verified } = found
+    return openVerified(id, { size, verified, paths: pathsOf(found.base) }, range)
   }
 
-  async function forget(id: BlobId): Promise<void> {
-    if (transfers.has(id)) return
-    for (const { base } of await findPartials(store, id)) await removePartial(store, base)
+  async forget(id: BlobId): Promise<void> {
+    if (this.#transfers.has(id)) return
+    for (const { base } of await findPartials(this.#store, id))
+      await removePartial(this.#store, base)
   }
 
-  return { receive, partial, openPartial, forget }
+  #open(id: BlobId, size: number): Opening {
+    const abort = new AbortController()
+    const opening: Opening = { transfer: this.#begin(id, size, abort.signal), abort, waiting: 0 }
+    this.#transfers.set(id, opening)
+    opening.transfer.catch(() => this.#transfers.delete(id))
+    return opening
+  }
+
+  async #begin(id: BlobId, size: number, signal: AbortSignal): Promise<Transfer> {
+    const store = this.#store
+    await this.#sweep()
+    await admit(store, 0)
+    const partial =
+      (await resume(store, { id, size, own: this.#own }, signal)) ??
+      (await createPartial(store, id, size))
+    this.#own.add(partial.bitmapPath)
+    const transfer = new Transfer(store, partial, () => {
+      this.#live.delete(id)
+      this.#transfers.delete(id)
+    })
+    this.#live.set(id, transfer)
+    return transfer
+  }
+
+  /** Aborted fetches are also swept while the process runs: an agent runs for months. */
+  async #sweep(): Promise<void> {
+    const { clock, layout } = this.#store
+    if (clock.monotonic() - this.#sweptAt < SWEEP_MS) return
+    this.#sweptAt = clock.monotonic()
+    this.#own.clear()
+    await layout.sweepPartial((name) => {
+      const id = name.slice(0, name.indexOf('.'))
+      return blobId.is(id) && this.#transfers.has(id)
+    })
+  }
+}
+
+function requireSize(size: number): void {
+  if (!Number.isSafeInteger(size) || size < 0)
+    throw blobError('blob.range', { start: 0, end: size, size: 0 })
+  if (size > MAX_BLOB_BYTES) throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
+}
+
+/** The transfer once it is open. Rejects with the signal's reason as soon as it aborts. */
+async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
+  opening.waiting += 1
+  try {
+    return await abortable(opening.transfer, signal)
+  } catch (error) {
+    if (opening.waiting === 1) {
+      opening.abort.abort(error)
+      // The opening may succeed in spite of the abort. Joining and leaving closes it then.
+      opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
+    }
+    throw error
+  } finally {
+    opening.waiting -= 1
+  }
 }
 
 /**

@@ -17,8 +17,8 @@ export interface Verified {
   /** Whether a file with exactly these attributes is known to hold the blob. */
   holds(id: BlobId, stats: BigIntStats): boolean
   /**
-   * Records that the file was hashed and is right. `since`: when hashing began; undefined where
-   * this process wrote it.
+   * Records that the file was hashed and is right. `since`: when hashing began. Undefined if this
+   * process wrote the file.
    */
   note(id: BlobId, stats: BigIntStats, since?: number): void
   /**
@@ -32,8 +32,7 @@ export interface Verified {
   /** When the blob was last hashed and found right, in milliseconds since the epoch. */
   verifiedAt(id: BlobId): number | undefined
   /**
-   * Waits until everything that was noted is on the disk. Never rejects: what is lost is hashed
-   * again.
+   * Waits until all records are on the disk. Never rejects: a lost record costs one hash.
    */
   flush(): Promise<void>
 }
@@ -45,32 +44,28 @@ interface Record {
 
 /** Name of the file in the pool's folder. */
 const FILE = 'verified'
-/**
- * A record is some 170 bytes, so this is more than a million; a larger file is not ours and is not
- * read.
- */
+/** More than a million records of some 170 bytes. A larger file isn't ours and is not read. */
 const MAX_FILE_BYTES = 256 * MIB
-/** Lines that no longer count, beyond as many as do, after which the file is written anew. */
+/** Outdated lines, beyond the number of records, after which the file is rewritten. */
 const MAX_SURPLUS = 20_000
 const READ_BYTES = MIB
-/** Records that are searched without a pause for other work: about 1 ms. */
+/** Records that are searched without a pause: about 1 ms. */
 const RECORDS_AT_ONCE = 10_000
 /**
- * A file that was changed this shortly before it was hashed might change again without its times
- * showing that: Linux takes them from a clock that ticks every 1 to 10 ms, and some file systems
- * keep whole seconds.
+ * A file that was changed this shortly before its hash may change again with the same times. The
+ * file times of Linux step every 1 to 10 ms, and some file systems store whole seconds.
  */
 const TICK_MS = 50
 const WHOLE_SECONDS_MS = 2_000
 
-/** What the file system says of a file, as one text. */
+/** The attributes of a file as one text. */
 export function markOf({ ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): string {
   return `${ino}.${size}.${mtimeNs}.${ctimeNs}.${nlink}`
 }
 
 /**
- * Whether one link more or less explains what differs between two looks at a file that are
- * microseconds apart. A write with restored times between the two looks can't be seen.
+ * Whether one link more or less explains the difference between two stat calls, microseconds apart.
+ * A write with restored times between them can't be detected.
  */
 function isRelinked(before: BigIntStats, after: BigIntStats, links: 1 | -1): boolean {
   return (
@@ -113,74 +108,100 @@ export async function openVerified(
 ): Promise<Verified> {
   const path = join(folder, FILE)
   const records = new Map<BlobId, Record>()
-  let lines = await load(path, records).catch((error: unknown) => {
+  const lines = await load(path, records).catch((error: unknown) => {
     deps.warn(error)
     return 0
   })
-  // Owned by write(): ids whose records are not in the file yet, and the write under way.
-  let pending = new Set<BlobId>()
-  let writing: Promise<void> | undefined
-  let failed = false
-
-  const append = async (): Promise<void> => {
-    while (pending.size > 0 && !failed) {
-      const batch = pending
-      pending = new Set()
-      const text = [...batch].map((id) => lineOf(id, records.get(id))).join('')
-      try {
-        // Several processes may append: each write is one piece behind all that is there.
-        await appendTo(path, text)
-        lines += batch.size
-        if (lines > records.size * 2 + MAX_SURPLUS) {
-          const all = [...records].map(([id, record]) => lineOf(id, record)).join('')
-          await writeDurable(deps, path, all)
-          // Crash before this: the longer file, with the same records.
-          lines = records.size
-        }
-      } catch (error) {
-        // Without its folder there is no pool either. Everything else is told once, and the next
-        // start hashes again.
-        failed = true
-        if (errno(error) !== 'ENOENT') deps.warn(error)
-      }
-    }
-    pending.clear()
-  }
-  const write = (id: BlobId): void => {
-    if (options.readOnly === true || failed) return
-    pending.add(id)
-    writing ??= Promise.resolve()
-      .then(append)
-      .finally(() => {
-        writing = undefined
-      })
-  }
-  if (options.readOnly !== true) await create(path).catch(deps.warn)
+  const isReadOnly = options.readOnly === true
+  const writer = isReadOnly ? undefined : new RecordWriter(deps, path, records, lines)
+  if (!isReadOnly) await create(path).catch(deps.warn)
 
   return {
     holds: (id, stats) => stats.isFile() && records.get(id)?.mark === markOf(stats),
     note(id, stats, since) {
       if (since !== undefined && !isSettled(stats, since)) return
       records.set(id, { mark: markOf(stats), at: deps.now() })
-      write(id)
+      writer?.write(id)
     },
     relinked(id, before, after, links) {
       const known = records.get(id)
       if (after === undefined || known?.mark !== markOf(before)) return
       if (!isRelinked(before, after, links)) return
       records.set(id, { mark: markOf(after), at: known.at })
-      // Crash before this is on the disk: the old record fits the file no longer, which costs one
-      // hash.
-      write(id)
+      // Crash before this is on the disk: the old record doesn't fit the file, which costs one hash.
+      writer?.write(id)
     },
     byInode: (inodes) => byInode(records, inodes),
     forget: (id) => void records.delete(id),
     verifiedAt: (id) => records.get(id)?.at,
-    async flush() {
-      while (writing !== undefined) await writing
-      if (options.readOnly === true || failed) return
-      await syncFile(path).catch(deps.warn)
-    },
+    flush: async () => writer?.flush(),
+  }
+}
+
+/** Appends records to the file in the background, and shortens the file when it gets long. */
+class RecordWriter {
+  readonly #deps: VerifiedDeps
+  readonly #path: string
+  readonly #records: ReadonlyMap<BlobId, Record>
+  #lines: number
+  /** Ids whose records are not in the file yet. */
+  #pending = new Set<BlobId>()
+  #writing: Promise<void> | undefined
+  #failed = false
+
+  constructor(
+    deps: VerifiedDeps,
+    path: string,
+    records: ReadonlyMap<BlobId, Record>,
+    lines: number,
+  ) {
+    this.#deps = deps
+    this.#path = path
+    this.#records = records
+    this.#lines = lines
+  }
+
+  write(id: BlobId): void {
+    if (this.#failed) return
+    this.#pending.add(id)
+    this.#writing ??= Promise.resolve()
+      .then(() => this.#writePending())
+      .finally(() => {
+        this.#writing = undefined
+      })
+  }
+
+  async flush(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing
+    if (!this.#failed) await syncFile(this.#path).catch(this.#deps.warn)
+  }
+
+  async #writePending(): Promise<void> {
+    while (this.#pending.size > 0 && !this.#failed) {
+      const batch = this.#pending
+      this.#pending = new Set()
+      try {
+        await this.#append(batch)
+      } catch (error) {
+        // A missing folder means that the pool is gone. Other errors are logged once, and the next
+        // start hashes again.
+        this.#failed = true
+        if (errno(error) !== 'ENOENT') this.#deps.warn(error)
+      }
+    }
+    this.#pending.clear()
+  }
+
+  async #append(batch: ReadonlySet<BlobId>): Promise<void> {
+    const records = this.#records
+    // Several processes may append: each write is one piece after the existing lines.
+    await appendTo(this.#path, [...batch].map((id) => lineOf(id, records.get(id))).join(''))
+    this.#lines += batch.size
+    if (this.#lines <= records.size * 2 + MAX_SURPLUS) return
+    const all = [...records].map(([id, record]) => lineOf(id, record)).join('')
+    await writeDurable(this.#deps, this.#path, all)
+    // Crash before this: the longer file, with the same records.
+    this.#lines = records.size
   }
 }
 
@@ -198,10 +219,7 @@ async function byInode(
   return found
 }
 
-/**
- * Fills `records` from the file. Returns how many lines it has; damaged ones count and are
- * otherwise passed over.
- */
+/** Fills `records` from the file. Returns its number of lines, including damaged ones. */
 async function load(path: string, records: Map<BlobId, Record>): Promise<number> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (error: unknown) => {
@@ -230,7 +248,7 @@ async function load(path: string, records: Map<BlobId, Record>): Promise<number>
   }
 }
 
-/** A line that a crash cut short, or that does not fit its checksum, says nothing. */
+/** Ignores lines that a crash truncated, or whose checksum is wrong. */
 function read(line: string, records: Map<BlobId, Record>): void {
   const [id = '', at = '', mark = '', sum] = line.split(' ')
   if (!blobId.is(id) || sum !== checksum(`${id} ${at} ${mark}`)) return

@@ -30,55 +30,67 @@ export interface Limiter {
 
 /** A bucket that starts full. */
 export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): Limiter {
-  let level = options.burst
-  let filledAt = deps.clock.monotonic()
-  // The tail of the waiters. Each waits for the one before it, so small requests can't overtake a
-  // large one forever.
-  let tail: Promise<void> = Promise.resolve()
-  let waiting = 0
+  return new TokenBucket(deps.clock, options)
+}
 
-  const refill = (): void => {
-    const now = deps.clock.monotonic()
-    level = Math.min(options.burst, level + ((now - filledAt) / 1000) * options.perSecond)
-    filledAt = now
-  }
-  /** A full bucket allows a request above the burst; the rest becomes debt. */
-  const needed = (tokens: number): number => Math.min(tokens, options.burst)
-  const waitMs = (tokens = 1): number => {
-    refill()
-    return Math.max(0, ((needed(tokens) - level) / options.perSecond) * 1000)
+class TokenBucket implements Limiter {
+  readonly #clock: Clock
+  readonly #options: LimiterOptions
+  #level: number
+  #filledAt: number
+  /** The last waiter. Each waits for the one before, so that small requests can't pass a large one. */
+  #tail: Promise<void> = Promise.resolve()
+  #waiting = 0
+
+  constructor(clock: Clock, options: LimiterOptions) {
+    this.#clock = clock
+    this.#options = options
+    this.#level = options.burst
+    this.#filledAt = clock.monotonic()
   }
 
-  const takeInTurn = async (tokens: number, signal: AbortSignal | undefined): Promise<void> => {
+  waitMs(tokens = 1): number {
+    this.#refill()
+    // A full bucket allows a request above the burst. The rest becomes debt.
+    const needed = Math.min(tokens, this.#options.burst)
+    return Math.max(0, ((needed - this.#level) / this.#options.perSecond) * 1000)
+  }
+
+  tryTake(tokens = 1): boolean {
+    if (this.#waiting > 0 || this.waitMs(tokens) > 0) return false
+    this.#level -= tokens
+    return true
+  }
+
+  take(tokens = 1, signal?: AbortSignal): Promise<void> {
+    this.#waiting += 1
+    const taken = this.#tail.then(() => this.#takeNext(tokens, signal))
+    // An aborted waiter must not stop the later ones.
+    this.#tail = taken.then(
+      () => undefined,
+      () => undefined,
+    )
+    // An aborting waiter leaves at once, even with others in front.
+    return abortable(taken, signal).finally(() => {
+      this.#waiting -= 1
+    })
+  }
+
+  async #takeNext(tokens: number, signal: AbortSignal | undefined): Promise<void> {
     for (;;) {
       signal?.throwIfAborted()
-      const ms = waitMs(tokens)
+      const ms = this.waitMs(tokens)
       if (ms === 0) break
       // Timers may fire slightly early, so the loop checks again.
-      await deps.clock.sleep(Math.max(1, Math.ceil(ms)), signal)
+      await this.#clock.sleep(Math.max(1, Math.ceil(ms)), signal)
     }
-    level -= tokens
+    this.#level -= tokens
   }
 
-  return {
-    waitMs,
-    tryTake: (tokens = 1) => {
-      if (waiting > 0 || waitMs(tokens) > 0) return false
-      level -= tokens
-      return true
-    },
-    take: (tokens = 1, signal) => {
-      waiting += 1
-      const turn = tail.then(() => takeInTurn(tokens, signal))
-      // An aborted waiter must not stop the later ones.
-      tail = turn.then(
-        () => undefined,
-        () => undefined,
-      )
-      // An aborting waiter leaves at once, even with others in front.
-      return abortable(turn, signal).finally(() => {
-        waiting -= 1
-      })
-    },
+  #refill(): void {
+    const { burst, perSecond } = this.#options
+    const now = this.#clock.monotonic()
+    this.#level = Math.min(burst, this.#level + ((now - this.#filledAt) / 1000) * perSecond)
+    this.#filledAt = now
   }
 }

@@ -55,71 +55,94 @@ export interface Queue {
 
 interface Job {
   readonly key: string | undefined
-  readonly work: Work<unknown>
+  readonly work: (signal: AbortSignal) => Promise<void>
   readonly abort: AbortController
+  /** Settles with the work, and rejects when the last caller leaves before it starts. */
   readonly done: PromiseWithResolvers<unknown>
   /** Owned by join(): the number of callers. At 0 the job is aborted. */
   joiners: number
-  /** Owned by start() and run(): called once the job runs. */
+  /** Called once the job runs. */
   readonly onStart: (() => void)[]
 }
 
 export function createQueue(options: QueueOptions): Queue {
-  // Owned by start(), run() and settle(). `jobs` has the keys of all waiting and running jobs.
-  const waiting: Job[] = []
-  const running = new Set<Job>()
-  const jobs = new Map<string, Job>()
-  let idleWaiters: (() => void)[] = []
-  let closed = false
+  return new JobQueue(options)
+}
 
-  const forget = (job: Job): void => {
-    if (job.key !== undefined && jobs.get(job.key) === job) jobs.delete(job.key)
+class JobQueue implements Queue {
+  readonly #options: QueueOptions
+  readonly #waiting: Job[] = []
+  readonly #running = new Set<Job>()
+  /** The waiting and running jobs with keys. */
+  readonly #jobs = new Map<string, Job>()
+  readonly #idleWaiters: (() => void)[] = []
+  #closed = false
+
+  constructor(options: QueueOptions) {
+    this.#options = options
   }
 
-  const settle = (job: Job): void => {
-    running.delete(job)
-    forget(job)
-    start()
-    if (running.size > 0 || waiting.length > 0) return
-    for (const resolve of idleWaiters) resolve()
-    idleWaiters = []
+  get waiting(): number {
+    return this.#waiting.length
   }
 
-  const start = (): void => {
-    while (!closed && running.size < options.concurrency) {
-      const job = waiting.shift()
+  get running(): number {
+    return this.#running.size
+  }
+
+  async run<T>(work: Work<T>, { key, signal, onStart }: JoinOptions = {}): Promise<T> {
+    signal?.throwIfAborted()
+    if (this.#closed) throw queueError('queue.closed', { queue: this.#options.name })
+    const job = (key === undefined ? undefined : this.#jobs.get(key)) ?? this.#add(work, key)
+    if (onStart !== undefined) {
+      if (this.#running.has(job)) onStart()
+      else job.onStart.push(onStart)
+    }
+    // Calls with one key have the same work.
+    return (await this.#join(job, signal)) as T
+  }
+
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#running.size === 0 && this.#waiting.length === 0) resolve()
+      else this.#idleWaiters.push(resolve)
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    const reason = queueError('queue.closed', { queue: this.#options.name })
+    for (const job of [...this.#waiting, ...this.#running]) this.#abandon(job, reason)
+    return this.idle()
+  }
+
+  #add(work: Work<unknown>, key: string | undefined): Job {
+    const { name, concurrency, capacity } = this.#options
+    if (this.#running.size >= concurrency && this.#waiting.length >= capacity)
+      throw queueError('queue.full', { queue: name, capacity })
+    const job = createJob(work, key)
+    if (key !== undefined) this.#jobs.set(key, job)
+    this.#waiting.push(job)
+    this.#start()
+    return job
+  }
+
+  #start(): void {
+    while (!this.#closed && this.#running.size < this.#options.concurrency) {
+      const job = this.#waiting.shift()
       if (job === undefined) return
-      running.add(job)
-      for (const tell of job.onStart.splice(0)) tell()
-      // A synchronous throw becomes a rejection in the microtask.
-      void Promise.resolve()
-        .then(() => job.work(job.abort.signal))
-        .then(job.done.resolve, job.done.reject)
-        .finally(() => settle(job))
+      this.#running.add(job)
+      for (const onStart of job.onStart.splice(0)) onStart()
+      void job.work(job.abort.signal).finally(() => this.#settle(job))
     }
   }
 
-  /**
-   * Ends a job without callers. A waiting job never starts; a running one is aborted and settles
-   * later.
-   */
-  const abandon = (job: Job, reason: unknown): void => {
-    // A new call with the same key must get a new job, not the aborted one.
-    forget(job)
-    job.abort.abort(reason)
-    const position = waiting.indexOf(job)
-    if (position < 0) return
-    waiting.splice(position, 1)
-    job.done.reject(reason)
-    settle(job)
-  }
-
-  const join = async (job: Job, signal: AbortSignal | undefined): Promise<unknown> => {
+  async #join(job: Job, signal: AbortSignal | undefined): Promise<unknown> {
     job.joiners += 1
     if (signal === undefined) return job.done.promise
     const onAbort = (): void => {
       job.joiners -= 1
-      if (job.joiners === 0) abandon(job, signal.reason)
+      if (job.joiners === 0) this.#abandon(job, signal.reason)
     }
     signal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -129,55 +152,48 @@ export function createQueue(options: QueueOptions): Queue {
     }
   }
 
-  const add = (work: Work<unknown>, key: string | undefined): Job => {
-    if (running.size >= options.concurrency && waiting.length >= options.capacity) {
-      throw queueError('queue.full', { queue: options.name, capacity: options.capacity })
-    }
-    const job: Job = {
-      key,
-      work,
-      abort: new AbortController(),
-      done: Promise.withResolvers(),
-      joiners: 0,
-      onStart: [],
-    }
-    // Every caller gets the failure. If all have left, it must not count as an unhandled rejection.
-    job.done.promise.catch(() => undefined)
-    if (key !== undefined) jobs.set(key, job)
-    waiting.push(job)
-    start()
-    return job
+  /**
+   * Ends a job without callers. A waiting job never starts; a running one is aborted and settles
+   * later.
+   */
+  #abandon(job: Job, reason: unknown): void {
+    // A new call with the same key must get a new job, not the aborted one.
+    this.#forget(job)
+    job.abort.abort(reason)
+    const position = this.#waiting.indexOf(job)
+    if (position < 0) return
+    this.#waiting.splice(position, 1)
+    job.done.reject(reason)
+    this.#settle(job)
   }
 
-  const idle = (): Promise<void> =>
-    new Promise((resolve) => {
-      if (running.size === 0 && waiting.length === 0) resolve()
-      else idleWaiters.push(resolve)
-    })
+  #settle(job: Job): void {
+    this.#running.delete(job)
+    this.#forget(job)
+    this.#start()
+    if (this.#running.size > 0 || this.#waiting.length > 0) return
+    for (const resolve of this.#idleWaiters.splice(0)) resolve()
+  }
 
+  #forget(job: Job): void {
+    if (job.key !== undefined && this.#jobs.get(job.key) === job) this.#jobs.delete(job.key)
+  }
+}
+
+function createJob(work: Work<unknown>, key: string | undefined): Job {
+  const done = Promise.withResolvers<unknown>()
+  // Every caller gets the failure. If all have left, it must not count as an unhandled rejection.
+  done.promise.catch(() => undefined)
   return {
-    idle,
-    run: async <T>(work: Work<T>, { key, signal, onStart }: JoinOptions = {}): Promise<T> => {
-      signal?.throwIfAborted()
-      if (closed) throw queueError('queue.closed', { queue: options.name })
-      const job = (key === undefined ? undefined : jobs.get(key)) ?? add(work, key)
-      if (onStart !== undefined) {
-        if (running.has(job)) onStart()
-        else job.onStart.push(onStart)
-      }
-      return (await join(job, signal)) as T
-    },
-    get waiting() {
-      return waiting.length
-    },
-    get running() {
-      return running.size
-    },
-    close: () => {
-      closed = true
-      const reason = queueError('queue.closed', { queue: options.name })
-      for (const job of [...waiting, ...running]) abandon(job, reason)
-      return idle()
-    },
+    key,
+    // A synchronous throw becomes a rejection in the microtask.
+    work: (signal) =>
+      Promise.resolve()
+        .then(() => work(signal))
+        .then(done.resolve, done.reject),
+    abort: new AbortController(),
+    done,
+    joiners: 0,
+    onStart: [],
   }
 }
