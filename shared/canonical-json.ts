@@ -49,15 +49,17 @@ function encode(value: Json, depth: number): string {
       })
     return String(value)
   }
-  if (Array.isArray(value))
-    return `[${value.map((item) => encode(item as Json, depth + 1)).join(',')}]`
-  const object = value as { readonly [key: string]: Json }
-  const keys = Object.keys(object).filter((key) => object[key] !== undefined)
-  keys.sort()
-  const members = keys.map(
-    (key) => `${encode(key, depth)}:${encode(object[key] as Json, depth + 1)}`,
-  )
+  if (!isJsonObject(value)) return `[${value.map((item) => encode(item, depth + 1)).join(',')}]`
+  const members: string[] = []
+  for (const key of Object.keys(value).sort()) {
+    const item = value[key]
+    if (item !== undefined) members.push(`${encode(key, depth)}:${encode(item, depth + 1)}`)
+  }
   return `{${members.join(',')}}`
+}
+
+export function isJsonObject(value: Json): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**

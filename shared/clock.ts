@@ -52,10 +52,10 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason as Error)
+      if (signal?.aborted) return reject(signal.reason)
       const onAbort = (): void => {
         stop()
-        reject(signal?.reason as Error)
+        reject(signal?.reason)
       }
       const stop = chained(ms, () => {
         signal?.removeEventListener('abort', onAbort)

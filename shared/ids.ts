@@ -87,7 +87,7 @@ export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => s
     const bytes = Buffer.from(deps.random.bytes(16))
     bytes.writeUIntBE(lastMs, 0, 6)
     bytes.writeUInt16BE(0x7000 | counter, 6)
-    bytes[8] = 0x80 | ((bytes[8] as number) & 0x3f)
+    bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8)
     const hex = bytes.toString('hex')
     return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
   }

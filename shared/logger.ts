@@ -3,6 +3,7 @@
  * on a terminal. The redactor is the last step of every line, so nothing bypasses it. Writes are
  * synchronous: all lines before a crash are there.
  */
+import { defined } from './defined.ts'
 import { styleText } from 'node:util'
 import { destination, pino } from 'pino'
 import { type Clock, rfc3339 } from './clock.ts'
@@ -57,10 +58,9 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
       ? {}
       : { cause: describeError(error.cause, depth + 1) }
   if (error instanceof MusterError) return { code: error.code, message: error.message, ...cause }
-  const code = (error as NodeJS.ErrnoException).code
+  const code = 'code' in error ? error.code : undefined
   return {
-    name: error.name,
-    ...(code === undefined ? {} : { code }),
+    ...defined({ name: error.name, code }),
     message: error.message,
     stack: error.stack,
     ...cause,

@@ -3,6 +3,7 @@
  * whether it still runs. Boot id, pid namespace, pid and start time together identify one process
  * (proc_pid_stat(5)).
  */
+import { errno } from './errno.ts'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /**
@@ -65,6 +66,6 @@ function exists(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+    return errno(error) !== 'ESRCH'
   }
 }

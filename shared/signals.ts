@@ -21,12 +21,14 @@ export function signalName(number: number): string {
   return NAMES.get(number) ?? `SIG${number}`
 }
 
+const SIGNALS: Readonly<Record<string, number>> = constants.signals
+
 /**
  * The number of a name as {@link signalName} formats it, or of `SIGRTMAX-1`. Undefined for any
  * other text.
  */
 export function signalNumber(name: string): number | undefined {
-  if (Object.hasOwn(constants.signals, name)) return constants.signals[name as NodeJS.Signals]
+  if (Object.hasOwn(constants.signals, name)) return SIGNALS[name]
   const [, end, sign, offset = '0'] = /^SIGRT(MIN|MAX)(?:([+-])(\d{1,2}))?$/.exec(name) ?? []
   const plain = /^SIG(\d{1,2})$/.exec(name)?.[1]
   if (plain !== undefined) return within(Number(plain), 1)

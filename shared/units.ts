@@ -20,7 +20,7 @@ const DURATION: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_0
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([BKMGT]?)(?:i?B)?$/i.exec(text)
   const bytes = match
-    ? Number(match[1]) * (SIZE[(match[2] ?? '').toUpperCase()] as number)
+    ? Number(match[1]) * (SIZE[(match[2] ?? '').toUpperCase()] ?? Number.NaN)
     : Number.NaN
   if (!Number.isSafeInteger(Math.round(bytes)))
     throw unitError('unit.malformed', { kind: 'size', got: text, example: '512M or 10G' })
@@ -30,7 +30,7 @@ export function parseSize(text: string): number {
 /** Milliseconds from `90s`, `15m`, `2h`, `30d`, `250ms`; a bare number means seconds. */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text)
-  const ms = match ? Number(match[1]) * (DURATION[match[2] ?? 's'] as number) : Number.NaN
+  const ms = match ? Number(match[1]) * (DURATION[match[2] ?? 's'] ?? Number.NaN) : Number.NaN
   if (!Number.isSafeInteger(Math.round(ms)))
     throw unitError('unit.malformed', { kind: 'duration', got: text, example: '10s, 15m or 30d' })
   return Math.round(ms)

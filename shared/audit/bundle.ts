@@ -3,15 +3,18 @@
  * exactly the tiles and bundles of a log of that size. A bundle that passes belongs to this fleet,
  * and no byte of it was changed, removed or added since an issuing key signed it.
  */
+import { asError } from '../as-error.ts'
+import { errno } from '../errno.ts'
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MusterError } from '../errors.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
+import type { Root } from '../trust/root.ts'
 import { CHECKPOINT_FILE } from './bundle-layout.ts'
-import { checkpointKeys, openCheckpoint } from './checkpoint.ts'
-import { createEntryChain } from './entry-chain.ts'
+import { type Checkpoint, checkpointKeys, openCheckpoint } from './checkpoint.ts'
+import { createEntryChain, type EntryChain } from './entry-chain.ts'
 import { auditError } from './errors.ts'
 import { MAX_NOTE_BYTES, openNote } from './note.ts'
 import {
@@ -23,7 +26,7 @@ import {
   tilePath,
   tilesOf,
 } from './tile.ts'
-import { createTileBuilder, EMPTY_TILES, rootOfTiles } from './tile-builder.ts'
+import { createTileBuilder, EMPTY_TILES, rootOfTiles, type TileState } from './tile-builder.ts'
 import { leafHash, sameHash } from './tree.ts'
 
 /** Files of a bundle of 250 million entries. A folder with more was not written by an export. */
@@ -66,40 +69,11 @@ export async function verifyBundle(
   if (!(claimed > 0)) throw bad(CHECKPOINT_FILE, 'it has no size')
   await requireFiles(folder, claimed)
   const chain = createEntryChain(expect)
-  const builder = createTileBuilder(EMPTY_TILES, async (name, bytes) => {
-    // The bundles are the source of the bytes.
-    if (name.level === 'entries') return
-    const path = tilePath(name)
-    const stored = await readBounded(folder, path, bytes.length)
-    if (!sameHash(stored, bytes))
-      throw bad(path, firstDifference(stored, bytes, name.level, name.index))
-  })
-  for (const name of tilesOf(claimed)) {
-    if (name.level !== 'entries') break
-    expect.signal?.throwIfAborted()
-    const path = tilePath(name)
-    const entries = decodeBundle(await readBounded(folder, path, MAX_BUNDLE_BYTES), name.width)
-    if (entries === undefined) throw bad(path, `it does not hold exactly ${name.width} entries`)
-    for (const entry of entries) chain.next(entry)
-    await builder.add(entries, entries.map(leafHash))
-  }
-  chain.finish()
-  const tiles = await builder.finish()
+  const tiles = await verifyTiles(folder, claimed, chain, expect.signal)
   const state = chain.root()
   if (state === undefined) throw bad(CHECKPOINT_FILE, 'it has no complete root statement')
-  const { fleet, issuers, operators, version } = state.root
-  const keys = issuers.map((issuer) => Buffer.from(issuer.key, 'base64'))
-  const checkpoint = openCheckpoint(note, { fleet, issuers: keys })
-  if (checkpoint.size !== tiles.size)
-    throw bad(
-      CHECKPOINT_FILE,
-      `it covers ${checkpoint.size} entries, but the bundle has ${tiles.size}`,
-    )
-  if (!sameHash(checkpoint.root, rootOfTiles(tiles)))
-    throw bad(CHECKPOINT_FILE, 'its root is not the root of the entries')
-  const opened = openNote(note, checkpointKeys(fleet, keys))
-  if (opened.lines !== opened.signers.length)
-    throw bad(CHECKPOINT_FILE, 'it has signatures by unknown keys')
+  const { checkpoint, signer } = openSigned(note, state.root, tiles)
+  const { fleet, operators, version } = state.root
   return {
     fleet,
     root: state.digest,
@@ -111,9 +85,59 @@ export async function verifyBundle(
     size: checkpoint.size,
     treeRoot: Buffer.from(checkpoint.root).toString('hex'),
     signedAt: checkpoint.at,
-    signer: fingerprintOf((opened.signers[0] as { publicKey: Uint8Array }).publicKey),
+    signer: fingerprintOf(signer),
     hostKeys: chain.hostKeys(),
   }
+}
+
+/** Verifies all entries and tiles of a bundle with `claimed` entries. */
+async function verifyTiles(
+  folder: string,
+  claimed: number,
+  chain: EntryChain,
+  signal: AbortSignal | undefined,
+): Promise<TileState> {
+  const builder = createTileBuilder(EMPTY_TILES, async (name, bytes) => {
+    // The bundles are the source of the bytes.
+    if (name.level === 'entries') return
+    const path = tilePath(name)
+    const stored = await readBounded(folder, path, bytes.length)
+    if (!sameHash(stored, bytes))
+      throw bad(path, firstDifference(stored, bytes, name.level, name.index))
+  })
+  for (const name of tilesOf(claimed)) {
+    if (name.level !== 'entries') break
+    signal?.throwIfAborted()
+    const path = tilePath(name)
+    const entries = decodeBundle(await readBounded(folder, path, MAX_BUNDLE_BYTES), name.width)
+    if (entries === undefined) throw bad(path, `it does not hold exactly ${name.width} entries`)
+    for (const entry of entries) chain.next(entry)
+    await builder.add(entries, entries.map(leafHash))
+  }
+  chain.finish()
+  return builder.finish()
+}
+
+/** The checkpoint of a bundle, and the key of its first signer. */
+function openSigned(
+  note: string,
+  { fleet, issuers }: Root,
+  tiles: TileState,
+): { readonly checkpoint: Checkpoint; readonly signer: Uint8Array } {
+  const keys = issuers.map((issuer) => Buffer.from(issuer.key, 'base64'))
+  const checkpoint = openCheckpoint(note, { fleet, issuers: keys })
+  if (checkpoint.size !== tiles.size)
+    throw bad(
+      CHECKPOINT_FILE,
+      `it covers ${checkpoint.size} entries, but the bundle has ${tiles.size}`,
+    )
+  if (!sameHash(checkpoint.root, rootOfTiles(tiles)))
+    throw bad(CHECKPOINT_FILE, 'its root is not the root of the entries')
+  const { lines, signers } = openNote(note, checkpointKeys(fleet, keys))
+  const [signer] = signers
+  if (signer === undefined || lines !== signers.length)
+    throw bad(CHECKPOINT_FILE, 'it has signatures by unknown keys')
+  return { checkpoint, signer: signer.publicKey }
 }
 
 async function readNote(folder: string): Promise<string> {
@@ -121,8 +145,7 @@ async function readNote(folder: string): Promise<string> {
   try {
     bytes = await readBounded(folder, CHECKPOINT_FILE, MAX_NOTE_BYTES)
   } catch (cause) {
-    if (((cause as Error).cause as NodeJS.ErrnoException | undefined)?.code !== 'ENOENT')
-      throw cause
+    if (errno(asError(cause).cause) !== 'ENOENT') throw cause
     throw auditError(
       'audit.bundle-missing',
       { folder, reason: `it has no file named ${CHECKPOINT_FILE}` },
@@ -181,11 +204,7 @@ async function readBounded(folder: string, path: string, limit: number): Promise
     }
   } catch (cause) {
     if (cause instanceof MusterError) throw cause
-    throw bad(
-      path,
-      `it cannot be read (${(cause as NodeJS.ErrnoException).code ?? 'unknown'})`,
-      cause,
-    )
+    throw bad(path, `it cannot be read (${errno(cause) ?? 'unknown'})`, cause)
   }
 }
 

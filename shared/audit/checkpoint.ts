@@ -63,12 +63,7 @@ export function openCheckpoint(
  */
 function parseCheckpoint(text: string, expectedOrigin: string): Omit<Checkpoint, 'note'> {
   const bad = (reason: string): Error => auditError('audit.checkpoint', { reason })
-  const [origin, size, root, ...extensions] = text.slice(0, -1).split('\n') as [
-    string,
-    string?,
-    string?,
-    ...string[],
-  ]
+  const [origin = '', size, root, ...extensions] = text.slice(0, -1).split('\n')
   if (origin !== expectedOrigin)
     throw bad(`its origin is ${JSON.stringify(origin.slice(0, 100))}, expected ${expectedOrigin}`)
   if (

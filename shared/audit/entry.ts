@@ -3,7 +3,9 @@
  * text, with its signature, so that each entry can be verified by itself. The bytes are never
  * encoded again from parsed values.
  */
-import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
+import { defined } from '../defined.ts'
+import { asError } from '../as-error.ts'
+import { canonicalJson, isJsonObject, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import { type OperationId, operationId } from '../ids.ts'
 import { type Kind, kindOfType } from '../trust/kinds.ts'
@@ -27,7 +29,11 @@ const KINDS_OF = {
 } as const satisfies Record<string, readonly Kind[]>
 
 export type EntryType = keyof typeof KINDS_OF
-export const ENTRY_TYPES = Object.keys(KINDS_OF) as readonly EntryType[]
+export const ENTRY_TYPES: readonly EntryType[] = ['root', 'intent', 'outcome', 'policy', 'trust']
+
+function isEntryType(value: unknown): value is EntryType {
+  return typeof value === 'string' && Object.hasOwn(KINDS_OF, value)
+}
 
 export interface Entry extends SignedText {
   readonly type: EntryType
@@ -80,9 +86,9 @@ export function encodeEntry(entry: NewEntry): Uint8Array {
     operation,
     coordinator,
     ...toText(signed),
-    ...(entry.clamped === true ? { clamped: true } : {}),
+    ...defined({ clamped: entry.clamped === true || undefined }),
   }
-  const bytes = Buffer.from(canonicalJson(value as unknown as Json))
+  const bytes = Buffer.from(canonicalJson(value))
   const { statement } = decodeEntry(bytes)
   // The statement is stored as text. Bytes that aren't UTF-8 would change.
   if (!Buffer.from(statement).equals(signed.statement))
@@ -104,16 +110,15 @@ export function decodeEntry(bytes: Uint8Array, index: number | null = null): Ent
   try {
     value = parseCanonicalJson(bytes, 'the entry')
   } catch (cause) {
-    throw bad((cause as Error).message, cause)
+    throw bad(asError(cause).message, cause)
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw bad('it is not an object')
-  const entry = value as { readonly [key: string]: Json }
+  if (!isJsonObject(value)) throw bad('it is not an object')
+  const entry = value
   const unknown = Object.keys(entry).find((key) => !KEYS.has(key))
   if (unknown !== undefined)
     throw bad(`it has an unknown key ${JSON.stringify(unknown.slice(0, 40))}`)
   if (entry['v'] !== 1) throw bad('its version is not 1')
-  if (!ENTRY_TYPES.includes(entry['type'] as EntryType)) throw bad('its type is unknown')
+  if (!isEntryType(entry['type'])) throw bad('its type is unknown')
   const at = entry['at']
   if (typeof at !== 'string' || Number.isNaN(parseRfc3339(at)))
     throw bad('its time is not RFC 3339')
@@ -159,13 +164,14 @@ export function statementOf(
 export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {
   let found: unknown
   try {
-    found = (JSON.parse(Buffer.from(signed.statement).toString()) as { type?: unknown } | null)
-      ?.type
+    const body: unknown = JSON.parse(Buffer.from(signed.statement).toString())
+    found = body instanceof Object && 'type' in body ? body.type : undefined
   } catch (cause) {
     throw auditError('audit.entry', { index, reason: 'its statement is not JSON' }, { cause })
   }
   const kind = typeof found === 'string' ? kindOfType(found) : undefined
-  if (kind !== undefined && (KINDS_OF[type] as readonly Kind[]).includes(kind)) return kind
+  const allowed: readonly Kind[] = KINDS_OF[type]
+  if (kind !== undefined && allowed.includes(kind)) return kind
   const got = JSON.stringify(String(found).slice(0, 64))
   const reason = `an entry of type ${type} carries a statement of type ${got}`
   throw auditError('audit.entry', { index, reason })

@@ -105,7 +105,7 @@ function readSignature(line: string): { name: string; id: Uint8Array; signature:
     auditError('audit.note', { reason: `a signature line ${reason}` })
   const match = /^— ([^ ]+) ([A-Za-z0-9+/]+={0,2})$/u.exec(line)
   if (match === null) throw bad('is malformed')
-  const [, name, encoded] = match as unknown as [string, string, string]
+  const [, name = '', encoded = ''] = match
   if (!isKeyName(name)) throw bad('has an invalid key name')
   const bytes = Buffer.from(encoded, 'base64')
   if (bytes.toString('base64') !== encoded) throw bad('is not canonical base64')
@@ -123,7 +123,7 @@ function requireText(text: string): void {
   if (!text.isWellFormed()) throw bad('its text is not Unicode')
   // C0 controls except the line end, and DEL: nothing that a terminal would interpret.
   for (const char of text) {
-    const code = char.codePointAt(0) as number
+    const code = char.codePointAt(0) ?? 0
     if ((code < 0x20 && code !== 0x0a) || code === 0x7f || code === 0xfffd)
       throw bad('its text holds a control character or was not UTF-8')
   }

@@ -156,17 +156,17 @@ export function verifyConsistency(
     if (to === 0 && !sameHash(newRoot, EMPTY_ROOT)) throw bad('an empty log has another root')
     return
   }
-  if (hashes.length === 0) throw bad('it has no hashes')
   // A complete old tree is a node of the new one, so its root starts the path. Otherwise the first
   // hash does.
-  const path = isPowerOfTwo(from) ? [oldRoot, ...hashes] : hashes
+  const [first, ...siblings] = isPowerOfTwo(from) ? [oldRoot, ...hashes] : hashes
+  if (first === undefined || hashes.length === 0) throw bad('it has no hashes')
   let [fn, sn] = [from - 1, to - 1]
   while (fn % 2 === 1) {
     fn = half(fn)
     sn = half(sn)
   }
-  let [old, fresh] = [path[0] as Uint8Array, path[0] as Uint8Array]
-  for (const sibling of path.slice(1)) {
+  let [old, fresh] = [first, first]
+  for (const sibling of siblings) {
     if (sn === 0) throw bad('it has too many hashes')
     if (fn % 2 === 1 || fn === sn) {
       old = nodeHash(sibling, old)

@@ -3,8 +3,9 @@
  * its disk, an export writes them to its folder, and verification compares them with the bundle's
  * files.
  */
+import { requireDefined } from '../require-defined.ts'
 import { encodeBundle, TILE_HEIGHT, TILE_WIDTH, type TileName } from './tile.ts'
-import { joinSubtrees, type Node, nodeHash, perfectRoot, subtrees } from './tree.ts'
+import { joinSubtrees, type Node, nodesAbove, perfectRoot, subtrees } from './tree.ts'
 
 /** The state needed to continue building a log's tiles. */
 export interface TileState {
@@ -68,7 +69,7 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
     },
     async finish() {
       for (const level of [...dirty].sort((a, b) => a - b)) {
-        const edge = edges[level] as Uint8Array[]
+        const edge = edges[level] ?? []
         await write(
           { level, index: Math.floor(size / TILE_WIDTH ** (level + 1)), width: edge.length },
           Buffer.concat(edge),
@@ -84,13 +85,11 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
 export type TileTree = readonly (readonly Uint8Array[])[]
 
 export function tileTree(hashes: readonly Uint8Array[]): TileTree {
-  const levels: Uint8Array[][] = [[...hashes]]
-  for (let below = levels[0] as Uint8Array[]; below.length > 1; ) {
-    const above: Uint8Array[] = []
-    for (let i = 0; i + 1 < below.length; i += 2)
-      above.push(nodeHash(below[i] as Uint8Array, below[i + 1] as Uint8Array))
-    levels.push(above)
-    below = above
+  let top = [...hashes]
+  const levels = [top]
+  while (top.length > 1) {
+    top = nodesAbove(top)
+    levels.push(top)
   }
   return levels
 }
@@ -116,7 +115,7 @@ export function rootOfTiles(state: TileState): Uint8Array {
   return joinSubtrees(
     subtrees(0, state.size).map((node) => {
       const { tileLevel, row, column } = placeOf(node)
-      return trees[tileLevel]?.[row]?.[column] as Uint8Array
+      return requireDefined(trees[tileLevel]?.[row]?.[column], 'the edges have every subtree')
     }),
   )
 }

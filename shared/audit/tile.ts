@@ -26,7 +26,7 @@ export interface TileName {
 /** `tile/0/x001/x234/067`, `tile/entries/000.p/12`. */
 export function tilePath({ level, index, width }: TileName): string {
   const digits = String(index).padStart(Math.ceil(String(index).length / 3) * 3, '0')
-  const groups = digits.match(/.{3}/g) as string[]
+  const groups = digits.match(/.{3}/g) ?? []
   const encoded = groups
     .map((group, i) => (i === groups.length - 1 ? group : `x${group}`))
     .join('/')
@@ -78,7 +78,7 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | u
   const entries: Uint8Array[] = []
   let at = 0
   while (at + 2 <= bytes.length && entries.length < width) {
-    const length = ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+    const length = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
     if (at + 2 + length > bytes.length) return undefined
     entries.push(bytes.subarray(at + 2, at + 2 + length))
     at += 2 + length

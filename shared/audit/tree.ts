@@ -3,6 +3,7 @@
  * prefixes, so that one can't pass as the other. Positions are (level, index): leaves are at level
  * 0, and a node of level l covers 2^l of them.
  */
+import { requireDefined } from '../require-defined.ts'
 import { hash } from 'node:crypto'
 
 export const HASH_BYTES = 32
@@ -34,16 +35,22 @@ export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256(pair)
 }
 
+/** The nodes over pairs of adjacent hashes. A last hash without a partner has no node. */
+export function nodesAbove(hashes: readonly Uint8Array[]): Uint8Array[] {
+  const above: Uint8Array[] = []
+  let left: Uint8Array | undefined
+  for (const hash of hashes) {
+    if (left !== undefined) above.push(nodeHash(left, hash))
+    left = left === undefined ? hash : undefined
+  }
+  return above
+}
+
 /** Root of 2^n adjacent hashes. */
 export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes
-  while (level.length > 1) {
-    const above: Uint8Array[] = []
-    for (let i = 0; i < level.length; i += 2)
-      above.push(nodeHash(level[i] as Uint8Array, level[i + 1] as Uint8Array))
-    level = above
-  }
-  return level[0] as Uint8Array
+  while (level.length > 1) level = nodesAbove(level)
+  return requireDefined(level[0], 'a perfect tree has a leaf')
 }
 
 export interface Node {
@@ -102,7 +109,7 @@ export function append(frontier: Frontier, leaf: Uint8Array): void {
   let node = leaf
   // Each trailing 1 bit of the old size is a subtree as wide as the new node: they are joined.
   for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2)
-    node = nodeHash(frontier.hashes.pop() as Uint8Array, node)
+    node = nodeHash(requireDefined(frontier.hashes.pop(), 'each 1 bit has a subtree'), node)
   frontier.hashes.push(node)
   frontier.size += 1
 }

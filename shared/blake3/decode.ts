@@ -153,13 +153,14 @@ export class Decoder {
   }
 
   #itemWhole(): void {
-    if (this.#verifier === undefined) this.#start()
-    else this.#verify(this.#verifier)
-    this.#nextItem(this.#verifier as Verifier)
+    const verifier = this.#verifier ?? this.#start()
+    if (verifier === this.#verifier) this.#verify(verifier)
+    this.#verifier = verifier
+    this.#nextItem(verifier)
   }
 
   /** Reads the header. The announced size is checked before it is used. */
-  #start(): void {
+  #start(): Verifier {
     const view = new DataView(this.#header.buffer)
     const size = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true)
     const {
@@ -176,7 +177,7 @@ export class Decoder {
       })
     }
     this.#size = size
-    this.#verifier = new Verifier(kernel(), root, {
+    return new Verifier(kernel(), root, {
       size,
       range: groupsOf(range ?? { start: 0, end: size }, size, groupBytes),
       groupBytes,

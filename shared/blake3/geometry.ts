@@ -105,9 +105,9 @@ export class Walk {
   next(): boolean {
     const stack = this.#stack
     if (stack.length === 0) return false
-    const index = stack.pop() as number
-    const count = stack.pop() as number
-    const start = stack.pop() as number
+    const index = stack.pop() ?? 0
+    const count = stack.pop() ?? 0
+    const start = stack.pop() ?? 0
     this.start = start
     this.count = count
     this.index = index

@@ -3,6 +3,7 @@
  * the content), and computes the hash and the outboard at the end, when the length and thus the
  * shape of the tree is known.
  */
+import { requireDefined } from '../require-defined.ts'
 import {
   CHUNK_BYTES,
   GROUP_BYTES,
@@ -92,6 +93,10 @@ export class Tree {
     this.#groups += 1
   }
 
+  #segmentOf(group: number): Uint8Array {
+    return requireDefined(this.#segments[Math.floor(group / SEGMENT)], 'the group was added')
+  }
+
   /**
    * Writes the chaining value of the node of `count` groups from `start` to `into`, and its parents
    * to the outboard, starting at place `index`.
@@ -106,13 +111,7 @@ export class Tree {
   ): void {
     if (count === 1) {
       const place = (start % SEGMENT) * HASH_BYTES
-      into.set(
-        (this.#segments[Math.floor(start / SEGMENT)] as Uint8Array).subarray(
-          place,
-          place + HASH_BYTES,
-        ),
-        offset,
-      )
+      into.set(this.#segmentOf(start).subarray(place, place + HASH_BYTES), offset)
       return
     }
     const left = leftGroups(count)

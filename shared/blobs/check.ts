@@ -43,7 +43,7 @@ export async function treeOfFile(
   const source = sourceOfFile(file)
   const tree = new Tree(kernel())
   const slots = [takeSlot(), takeSlot()] as const
-  const slotOf = (batch: number): Slot => slots[(batch % 2) as 0 | 1]
+  const slotOf = (batch: number): Slot => (batch % 2 === 0 ? slots[0] : slots[1])
   const fill = (batch: number): Promise<number> =>
     handled(source.fill(slotOf(batch).bytes.subarray(0, BATCH_BYTES)))
   let filling = fill(0)

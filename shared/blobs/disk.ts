@@ -93,11 +93,11 @@ async function writeAll(
 ): Promise<void> {
   let at = position
   for (let i = 0; i < parts.length; i += MAX_PARTS) {
-    let rest: readonly Uint8Array[] = parts.slice(i, i + MAX_PARTS)
+    let rest = parts.slice(i, i + MAX_PARTS)
     // A short write isn't an error. Write the rest: the next call usually fails with the reason,
     // such as a full disk.
     while (rest.length > 0) {
-      const { bytesWritten } = await file.writev(rest as Uint8Array[], at)
+      const { bytesWritten } = await file.writev(rest, at)
       at += bytesWritten
       rest = skip(rest, bytesWritten)
     }
@@ -105,7 +105,7 @@ async function writeAll(
 }
 
 /** `parts` without their first `count` bytes. */
-function skip(parts: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+function skip(parts: readonly Uint8Array[], count: number): Uint8Array[] {
   let rest = count
   for (const [i, part] of parts.entries()) {
     if (rest < part.length)

@@ -13,7 +13,7 @@ export class GroupSet {
   constructor(bits: Uint8Array = new Uint8Array(0), limit = 0) {
     this.#bits = new Uint8Array(Math.min(bits.length, Math.ceil(limit / 8)))
     for (let group = 0; group < limit && group < bits.length * 8; group += 1) {
-      if (((bits[group >> 3] as number) >> (group & 7)) & 1) this.add(group)
+      if (((bits[group >> 3] ?? 0) >> (group & 7)) & 1) this.add(group)
     }
   }
 
@@ -38,7 +38,7 @@ export class GroupSet {
       this.#bits = grown
     }
     if (this.has(group)) return
-    this.#bits[byte] = (this.#bits[byte] as number) | (1 << (group & 7))
+    this.#bits[byte] = (this.#bits[byte] ?? 0) | (1 << (group & 7))
     this.#count += 1
     while (this.has(this.#prefix)) this.#prefix += 1
   }

@@ -245,7 +245,7 @@ export class Transfer implements Landing {
     if (this.#prefix() >= offset) return
     this.#requireOpen()
     const waiter = { offset, wake: Promise.withResolvers<void>() }
-    const onAbort = (): void => waiter.wake.reject(signal?.reason as Error)
+    const onAbort = (): void => waiter.wake.reject(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#waiters.add(waiter)
     try {

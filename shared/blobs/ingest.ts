@@ -205,17 +205,7 @@ async function healthy(
   // replaces the old file.
   if (size > GROUP_BYTES && (await statIfAny(store.layout.outboard(id))) === undefined) return false
   try {
-    const { file } = await openBlob(path, id)
-    try {
-      const before = await file.stat({ bigint: true })
-      if (stat.size === size && (await digestFile(file, signal)) === id) {
-        const after = await file.stat({ bigint: true })
-        if (markOf(before) === markOf(after)) store.verified.note(id, after, since)
-        return true
-      }
-    } finally {
-      await file.close()
-    }
+    if (stat.size === size && (await isUnaltered(store, id, since, signal))) return true
   } catch (error) {
     signal?.throwIfAborted()
     store.log.warn({ blob: id, error: String(error) }, 'a blob of the pool could not be read')
@@ -225,4 +215,23 @@ async function healthy(
     'the pool held a damaged copy of a blob; a sound one takes its place',
   )
   return false
+}
+
+/** Hashes a blob's file, and records it if it has its id and did not change meanwhile. */
+async function isUnaltered(
+  store: Store,
+  id: BlobId,
+  since: number,
+  signal: AbortSignal | undefined,
+): Promise<boolean> {
+  const { file } = await openBlob(store.layout.blob(id), id)
+  try {
+    const before = await file.stat({ bigint: true })
+    if ((await digestFile(file, signal)) !== id) return false
+    const after = await file.stat({ bigint: true })
+    if (markOf(before) === markOf(after)) store.verified.note(id, after, since)
+    return true
+  } finally {
+    await file.close()
+  }
 }

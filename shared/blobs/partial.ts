@@ -51,9 +51,13 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
   header.writeBigUInt64LE(BigInt(size))
   const drafts: Draft[] = []
   try {
-    for (const suffix of [DATA, OUTBOARD])
-      drafts.push({ path: base + suffix, file: await store.disk.create(base + suffix) })
-    const [data, outboard] = drafts as [Draft, Draft]
+    const create = async (suffix: string): Promise<Draft> => {
+      const draft = { path: base + suffix, file: await store.disk.create(base + suffix) }
+      drafts.push(draft)
+      return draft
+    }
+    const data = await create(DATA)
+    const outboard = await create(OUTBOARD)
     await store.disk.write(outboard.file, [header], 0)
     const bulk = await store.disk.openBulk(data.path, size)
     return { id, size, data, bulk, outboard, bitmapPath: base + BITMAP, verified: new GroupSet() }

@@ -30,14 +30,33 @@ export async function publishedDamage(
     for (const folder of folders) {
       signal.throwIfAborted()
       if (deps.clock.monotonic() > end) return found
-      for (const name of await namesIn(folder)) {
-        const stats = lookAt(join(folder, name))
-        if (stats?.isDirectory() === true) folders.push(join(folder, name))
-        else if (stats?.isFile() === true && damaged.has(stats.ino)) found.push(join(folder, name))
-      }
+      const entries = await entriesIn(folder)
+      folders.push(...entries.filter(({ isFolder }) => isFolder).map(({ path }) => path))
+      found.push(
+        ...entries
+          .filter((entry) => !entry.isFolder && damaged.has(entry.inode))
+          .map(({ path }) => path),
+      )
     }
   }
   return found
+}
+
+interface FolderEntry {
+  readonly path: string
+  readonly inode: bigint
+  readonly isFolder: boolean
+}
+
+/** The files and folders in a folder. */
+async function entriesIn(folder: string): Promise<FolderEntry[]> {
+  return (await namesIn(folder)).flatMap((name) => {
+    const path = join(folder, name)
+    const stats = lookAt(path)
+    const isFolder = stats?.isDirectory() === true
+    if (stats === undefined || (!isFolder && !stats.isFile())) return []
+    return [{ path, inode: stats.ino, isFolder }]
+  })
 }
 
 const lookAt = (path: string) => lstatSync(path, { bigint: true, throwIfNoEntry: false })

@@ -79,7 +79,10 @@ function shuffled(random: Random, ids: readonly BlobId[]): BlobId[] {
   const order = [...ids]
   for (let last = order.length - 1; last > 0; last -= 1) {
     const other = Math.floor(random.fraction() * (last + 1))
-    ;[order[last], order[other]] = [order[other] as BlobId, order[last] as BlobId]
+    const [a, b] = [order[last], order[other]]
+    if (a === undefined || b === undefined) continue
+    order[last] = b
+    order[other] = a
   }
   return order
 }

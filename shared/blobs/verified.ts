@@ -128,7 +128,8 @@ export async function openVerified(
       if (after === undefined || known?.mark !== markOf(before)) return
       if (!isRelinked(before, after, links)) return
       records.set(id, { mark: markOf(after), at: known.at })
-      // Crash before this is on the disk: the old record doesn't fit the file, which costs one hash.
+      // Crash before this is on the disk: the old record doesn't fit the file, which costs one
+      // hash.
       writer?.write(id)
     },
     byInode: (inodes) => byInode(records, inodes),

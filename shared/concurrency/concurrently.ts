@@ -11,12 +11,15 @@ export async function concurrently<T, R>(
 ): Promise<R[]> {
   const results: R[] = Array.from({ length: items.length })
   const failures: unknown[] = []
-  let next = 0
+  // Shared by the workers: each takes the next item.
+  const remaining = items.entries()
   const worker = async (): Promise<void> => {
-    while (next < items.length && failures.length === 0) {
-      const index = next++
+    while (failures.length === 0) {
+      const next = remaining.next()
+      if (next.done === true) return
+      const [index, item] = next.value
       try {
-        results[index] = await job(items[index] as T, index)
+        results[index] = await job(item, index)
       } catch (error) {
         failures.push(error)
       }

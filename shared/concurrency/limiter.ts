@@ -38,7 +38,9 @@ class TokenBucket implements Limiter {
   readonly #options: LimiterOptions
   #level: number
   #filledAt: number
-  /** The last waiter. Each waits for the one before, so that small requests can't pass a large one. */
+  /**
+   * The last waiter. Each waits for the one before, so that small requests can't pass a large one.
+   */
   #tail: Promise<void> = Promise.resolve()
   #waiting = 0
 

@@ -47,7 +47,7 @@ const FIELD_PRIME = Buffer.from(
  */
 function lessThan(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 31; i >= 0; i--) {
-    const difference = (a[i] as number) - (b[i] as number)
+    const difference = (a[i] ?? 0) - (b[i] ?? 0)
     if (difference !== 0) return difference < 0
   }
   return false
@@ -59,7 +59,7 @@ function lessThan(a: Uint8Array, b: Uint8Array): boolean {
  */
 function badPoint(bytes: Uint8Array): string | undefined {
   const y = Buffer.from(bytes)
-  y[31] = (y[31] as number) & 0x7f
+  y[31] = (y[31] ?? 0) & 0x7f
   if (!lessThan(y, FIELD_PRIME)) return 'its encoding is not canonical'
   // Points with x = 0, whose sign bit has no meaning, have order 1 or 2 and are rejected here with
   // either sign.
@@ -101,7 +101,7 @@ const D = 3709570593466943934313808350875456518954211387984321901638878553308594
  */
 function isOnCurve(bytes: Uint8Array): boolean {
   const big = Buffer.from(bytes).reverse()
-  big[0] = (big[0] as number) & 0x7f
+  big[0] = (big[0] ?? 0) & 0x7f
   const y = BigInt(`0x${big.toString('hex')}`)
   const y2 = (y * y) % P
   const product = (((y2 + P - 1n) % P) * ((D * y2 + 1n) % P)) % P

@@ -1,6 +1,6 @@
 /** The fingerprint of a key, as in `ssh-keygen -l`, for grants, logs and messages. */
 import { createHash } from 'node:crypto'
-import type { Fingerprint } from '../ids.ts'
+import { type Fingerprint, fingerprint } from '../ids.ts'
 import { publicKeyBlob } from './public-key.ts'
 
 /**
@@ -9,5 +9,5 @@ import { publicKeyBlob } from './public-key.ts'
  */
 export function fingerprintOf(publicKey: Uint8Array): Fingerprint {
   const digest = createHash('sha256').update(publicKeyBlob(publicKey)).digest('base64')
-  return `SHA256:${digest.slice(0, 43)}` as Fingerprint
+  return fingerprint.parse(`SHA256:${digest.slice(0, 43)}`)
 }

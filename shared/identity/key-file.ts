@@ -3,6 +3,7 @@
  * to this user or to root and that other users can't access. Links, pipes and devices are rejected.
  * A key is written once, durably, and never replaced.
  */
+import { errno } from '../errno.ts'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { diskReason } from '../disk-reason.ts'
@@ -53,8 +54,7 @@ export async function saveKeyFile(
       exclusive: true,
     })
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === 'EEXIST')
-      throw identityError('identity.key-exists', { path }, { cause })
+    if (errno(cause) === 'EEXIST') throw identityError('identity.key-exists', { path }, { cause })
     const reason = diskReason(cause)
     if (reason === undefined) throw cause
     throw identityError('identity.key-unwritable', { path, reason }, { cause })
@@ -83,7 +83,7 @@ export async function readKeyText(
   try {
     file = await open(path, flags)
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code
+    const code = errno(cause)
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw identityError('identity.key-file-missing', { path }, { cause })
     const reason =

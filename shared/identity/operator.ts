@@ -99,7 +99,7 @@ async function agentKeys(
   deps: { clock: Clock },
   options: OperatorOptions,
 ): Promise<readonly Signer[]> {
-  return listAgentKeys(deps, { socket: options.env.SSH_AUTH_SOCK as string }, options.signal)
+  return listAgentKeys(deps, { socket: options.env.SSH_AUTH_SOCK ?? '' }, options.signal)
 }
 
 async function findInAgent(

@@ -25,10 +25,11 @@ interface Cipher {
   readonly tagBytes: number
 }
 
+const AES256_CTR: Cipher = { algorithm: 'aes-256-ctr', keyBytes: 32, ivBytes: 16, tagBytes: 0 }
 const CIPHERS: Readonly<Record<string, Cipher>> = {
   'aes128-ctr': { algorithm: 'aes-128-ctr', keyBytes: 16, ivBytes: 16, tagBytes: 0 },
   'aes192-ctr': { algorithm: 'aes-192-ctr', keyBytes: 24, ivBytes: 16, tagBytes: 0 },
-  'aes256-ctr': { algorithm: 'aes-256-ctr', keyBytes: 32, ivBytes: 16, tagBytes: 0 },
+  'aes256-ctr': AES256_CTR,
   'aes128-cbc': { algorithm: 'aes-128-cbc', keyBytes: 16, ivBytes: 16, tagBytes: 0 },
   'aes192-cbc': { algorithm: 'aes-192-cbc', keyBytes: 24, ivBytes: 16, tagBytes: 0 },
   'aes256-cbc': { algorithm: 'aes-256-cbc', keyBytes: 32, ivBytes: 16, tagBytes: 0 },
@@ -122,7 +123,7 @@ export function encryptPrivatePart(
   salt: Uint8Array,
   rounds: number,
 ): { cipher: string; body: Uint8Array } {
-  const cipher = CIPHERS['aes256-ctr'] as Cipher
+  const cipher = AES256_CTR
   const secret = derive(cipher, passphrase, salt, rounds)
   try {
     const encipher = createCipheriv(

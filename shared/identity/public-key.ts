@@ -73,13 +73,13 @@ export function parsePublicKeyLine(
       what,
       reason: `it is not a line of the form "${KEY_TYPE} AAAA… comment"`,
     })
-  const [, type, base64, comment = ''] = match
+  const [, type, base64 = '', comment = ''] = match
   if (type !== KEY_TYPE)
     throw identityError('identity.public-key', {
       what,
       reason: `its type is ${type}, expected ${KEY_TYPE}`,
     })
-  return { publicKey: parsePublicKeyBlob(Buffer.from(base64 as string, 'base64'), what), comment }
+  return { publicKey: parsePublicKeyBlob(Buffer.from(base64, 'base64'), what), comment }
 }
 
 /** `ssh-ed25519 AAAA… comment` without a line end. Line breaks in the comment become blanks. */

@@ -3,6 +3,8 @@
  * has a connection, a time limit and a size limit. Answers aren't trusted: every signature is
  * verified.
  */
+import { asError } from '../as-error.ts'
+import { errno } from '../errno.ts'
 import { createConnection, type Socket } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { verifyEd25519 } from './ed25519.ts'
@@ -147,7 +149,7 @@ async function ask(
   const ms = options.timeoutMs ?? defaultMs
   const deadline = deps.clock.timeout(ms)
   const socket = createConnection(options.socket)
-  const onAbort = (): void => void socket.destroy(signal?.reason as Error)
+  const onAbort = (): void => void socket.destroy(asError(signal?.reason))
   const onDeadline = (): void =>
     void socket.destroy(failed(options, `no answer within ${ms / 1000} s`))
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -157,7 +159,7 @@ async function ask(
     return await readAnswer(socket, options)
   } catch (cause) {
     if (signal?.aborted === true || identityError.is(cause)) throw cause
-    const code = (cause as NodeJS.ErrnoException).code
+    const code = errno(cause)
     throw failed(
       options,
       code === 'ENOENT' || code === 'ECONNREFUSED'

@@ -38,7 +38,7 @@ export function readSsh(bytes: Uint8Array): SshReader {
   const string = (): Uint8Array => take(uint32())
   return {
     uint32,
-    byte: () => take(1)[0] as number,
+    byte: () => take(1)[0] ?? 0,
     raw: take,
     string,
     name: () => {

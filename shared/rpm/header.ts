@@ -5,6 +5,7 @@
  * region and trailer (rpm's lib/header.c, hdrblobVerifyRegion and hdrblobVerifyInfo). Allocation is
  * proportional to the actual bytes, never to a claimed number.
  */
+import { requireDefined } from '../require-defined.ts'
 import { rpmError } from './errors.ts'
 import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
 
@@ -174,8 +175,8 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
     if (offset % (WIDTH[type] ?? 1) !== 0) fail(`tag ${tag} is not aligned`)
     const length = lengthOf(data, entry)
     if (length === undefined || length <= 0 || offset + length > data.length)
-      fail(`tag ${tag} has no room for its ${entry.count} values`)
-    end = offset + (length as number)
+      return fail(`tag ${tag} has no room for its ${entry.count} values`)
+    end = offset + length
     // A database appends changed entries after the region, which replace those inside. A file must
     // not have a tag twice.
     if (entries.has(tag) && (frame.form !== 'database' || i < inRegion))
@@ -206,7 +207,7 @@ function accessors({ data, fail }: Frame, entries: ReadonlyMap<number, Entry>): 
   const numbers = (tag: number, most = Number.POSITIVE_INFINITY): number[] | undefined => {
     const entry = find(tag, [TYPE.char, TYPE.int8, TYPE.int16, TYPE.int32, TYPE.int64])
     if (entry === undefined) return undefined
-    const width = WIDTH[entry.type] as number
+    const width = requireDefined(WIDTH[entry.type], 'every number type has a width')
     const view = viewOf(data.subarray(entry.offset, entry.offset + width * entry.count))
     return Array.from({ length: Math.min(entry.count, most) }, (_, i) => {
       if (width === 8) {

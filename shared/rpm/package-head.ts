@@ -3,6 +3,7 @@
  * where the payload begins. It doesn't read the payload. {@link packageHeadLength} tells a
  * streaming caller how many bytes it needs.
  */
+import { requireDefined } from '../require-defined.ts'
 import { rpmError } from './errors.ts'
 import { headerLength, readHeader } from './header.ts'
 import type { Header } from './header.ts'
@@ -33,8 +34,8 @@ export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
       what,
       reason: `it ends inside its headers, after ${bytes.length} bytes`,
     })
-  const signatureEnd =
-    LEAD_BYTES + (headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what }) as number)
+  const signature = headerLength(bytes.subarray(LEAD_BYTES), { form: 'signature', what })
+  const signatureEnd = LEAD_BYTES + requireDefined(signature, 'the head is complete')
   const start = align(signatureEnd)
   return {
     signature: readHeader(bytes.subarray(LEAD_BYTES, signatureEnd), {
@@ -58,7 +59,8 @@ export function packageHeadLength(bytes: Uint8Array, what: string): number | und
   if (signature === undefined) return undefined
   const start = align(LEAD_BYTES + signature)
   if (bytes.length < start + INTRO_BYTES) return undefined
-  return start + (headerLength(bytes.subarray(start), { form: 'package', what }) as number)
+  const header = headerLength(bytes.subarray(start), { form: 'package', what })
+  return start + requireDefined(header, 'the intro is complete')
 }
 
 /** The main header begins at a multiple of eight. */

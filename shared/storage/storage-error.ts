@@ -71,7 +71,8 @@ export function describeStorageFailure({ code, path }: { code: string; path: str
 export const isNoSpaceCode = (code: StorageCode): boolean => code === 'storage.full'
 
 export function isStorageCode(code: string): code is StorageCode {
-  return (storageError.codes as readonly string[]).includes(code)
+  const codes: readonly string[] = storageError.codes
+  return codes.includes(code)
 }
 
 /** The class by errno. Any other error is a bug or has an error code of its area. */
@@ -100,7 +101,7 @@ export function storageFailure(
   const code = Object.hasOwn(CODES, errno) ? CODES[errno] : undefined
   if (code === undefined) return error
   const { what, path, action = 'written' } = about
-  const reason = diskReason(error) as string
+  const reason = diskReason(error) ?? errno
   return storageError(code, { what, path, action, reason, errno }, { cause: error })
 }
 

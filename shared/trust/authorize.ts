@@ -178,9 +178,14 @@ function chainTo(
  */
 const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 
+/** The part before the first slash. */
+function areaOf(namespace: string): string {
+  return namespace.split('/', 1)[0] ?? ''
+}
+
 /** True if a request in this namespace is about hosts, also if it names none. */
 export function isAboutHosts(namespace: string): boolean {
-  return HOST_NAMESPACES.has(namespace.split('/', 1)[0] as string)
+  return HOST_NAMESPACES.has(areaOf(namespace))
 }
 
 /**
@@ -190,7 +195,7 @@ export function isAboutHosts(namespace: string): boolean {
  */
 function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)
-  const area = namespace.split('/', 1)[0] as string
+  const area = areaOf(namespace)
   const aboutHosts = target !== undefined && isAboutHosts(namespace)
   if (aboutHosts && namespace !== area && !namesHost(namespace.slice(area.length + 1), target))
     return false

@@ -3,6 +3,7 @@
  * with a known epoch is an error, and an epoch far ahead is rejected, because one forged number
  * would make all later revocations look old.
  */
+import { sha256Hex } from '../ids.ts'
 import { createHash } from 'node:crypto'
 import type { Fingerprint, Sha256 } from '../ids.ts'
 import { trustError } from './errors.ts'
@@ -58,7 +59,7 @@ export function acceptRevocation(
   former: Iterable<Fingerprint> = [],
 ): RevocationState {
   const revocation = readSigned(signed, 'revocation', { fleet: root.fleet })
-  const digest = createHash('sha256').update(signed.statement).digest('hex') as Sha256
+  const digest = sha256Hex.parse(createHash('sha256').update(signed.statement).digest('hex'))
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
   if (twin?.digest === digest) return state
   // Checked first. Otherwise an unauthorised statement could occupy a number of a genuine one.

@@ -3,6 +3,7 @@
  * and it is pinned, or if it follows the known one: the next version, with the known one's digest,
  * signed by the threshold of both roots. A returned root is trusted; its version only increases.
  */
+import { sha256Hex } from '../ids.ts'
 import { createHash } from 'node:crypto'
 import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint, FleetId, Sha256 } from '../ids.ts'
@@ -28,7 +29,7 @@ export interface RootState {
 }
 
 export function rootDigest(statement: Uint8Array): Sha256 {
-  return createHash('sha256').update(statement).digest('hex') as Sha256
+  return sha256Hex.parse(createHash('sha256').update(statement).digest('hex'))
 }
 
 /**

@@ -3,6 +3,8 @@
  * size, scheme, signature, canonical form, type, schema, author. The result is what the named key
  * signed. root-chain.ts, credentials.ts and authorize.ts decide whether it is allowed.
  */
+import { isJsonObject } from '../canonical-json.ts'
+import { asError } from '../as-error.ts'
 import { canonicalJson, type Json, parseCanonicalJson } from '../canonical-json.ts'
 import { verifyEd25519 } from '../identity/ed25519.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -105,7 +107,7 @@ function checkSignature(signed: Signed, kind: Kind): void {
   try {
     signer = verifySshsig(signed.signature, row.namespace, signed.statement).publicKey
   } catch (cause) {
-    throw trustError('trust.signature', { what, reason: (cause as Error).message }, { cause })
+    throw trustError('trust.signature', { what, reason: asError(cause).message }, { cause })
   }
   if (!Buffer.from(signer).equals(signed.key))
     throw trustError('trust.signature', {
@@ -134,13 +136,13 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
   try {
     value = parseCanonicalJson(bytes, what)
   } catch (cause) {
-    throw trustError('trust.malformed', { what, reason: (cause as Error).message }, { cause })
+    throw trustError('trust.malformed', { what, reason: asError(cause).message }, { cause })
   }
-  if (value === null || typeof value !== 'object' || Array.isArray(value))
+  if (!isJsonObject(value))
     throw trustError('trust.malformed', { what, reason: 'it is not an object' })
   const fault = bounds(value)
   if (fault !== undefined) throw trustError('trust.malformed', { what, reason: fault })
-  const got = (value as { readonly [key: string]: Json })['type']
+  const got = value['type']
   if (got !== type)
     throw trustError('trust.type', {
       expected: type,
@@ -170,7 +172,7 @@ const MAX_ITEMS = 4096
 function bounds(value: Json): string | undefined {
   if (value === null || typeof value !== 'object') return undefined
   if (Object.hasOwn(value, '__proto__')) return 'it has a key named __proto__'
-  const items = Object.values(value) as readonly Json[]
+  const items: readonly Json[] = Object.values(value)
   if (items.length > MAX_ITEMS) return `it has more than ${MAX_ITEMS} items in one place`
   for (const item of items) {
     const fault = bounds(item)
