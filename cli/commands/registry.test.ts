@@ -108,7 +108,8 @@ test('commands: the error of a planned command names a command that exists', asy
       [code, stderr],
       [
         2,
-        `muster: error: \`muster ${words}\` does not exist in version ${VERSION}\nmuster: hint: ${instead}\n`,
+        `muster: error: \`muster ${words}\` does not exist in version ${VERSION}\n` +
+          `muster: hint: ${instead}\n`,
       ],
     )
   }

@@ -6,7 +6,7 @@ import { cliError } from '../terminal/errors.ts'
 import type { Session } from '../session/session.ts'
 
 /**
- * Rejects a text that selects a set, so that `agent revoke role=web` never revokes only one of them.
+ * Rejects a text that selects a set: `agent revoke role=web` must not revoke only one of them.
  * @throws cli.usage, registry.unknown-host
  */
 export async function chooseAgent(session: Session, text: string): Promise<AgentRow> {

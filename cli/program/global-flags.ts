@@ -8,7 +8,8 @@ export const globalFlags = {
     type: 'string',
     value: 'DIR',
     summary:
-      'the home of the node; default: $MUSTER_HOME, /var/lib/muster for root, ~/.local/share/muster',
+      'the home of the node; default: $MUSTER_HOME, /var/lib/muster for root, else ' +
+      '~/.local/share/muster',
   },
   config: {
     accepts: 'path',

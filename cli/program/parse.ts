@@ -73,9 +73,9 @@ function parseArgument(name: string, spec: ArgumentSpec, text: string, before: u
 function addFlags(command: Command, specs: FlagSpecs): void {
   for (const [key, spec] of Object.entries(specs)) {
     const name = flagName(key)
-    const option = new Option(
-      `${spec.short === undefined ? '' : `-${spec.short}, `}--${name}${spec.type === 'boolean' ? '' : ' <value>'}`,
-    )
+    const short = spec.short === undefined ? '' : `-${spec.short}, `
+    const value = spec.type === 'boolean' ? '' : ' <value>'
+    const option = new Option(`${short}--${name}${value}`)
     if (spec.type !== 'boolean')
       option.argParser((text, before) => parseFlag(name, spec, text, before))
     if ('required' in spec && spec.required === true) option.makeOptionMandatory()

@@ -55,7 +55,8 @@ const run = (...args: string[]): Promise<Ended> => begin(...args).ended
 
 test('cli: flags of every type reach the handler, with global flags at any position', async () => {
   const words =
-    '--home /h echo -o json --on a --on b=c,d=e --env A=1 --env B=x=y --memory 1.5M --timeout 2m --level control --count 3 -qv w --yes --no-color'
+    '--home /h echo -o json --on a --on b=c,d=e --env A=1 --env B=x=y --memory 1.5M ' +
+    '--timeout 2m --level control --count 3 -qv w --yes --no-color'
   const { code, stdout, stderr } = await run(...words.split(' '))
   assert.equal(code, 0, stderr)
   const got = JSON.parse(stdout) as { flags: object; args: object; globals: object }
@@ -105,7 +106,10 @@ test('cli: a usage error is exit 2, on stderr only', async () => {
   assert.deepEqual([code, stdout], [2, ''])
   assert.match(
     stderr,
-    /^muster: error: unknown option '--tiemout'\nmuster: hint: did you mean --timeout\? see `muster echo --help`\n$/,
+    new RegExp(
+      "^muster: error: unknown option '--tiemout'\n" +
+        'muster: hint: did you mean --timeout\\? see `muster echo --help`\n$',
+    ),
   )
 })
 
@@ -187,7 +191,7 @@ test('CC-06: a destructive command needs a terminal or --yes', async () => {
   assert.equal(refused.code, 2)
   assert.match(
     refused.stderr,
-    /error: this deletes everything, and there is no terminal to confirm it on\nmuster: hint: .*--yes/,
+    /error: this deletes everything, and there is no terminal to confirm it on\n.*hint: .*--yes/,
   )
   assert.equal((await run('destroy', '--yes')).code, 0)
 })

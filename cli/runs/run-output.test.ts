@@ -18,7 +18,7 @@ function terminal(isTTY: boolean): { sink: Sink; text: () => string } {
 // OSC 52 puts text on the clipboard; CSI 2J clears the screen.
 const HOSTILE = Buffer.from('a\u001b]52;c;eA==\u0007b\n\u001b[2Jc')
 
-test('PC-13: control characters are visible on a terminal; a pipe gets bytes unchanged', async () => {
+test('PC-13: control characters are visible on a terminal; a pipe gets the bytes', async () => {
   for (const isTTY of [true, false]) {
     const [one, many] = [terminal(isTTY), terminal(isTTY)]
     await plainWriter(one.sink, { raw: false })(HOSTILE)

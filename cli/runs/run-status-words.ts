@@ -1,4 +1,4 @@
-/** Describes the state of a run: as reported, or the last report and since when the host is silent. */
+/** Describes the state of a run, and since when its host is silent. */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { type Clock, localTime } from '../../shared/clock.ts'
 

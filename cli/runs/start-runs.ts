@@ -1,6 +1,6 @@
 /**
- * Starts runs on their hosts, for `process start` and `run`. The signed intent is sent again after a
- * lost connection, but carried out only once. An error lists the runs that may have started.
+ * Starts runs on their hosts, for `process start` and `run`. The signed intent is sent again after
+ * a lost connection, but carried out only once. An error lists the runs that may have started.
  */
 import { deniedFor } from '../program/denied.ts'
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'

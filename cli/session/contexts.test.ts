@@ -17,7 +17,7 @@ import test from 'node:test'
 import { systemRandom } from '../../shared/random.ts'
 import { contextFile } from './contexts.ts'
 
-test('contexts: follows a symbolic link, keeps the mode of the file, rejects a device', async (t) => {
+test('contexts: follows a symbolic link, keeps the mode, rejects a device', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-contexts-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = contextFile({ random: systemRandom }, { XDG_CONFIG_HOME: folder })

@@ -18,7 +18,7 @@ export const contextError = defineErrors({
     exit: 'notFound',
     message: (d: { name: string }) => `there is no context ${JSON.stringify(d.name)}`,
     hint: () =>
-      'run `muster context list` to see the contexts, or `muster context add NAME TICKET` to add one',
+      'run `muster context list` to see them, or `muster context add NAME TICKET` to add one',
   },
   'context.exists': {
     exit: 'conflict',

@@ -31,7 +31,7 @@ function type(
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, shown })))
 }
 
-test('CC-05: a pass phrase is never shown, leaves the next question working, and obeys Ctrl-C', async (t) => {
+test('CC-05: a pass phrase is never shown, and Ctrl-C ends the prompt', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-phrase-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'key')

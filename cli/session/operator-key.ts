@@ -69,7 +69,7 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
 /** Return, newline, Ctrl-D. */
 const LINE_END = /[\r\n\u0004]/
 
-/** The text after one more key: a character, backspace, or Ctrl-C, which raw mode passes as a key. */
+/** The text after a key: a character, backspace, or Ctrl-C, which is a key in raw mode. */
 function typeKey(text: string, key: string): string {
   if (key === '\u0003') process.kill(process.pid, 'SIGINT')
   if (key === '\u0003' || (key !== '\u007f' && text.length >= MAX_PASSPHRASE)) return text

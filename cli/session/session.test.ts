@@ -23,7 +23,7 @@ const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
 
 const [here, elsewhere] = [peerIdOfKey(testKey(5).publicKey), peerIdOfKey(testKey(6).publicKey)]
 
-test('cli/session: signs nothing for a coordinator with another identity than the ticket', async (t) => {
+test('cli/session: signs nothing for another coordinator than the ticket names', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')
@@ -59,7 +59,7 @@ test('cli/session: signs nothing for a coordinator with another identity than th
   assert.equal(asked.length, 1)
 })
 
-test('cli/session: rejects an intent that is too long for the log, before it is signed', async (t) => {
+test('cli/session: does not sign an intent that is too long for the log', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')

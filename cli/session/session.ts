@@ -1,7 +1,7 @@
 /**
- * A session of an operator with a coordinator, over the unix socket of the home, or over libp2p with
- * a ticket. The operator's SSH key opens the session and signs an intent for every change. libp2p
- * is loaded only for a ticket.
+ * A session of an operator with a coordinator, over the unix socket of the home, or over libp2p
+ * with a ticket. The operator's SSH key opens the session and signs an intent for every change.
+ * libp2p is loaded only for a ticket.
  */
 import { defined } from '../../shared/defined.ts'
 import { z } from 'zod'
@@ -265,7 +265,7 @@ async function signIntent<V extends Verb>(
   return signStatement(deps.operator, 'intent', intent, undefined, signal)
 }
 
-/** Rejects an intent that is too long for the log, before it is signed. @throws cli.order-too-long */
+/** Rejects an intent that is too long for the log. @throws cli.order-too-long */
 function checkLength(intent: JsonObject): void {
   const statement = canonicalJson(intent)
   // The entry contains the statement as a JSON string, with an escape for each quote.

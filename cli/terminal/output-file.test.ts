@@ -45,7 +45,8 @@ interface Ended {
  * without its --to.
  */
 function shell(server: BlobServer, script: string): Promise<Ended> {
-  const get = `"${process.execPath}" "${join(import.meta.dirname, '../main.ts')}" --home "${server.home}" blob get ${server.blob}`
+  const main = join(import.meta.dirname, '../main.ts')
+  const get = `"${process.execPath}" "${main}" --home "${server.home}" blob get ${server.blob}`
   const child = spawn('bash', ['-c', script.replaceAll('$GET', get)], {
     cwd: server.folder,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -63,7 +64,7 @@ function shell(server: BlobServer, script: string): Promise<Ended> {
 
 const mode = async (path: string): Promise<number> => (await stat(path)).mode & 0o7777
 
-test('output file: a device, a pipe and a link to one are written through and stay what they are', async () => {
+test('output file: writes to a device, a pipe, and a link to one, and keeps them', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
   // Links to the devices: a version that replaces its target must not harm this machine.
@@ -88,12 +89,13 @@ test('output file: a device, a pipe and a link to one are written through and st
   assert.deepEqual((await readdir(folder)).sort(), ['copy', 'null', 'pipe', 'stdout', 'through'])
 })
 
-test('output file: /dev/stdout and /dev/fd/N of a redirected command go where the shell points them', async () => {
+test('output file: /dev/stdout and /dev/fd/N follow the redirection of the shell', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
   const { code, stderr } = await shell(
     server,
-    '{ echo first; $GET --to /dev/stdout; echo last; } >out; { echo first >&3; $GET --to /dev/fd/3; echo last >&3; } 3>three',
+    '{ echo first; $GET --to /dev/stdout; echo last; } >out; ' +
+      '{ echo first >&3; $GET --to /dev/fd/3; echo last >&3; } 3>three',
   )
   assert.deepEqual([code, stderr], [0, ''])
   const expected = Buffer.concat([Buffer.from('first\n'), content, Buffer.from('last\n')])
@@ -101,7 +103,7 @@ test('output file: /dev/stdout and /dev/fd/N of a redirected command go where th
     assert.ok((await readFile(join(folder, file))).equals(expected), file)
 })
 
-test('output file: symbolic links are followed, to a file, through a link, and to a file that is not there yet', async () => {
+test('output file: follows symbolic links to files, links and new files', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
   const at = (name: string): string => join(folder, name)
@@ -131,7 +133,7 @@ test('output file: symbolic links are followed, to a file, through a link, and t
   )
 })
 
-test('output file: a path that can take no file is exit 2, names the reason and changes nothing', async () => {
+test('output file: an unusable path exits with 2 and the reason, and changes nothing', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
   await mkdir(join(folder, 'dir'))
@@ -146,8 +148,8 @@ test('output file: a path that can take no file is exit 2, names the reason and 
     ['to-dir', 'it is a folder'],
     ['.', 'it is a folder'],
     ['new/', 'it is a folder'],
-    ['file/', 'a part of its path is no'],
-    ['file/below', 'a part of its path is no'],
+    ['file/', 'a part of its path is not a folder'],
+    ['file/below', 'a part of its path is not a folder'],
     ['a', 'its symbolic links form a loop'],
     ['nowhere', 'there is no such file or folder'],
     ['no/file', 'there is no such file or folder'],
@@ -161,7 +163,7 @@ test('output file: a path that can take no file is exit 2, names the reason and 
   assert.equal(await readFile(join(folder, 'file'), 'utf8'), 'before')
 })
 
-test('output file: mode, owner and other names of a file stay, and a new file follows the umask', async () => {
+test('output file: keeps mode, owner and hard links; a new file follows the umask', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
   const at = (name: string): string => join(folder, name)
@@ -196,7 +198,7 @@ test('output file: mode, owner and other names of a file stay, and a new file fo
   ])
 })
 
-test('output file: a file stays whole when the transfer breaks off, has another content, or is interrupted', async () => {
+test('output file: a failed, wrong or interrupted transfer leaves the file unchanged', async () => {
   await using server = await serveBlob(content)
   const { folder, home, blob } = server
   const at = (name: string): string => join(folder, name)
@@ -244,7 +246,7 @@ test('output file: a file stays whole when the transfer breaks off, has another 
   await unchanged('interrupted')
 })
 
-test('output file: a full device and a reader that goes away are errors with their reason', async () => {
+test('output file: a full device and a closed reader are errors with a reason', async () => {
   await using server = await serveBlob(content)
   await symlink('/dev/full', join(server.folder, 'full'))
   const full = await shell(server, '$GET --to full')
@@ -269,7 +271,7 @@ async function put(path: string, signal = new AbortController().signal): Promise
   await writeOutputFile({ ...deps, signal }, path, (write) => write(Buffer.from('after')))
 }
 
-test('output file: a pipe waits for its reader, and an interrupt ends the wait', async (t) => {
+test('output file: waits for the reader of a pipe until an interrupt', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const pipe = join(folder, 'pipe')
@@ -283,7 +285,7 @@ test('output file: a pipe waits for its reader, and an interrupt ends the wait',
   assert.equal(text, 'after')
 })
 
-test('output file: a writable file in a folder that is read-only is written in place, and a read-only file is refused', async (t) => {
+test('output file: writes in place in a read-only folder, rejects a read-only file', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'file')
@@ -333,7 +335,7 @@ test("output file: another user's file in a shared folder keeps its owner", {
   )
 })
 
-test('output file: a pipe, a link or a device that takes the place of a file is not opened as one', async (t) => {
+test('output file: does not open a pipe, link or device that replaced the file', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const at = (name: string): string => join(folder, name)
@@ -352,7 +354,7 @@ test('output file: a pipe, a link or a device that takes the place of a file is 
   assert.equal(await readFile(at('file'), 'utf8'), 'before')
 })
 
-test('output file: a file that is a pipe or a link when it is overwritten ends as what it is then', async (t) => {
+test('output file: writes to a pipe or link that replaced the file meanwhile', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-output-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const at = (name: string): string => join(folder, name)

@@ -22,7 +22,7 @@ const hosts: ListResult<Host> = {
   name: (host) => host.id,
 }
 
-test('output: a table has upper-case headers, aligned columns, - for nothing and no trailing blanks', async () => {
+test('output: tables have upper-case headers, aligned columns, and - for no value', async () => {
   assert.equal(await formatList('table', hosts), 'NAME    SIZE\nweb-1      5\n名前       -\n')
   assert.equal(
     await formatList('wide', hosts),
@@ -31,7 +31,7 @@ test('output: a table has upper-case headers, aligned columns, - for nothing and
   assert.equal(await formatList('table', { ...hosts, rows: [] }), '')
 })
 
-test('output: JSON and YAML carry the whole rows, also when there are none', async () => {
+test('output: JSON and YAML contain the whole rows, also an empty list', async () => {
   assert.deepEqual(JSON.parse(await formatList('json', hosts)), hosts.rows)
   assert.equal(await formatList('json', { ...hosts, rows: [] }), '[]\n')
   assert.equal(
@@ -44,11 +44,11 @@ test('output: JSON and YAML carry the whole rows, also when there are none', asy
   )
 })
 
-test('output: names are one a line', async () => {
+test('output: prints one name on each line', async () => {
   assert.equal(await formatList('name', hosts), 'a\nb\\u001b[2J\\u202e\n')
 })
 
-test('output: one value is a list of labels, further lines aligned', async () => {
+test('output: one value is a list of labels with aligned lines', async () => {
   const result = {
     value: { id: 1 },
     name: 'x',
@@ -65,7 +65,7 @@ test('output: one value is a list of labels, further lines aligned', async () =>
   assert.equal(await formatOne('name', result), 'x\n')
 })
 
-test('output: nothing printed acts on a terminal', async () => {
+test('output: control characters never reach the terminal', async () => {
   const hostile = '\u001b]0;title\u0007\u009b2J\u202eabc\r\n\t\u2028\u2029\u061c'
   for (const format of ['table', 'json', 'name', 'yaml'] as const) {
     const text = await formatList(format, {
@@ -82,7 +82,7 @@ test('output: nothing printed acts on a terminal', async () => {
   assert.equal(printable('Grüße 名前 😀'), 'Grüße 名前 😀')
 })
 
-test('output: a list that comes in parts has one header, and its columns stay where they are', async () => {
+test('output: a list in parts has one header and constant columns', async () => {
   const widths: number[] = []
   const part = (...names: string[]) =>
     formatList('table', {
@@ -95,7 +95,7 @@ test('output: a list that comes in parts has one header, and its columns stay wh
   assert.equal(await part('b'), 'b                1\n')
 })
 
-test('output: lines that scripts take as they are stand in the place of a table only', async () => {
+test('output: lines for scripts replace only the table', async () => {
   const result = {
     ...hosts,
     rows: hosts.rows.slice(0, 1),
@@ -115,7 +115,7 @@ test('output: lines that scripts take as they are stand in the place of a table 
   )
 })
 
-test('output: marks on characters take no column, and a list may have more rows than a call has arguments', async () => {
+test('output: combining marks have no width; very long lists work', async () => {
   const rows = [
     { name: 'e\u0301', id: 'a', size: 1 },
     { name: 'web\u200b', id: 'b', size: 1 },

@@ -64,7 +64,7 @@ const state = (more: Partial<ProgressState> = {}): ProgressState => ({
   ...more,
 })
 
-test('progress: without a terminal prints whole lines with count, bytes, rate and remaining time', () => {
+test('progress: without a terminal prints lines with count, bytes, rate and time', () => {
   const { progress, tick, text } = started('plain')
   progress.state(state({ bytes: 0 }))
   progress.state(state())
@@ -133,7 +133,7 @@ test('progress: on a terminal redraws two lines in place, and restores the curso
   assert.ok(text().endsWith('\u001b[2A\u001b[0J\u001b[?25h'))
 })
 
-test('progress: no line is wider than the terminal, and a narrower terminal is cleared fully', () => {
+test('progress: lines fit the terminal, also after it became narrower', () => {
   for (const columns of [200, 80, 40, 20, 10])
     for (const mode of ['tty', 'line'] as const) {
       const { progress, tick, text } = started(mode, { columns, what: `名前-${'x'.repeat(60)}` })

@@ -1,4 +1,4 @@
-/** What becomes of a result that can't be written, as real processes. */
+/** Results that can't be written, with real processes. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
@@ -23,7 +23,7 @@ function shell(line: string): Promise<{ code: number | null; stderr: string }> {
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stderr })))
 }
 
-test('sink: a result on a full device is an error and exit 1, never silence', async () => {
+test('sink: a result on a full device is an error with exit code 1', async () => {
   for (const words of ['echo', 'echo --help', 'flood', '--help']) {
     const { code, stderr } = await shell(`$MUSTER ${words} >/dev/full`)
     assert.equal(code, 1, words)
@@ -36,7 +36,7 @@ test('sink: a result on a full device is an error and exit 1, never silence', as
   assert.deepEqual([code, (JSON.parse(stderr) as { code: string }).code], [1, 'cli.output-failed'])
 })
 
-test('sink: what a nearly full disk did not take of a result is noticed', async (t) => {
+test('sink: a partial write to a nearly full disk is an error', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-sink-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'out')
@@ -49,12 +49,12 @@ test('sink: what a nearly full disk did not take of a result is noticed', async 
   assert.deepEqual([code, (await stat(file)).size], [1, 2048])
 })
 
-test('sink: a closed pipe ends a command with exit 141 and without a word', async () => {
+test('sink: a closed pipe ends a command silently with 141', async () => {
   const { code, stderr } = await shell('$MUSTER flood | head -c 10; exit ${PIPESTATUS[0]}')
   assert.deepEqual([code, stderr], [141, ''])
 })
 
-test('sink: a terminal that was never given a size has 80 columns, and progress fits them', () => {
+test('sink: a terminal without a size has 80 columns, and progress fits', () => {
   const terminal = Object.assign(new PassThrough(), { columns: 0, isTTY: true })
   const sink = createSink(terminal, { color: false })
   assert.equal(sink.columns, 80)

@@ -13,7 +13,7 @@ export interface RunBytesOptions {
 
 /** The words of a shell for these bytes, which are read by printf(1) alone. */
 const quoted = (word: Buffer | string): string =>
-  `"$(printf '${[...Buffer.from(word)].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')}')"`
+  `"$(printf '${[...Buffer.from(word)].map(octal).join('')}')"`
 
 export function runBytes(
   words: readonly (Buffer | string)[],
@@ -31,3 +31,5 @@ export function runBytes(
     })
   })
 }
+
+const octal = (byte: number): string => `\\${byte.toString(8).padStart(3, '0')}`

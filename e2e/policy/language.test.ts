@@ -43,7 +43,6 @@ const DIALECT: readonly RegExp[] = [
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'agent/': 65,
-  'cli/': 129,
   'coordinator/fleet/': 3,
   'coordinator/handlers/': 9,
   'coordinator/home/': 3,
@@ -63,7 +62,6 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'agent/': 74,
-  'cli/': 52,
   'coordinator/audit/': 1,
   'coordinator/fleet/': 7,
   'coordinator/handlers/': 12,
@@ -72,7 +70,7 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/formats/': 12,
   'coordinator/repositories/publish/': 19,
   'coordinator/repositories/sync/': 7,
-  'docs/': 13,
+  'docs/': 3,
   'e2e/scenarios/full-disk.test.ts': 1,
   'e2e/scenarios/hostile-values.test.ts': 1,
   'protocols/': 10,

@@ -10,7 +10,7 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'add a file to the pool and print its BLAKE3 id',
   description:
-    'On a coordinator this is a signed and logged operation. On an agent the file is added to the ' +
+    'On a coordinator this is a signed and logged operation. On an agent it adds the file to the ' +
     'pool of that host.',
   arguments: args,
   examples: [{ command: 'muster blob add build.tar', does: 'prints the same id as b3sum' }],

@@ -36,7 +36,7 @@ test('config validate: lists the valid files and repositories', async () => {
   })
 })
 
-test('config validate: rejects unsupported settings with file and line, and doctor warns', async (t) => {
+test('config validate: rejects unsupported settings with their line; doctor warns', async (t) => {
   const other = mkdtempSync(join(tmpdir(), 'muster-cli-unsupported-'))
   t.after(() => rmSync(other, { recursive: true }))
   mkdirSync(join(other, 'conf.d'))
@@ -71,7 +71,7 @@ test('config validate: rejects unsupported settings with file and line, and doct
   )
 })
 
-test('config validate: --config overrides MUSTER_CONFIG, and problems exit with 2, file and line', async () => {
+test('config validate: --config overrides MUSTER_CONFIG; problems have file and line', async () => {
   const bad = join(home, 'bad.txt')
   writeFileSync(bad, 'http: {}\ndownlaod: {}\nlisten: 3\n')
   const byFlag = await runMuster(['config', 'validate', '--config', bad], {

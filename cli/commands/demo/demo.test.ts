@@ -8,7 +8,7 @@ import { connectRunner } from '../../../agent/runner/socket/client.ts'
 import { systemClock } from '../../../shared/clock.ts'
 import { runMuster } from '../../testing/run-muster.ts'
 
-test('demo: uses no coordinator or configuration of the user, and leaves nothing running', async (t) => {
+test('demo: uses no settings of the user, and leaves nothing running', async (t) => {
   const parent = await mkdtemp(join(tmpdir(), 'muster-demo=test-'))
   t.after(() => rm(parent, { recursive: true, force: true }))
   const folder = join(parent, 'kept')

@@ -27,6 +27,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<void
   })
   if (omitted > 0)
     await context.note(
-      `${counted(omitted, 'older event')} not listed; --package NAME lists the events of one package`,
+      `${counted(omitted, 'older event')} not listed; ` +
+        'pass --package NAME to list all events of a package',
     )
 }

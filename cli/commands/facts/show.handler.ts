@@ -1,4 +1,4 @@
-/** What a host has installed. */
+/** Lists the packages of a host. */
 import { describeManager, describeProblem, isFailure } from '../../../shared/facts/collection.ts'
 import { versionsOf } from '../../../shared/packages/managers.ts'
 import { counted } from '../../terminal/counted.ts'
@@ -26,11 +26,12 @@ export async function handle(
     ],
   })
   await context.note(
-    `${counted(facts.packages.length, 'package')} on ${facts.host} (${facts.os['name'] ?? ''}) as of ${facts.at}`,
+    `${counted(facts.packages.length, 'package')} on ${facts.host} ` +
+      `(${facts.os['name'] ?? ''}) as of ${facts.at}`,
   )
   const { problems = [], managers = [] } = facts
   if (managers.length > 0) await context.note(managers.map(describeManager).join(', '))
   for (const problem of problems) await context.note(describeProblem(problem))
   if (problems.some(isFailure))
-    await context.note('what could not be read stays as it was last read')
+    await context.note('unreadable databases are shown as they were read the last time')
 }

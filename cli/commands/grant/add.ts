@@ -14,8 +14,8 @@ const flags = {
     type: 'string',
     value: 'NS',
     summary:
-      'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy; /NAME after ' +
-      'it limits the right to one thing',
+      'fleet, repo, snapshot, publish, artifact, facts, run, deploy, audit or policy; with /NAME ' +
+      'only for one thing',
     required: true,
   },
   level: {

@@ -21,8 +21,8 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: "create a coordinator's home: keys, database, configuration, the fleet's root",
   description:
-    'Fails if the home exists. Your SSH key signs the root statement. Each operator has all rights ' +
-    'and can grant rights to other keys.',
+    'Fails if the home exists. Your SSH key signs the root statement. Every operator has all ' +
+    'rights and can grant rights to other keys.',
   flags,
   examples: [
     {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runMuster } from '../../testing/run-muster.ts'
 
-test('package find: a version condition that is none is a usage error, with no coordinator asked', async () => {
+test('package find: rejects an invalid version condition without a coordinator', async () => {
   for (const condition of ['banana', '=> 3', '<< 3.0', '']) {
     const found = await runMuster(['package', 'find', 'bash', '--version', condition], {
       MUSTER_HOME: '/nonexistent',

@@ -13,8 +13,8 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'list the runs on the hosts',
   description:
-    'Shows the last digits of each run id. Every command accepts them. -o wide, json and name show ' +
-    'the whole id.',
+    'Shows the last digits of each run id. Every command accepts them. -o wide, json and name ' +
+    'show the whole id.',
   flags,
   examples: [
     { command: 'muster process list', does: 'runs that have not ended' },

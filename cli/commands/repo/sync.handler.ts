@@ -1,5 +1,5 @@
 /** Mirrors repositories and publishes them. */
-import { snapshotName as validSnapshotName } from '../../../coordinator/repositories/snapshots/name.ts'
+import { snapshotName as checkName } from '../../../coordinator/repositories/snapshots/name.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { EXIT } from '../../../shared/exit-codes.ts'
@@ -87,6 +87,6 @@ function snapshotName(context: CommandContext<Flags>): string | undefined {
       hint: 'see `muster repo sync --help`',
     })
   if (!createSnapshot) return undefined
-  if (named !== undefined) return validSnapshotName(named)
+  if (named !== undefined) return checkName(named)
   return rfc3339(context.clock.now()).slice(0, 19).replaceAll(':', '').replace('T', '-')
 }

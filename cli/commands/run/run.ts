@@ -11,9 +11,9 @@ export type Args = ArgumentValues<typeof runArguments>
 export const command = defineCommand({
   summary: 'run a command on hosts and print its output',
   description:
-    'On one host it exits with the remote exit code: 128 + n after signal n, 124 after --timeout, ' +
-    '137 after --memory was exceeded, 143 after a stop, 125 if the start failed. On several hosts ' +
-    'it exits with 0 only if all exited with 0. After Ctrl-C the runs continue.',
+    'On one host it exits with the remote exit code: 128 + n after signal n, 124 after ' +
+    '--timeout, 137 after --memory was exceeded, 143 after a stop, 125 if the start failed. On ' +
+    'several hosts it exits with 0 only if all exited with 0. After Ctrl-C the runs continue.',
   flags,
   arguments: runArguments,
   examples: [

@@ -26,7 +26,7 @@ export const agent: Check = {
         return {
           status: 'fail',
           detail: `the agent ${info.name} runs, but is not connected to a coordinator`,
-          fix: `fix the problem that the check of the coordinator shows; the agent's log has the reason`,
+          fix: "fix the problem of the coordinator's check; the agent's log has the reason",
         }
       return { status: 'ok', detail: `agent ${info.name}, v${info.version}` }
     } catch (error) {

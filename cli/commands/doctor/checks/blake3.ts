@@ -19,7 +19,7 @@ export const blake3: Check = {
     return {
       status: 'warn',
       detail:
-        'blake3 kernel simd, without the native library: hashing whole files is several times slower',
+        'blake3 kernel simd, without the native library: hashing files is several times slower',
       fix: 'unset MUSTER_BLAKE3; install the dependencies with --include=optional',
     }
   },
