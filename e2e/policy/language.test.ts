@@ -51,10 +51,6 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/formats/': 25,
   'coordinator/repositories/publish/': 27,
   'coordinator/repositories/sync/': 25,
-  'e2e/scenarios/full-disk.test.ts': 2,
-  'e2e/scenarios/holders-away.test.ts': 2,
-  'e2e/scenarios/hostile-values.test.ts': 1,
-  'e2e/scenarios/silent-host.test.ts': 4,
   'protocols/': 13,
   'shared/blobs/verified.test.ts': 4,
 }
@@ -71,8 +67,6 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/publish/': 19,
   'coordinator/repositories/sync/': 7,
   'docs/': 3,
-  'e2e/scenarios/full-disk.test.ts': 1,
-  'e2e/scenarios/hostile-values.test.ts': 1,
   'protocols/': 10,
   'shared/blobs/verified.test.ts': 1,
 }

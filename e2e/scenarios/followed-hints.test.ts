@@ -5,7 +5,7 @@ import { type Ended, startFleet } from '../testing/fleet.ts'
 
 const RUN = '01890000-0000-7000-8000-000000000000'
 
-/** What a command ends with once its hint was followed. */
+/** The end of a command after its hint was followed. */
 const CASES: readonly (readonly [command: string, code: number, says?: RegExp])[] = [
   ['run --on a1 -- true', 0],
   ['run --on role=web -- true', 5, /no host matches "role=web"/],
@@ -18,7 +18,7 @@ const CASES: readonly (readonly [command: string, code: number, says?: RegExp])[
   ['repo publish --repo-id sample', 5, /never been synced/],
 ]
 
-/** No grant helps: the hint names none, the first time or after one was added for a host. */
+/** Cases where no grant helps, so the hint must not name one. */
 const WITHOUT_GRANT: readonly (readonly [command: string, hint: RegExp])[] = [
   ['grant add --to KEY --namespace run --level observe', /ask an operator/],
   [`grant revoke ${RUN} --yes`, /ask an operator/],

@@ -1,4 +1,4 @@
-/** A host whose disk is full refuses orders in true words, is seen, and goes on with space. */
+/** A host with a full disk refuses intents with the true reason, and continues with space. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { open, rename, rm } from 'node:fs/promises'
@@ -8,16 +8,16 @@ import { promisify } from 'node:util'
 import { startFleet, within } from '../testing/fleet.ts'
 
 const MOUNT = ['unshare', '--map-root-user', '--mount']
-/** The home is copied onto a small file system that is mounted for the agent alone. */
+/** Copies the home to a small file system that only the agent sees. */
 const SMALL = 'mount -t tmpfs -o size=12m none "$2" && cp -a "$1/." "$2" && shift 2 && exec "$@"'
 const WRONG = /do not fit|does not extend|cannot be reached|did not admit/
 
-test('a host with a full disk refuses a run in true words and goes on with space', async (t) => {
+test('full disk: a host refuses a run with the reason, and continues with space', async (t) => {
   const mounts = await promisify(execFile)(MOUNT[0] as string, [...MOUNT.slice(1), 'true']).then(
     () => true,
     () => false,
   )
-  // agent/full-disk.test.ts covers the same writes with a limit in place of the disk.
+  // agent/full-disk.test.ts tests the same writes with a limit on the size of files.
   if (!mounts) return t.diagnostic('nothing can be mounted here')
   await using fleet = await startFleet({ coordinator: false })
   const first = await fleet.coordinator()
@@ -65,7 +65,7 @@ test('a host with a full disk refuses a run in true words and goes on with space
   const doctor = await fleet.muster(['doctor'])
   assert.match(doctor.stdout + doctor.stderr, /a8: disk full: /)
   assert.notEqual(doctor.code, 0)
-  // Also a host that has to come back for it.
+  // Also a host that must reconnect for this.
   await first.stop()
   await fleet.coordinator()
   await within(async () => (await listed())?.trouble?.startsWith('disk full: '), 'the host back')

@@ -1,8 +1,7 @@
 /**
- * Disks that take no more, through the command line: a clear error, nothing half-written, and
- * everything goes on once there is room. For commands the limit on the size of files stands for the
- * full disk: their writes fail in the middle, in the same calls. A coordinator gets a small one of
- * its own.
+ * Full disks, through the command line: a clear error, no partial file, and work continues when
+ * there is space. Commands get a limit on the size of files, so that writes fail in the middle. A
+ * coordinator gets a small file system.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -13,19 +12,19 @@ import { promisify } from 'node:util'
 import { systemRandom } from '../../shared/random.ts'
 import { type Ended, startFleet } from '../testing/fleet.ts'
 
-const NO_ROOM =
-  /^muster: error: .*(too large for the file system|no space|disk is full|EFBIG).*\nmuster: hint: \S/m
+const REASONS = ['too large for the file system', 'no space', 'disk is full', 'EFBIG']
+const NO_SPACE = new RegExp(`^muster: error: .*(${REASONS.join('|')}).*\nmuster: hint: \\S`, 'm')
 
 function refused(ended: Ended, code = 1): void {
   assert.equal(ended.code, code, ended.stdout + ended.stderr)
-  assert.match(ended.stderr, NO_ROOM)
+  assert.match(ended.stderr, NO_SPACE)
   assert.doesNotMatch(ended.stderr, /internal error|\n\s+at /)
 }
 
 const MOUNT = ['unshare', '--map-root-user', '--mount']
 /**
- * Becomes the program behind it, for which alone a small file system is mounted at the folder; it
- * goes with the process.
+ * A command line that mounts a small file system at the folder and executes the following words.
+ * Only this process sees the mount, which ends with it.
  */
 const smallDisk = (folder: string, size: string): string[] => [
   ...MOUNT,
@@ -37,14 +36,14 @@ const smallDisk = (folder: string, size: string): string[] => [
   folder,
 ]
 
-test('a command that finds no room says so and leaves nothing behind', async (t) => {
+test('full disk: a command without space reports this and leaves no file', async (t) => {
   await using fleet = await startFleet({ agents: 1 })
   await writeFile(fleet.path('blob'), systemRandom.bytes(300_000))
   const id = await fleet.ok(['blob', 'add', fleet.path('blob')])
   const folder = fleet.path('to')
   await mkdir(folder)
 
-  await t.test('init and agent join remove what is of no use, and can be repeated', async () => {
+  await t.test('init and agent join remove partial homes, and can be repeated', async () => {
     refused(await fleet.muster(['init'], { home: 'to/c', fileBytes: 100 }))
     const token = await fleet.ok(['enroll', 'token', '--approve'])
     refused(
@@ -54,8 +53,7 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
       }),
     )
     assert.deepEqual(await readdir(folder), [])
-    // Enough for key and identity, not for the fleet's roots: the host is admitted by then, its
-    // token used, and its home is what it comes back with.
+    // Enough for key and identity, but not for the roots. The token is used, so the home stays.
     refused(
       await fleet.muster(['agent', 'join', token, '--name', 'late'], {
         home: 'late',
@@ -110,7 +108,7 @@ test('a command that finds no room says so and leaves nothing behind', async (t)
   )
 })
 
-test('a coordinator without room refuses what needs some, stays alive, and goes on once there is', async () => {
+test('full disk: a coordinator refuses changes, stays alive, continues later', async () => {
   const mounts = await promisify(execFile)(MOUNT[0] as string, [...MOUNT.slice(1), 'true']).then(
     () => true,
     () => false,
@@ -119,8 +117,7 @@ test('a coordinator without room refuses what needs some, stays alive, and goes 
   const disk = fleet.path('disk')
   await mkdir(disk)
   await fleet.configure('coordinator', '01-disk.yaml', `storage: { base_path: "${disk}" }\n`)
-  // Where only root may mount, files of less than the blob's size stand for the disk; the packages
-  // of the sample fit then.
+  // If only root can mount, a limit on the size of files replaces the small disk.
   const through = mounts ? smallDisk(disk, '1m') : ['prlimit', '--fsize=2000000']
   const small = await fleet.start('coordinator', ['coordinator', 'run'], through)
   await writeFile(fleet.path('blob'), systemRandom.bytes(3_000_000))

@@ -7,13 +7,13 @@ import { type Ended, type Fleet, startFleet, within } from '../testing/fleet.ts'
 const HOLDERS_AWAY = /its holders can't be reached: 1 host may hold it: a1/
 const UNKNOWN = '0'.repeat(64)
 
-/** Puts a blob into the pool of a1 alone. */
+/** Adds a blob only to the pool of a1. */
 async function addBlob(fleet: Fleet): Promise<string> {
   await writeFile(fleet.path('content'), 'on a1 only')
   return fleet.ok(['blob', 'add', fleet.path('content')], { home: 'a1' })
 }
 
-/** Asks until the answer comes: a host that has just come or gone is noticed a little later. */
+/** Repeats the command until it has the exit code: a connection change is detected later. */
 async function answers(fleet: Fleet, id: string, home: string, code: number): Promise<Ended> {
   const get = ['blob', 'get', id, '--to', fleet.path('out')]
   let last: Ended | undefined
@@ -26,7 +26,7 @@ async function answers(fleet: Fleet, id: string, home: string, code: number): Pr
   })
 }
 
-test('blob get of an id without a holder exits 5 when all hosts are connected, else 7', async () => {
+test('blob get of an unknown id exits with 5 if all hosts are connected, else with 7', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const coordinator = await fleet.coordinator()
   const a1 = await fleet.agent('a1')
@@ -37,12 +37,12 @@ test('blob get of an id without a holder exits 5 when all hosts are connected, e
   for (const home of ['a2', 'coordinator'])
     for (const id of [UNKNOWN, blob])
       assert.match((await answers(fleet, id, home, 7)).stderr, HOLDERS_AWAY)
-  // An agent whose coordinator is gone can't know either.
+  // An agent without a coordinator can't know it either.
   await coordinator.stop('SIGKILL')
   await answers(fleet, UNKNOWN, 'a2', 7)
 })
 
-test('blob get on a coordinator that has just started exits 7 until its hosts are back', async () => {
+test('blob get on a new coordinator exits with 7 until its hosts reconnect', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const coordinator = await fleet.coordinator()
   const port = /tcp\/(\d+)\//.exec(coordinator.ready[1] as string)?.[1] as string

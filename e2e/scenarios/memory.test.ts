@@ -1,6 +1,6 @@
 /**
- * Memory of the processes that move content: two gigabytes go through, and none of them stays. One
- * file, because each part moves that much through one fleet, whose pools keep zeros as holes.
+ * Memory of the processes that move content: each moves two gigabytes and keeps none of them. One
+ * file, because all tests share one fleet, whose pools store zeros as holes.
  */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
@@ -27,15 +27,15 @@ import { zeros } from '../testing/ingest-program.ts'
 import { peakBytes, residentBytes, resetPeak } from '../testing/memory.ts'
 
 const CONTENT_BYTES = 2 * GIB
-/** Of as many zeros: `head -c 2G /dev/zero | sha256sum`. */
+/** The hash of these zeros: `head -c 2G /dev/zero | sha256sum`. */
 const CONTENT_SHA256 = 'a7c744c13cc101ed66c29f672f92455547889cc586ce6d44fe76ae824958ea51'
 /**
- * What one transfer may add to a process. Batches on their way to the disk, the transport's windows
- * and the outboard (8 MiB here) need some 30 MiB; the rest is buffers that V8 has not collected
- * yet. Content that stays would be sixteen times as much.
+ * The limit of growth during one transfer. Batches for the disk, windows of the transport and the
+ * outboard (8 MiB here) need about 30 MiB. The rest is garbage that V8 has not collected yet. The
+ * content itself is sixteen times as large.
  */
 const GROWTH_BYTES = 128 * MIB
-/** A process with all of its code loaded, before any content. */
+/** The memory of a process with all its code, before any content. */
 const START_BYTES = 192 * MIB
 
 const TESTING = join(import.meta.dirname, '..', 'testing')
@@ -67,8 +67,7 @@ test('an ingest of 2 GiB keeps none of it in memory', async (t) => {
   assert.ok(peak <= START_BYTES + GROWTH_BYTES, `its peak was ${mib(peak)}`)
 })
 
-// Owned by before() and after(): one fleet for the tests below, because to start it takes as long
-// as they do.
+// Owned by before() and after(). One fleet for the tests below, because its start takes long.
 const stack = new AsyncDisposableStack()
 let fleet: Fleet
 let coordinator: Daemon
@@ -126,7 +125,7 @@ test('a fetch of 2 GiB from peer to peer keeps none of it in memory, on either s
   assert.equal(await readFile(fleet.path('start'), 'utf8'), 'an image')
 })
 
-/** `muster blob add`, watched: the peak of its memory as it was seen last. */
+/** Runs `muster blob add` and returns the last seen peak of its memory. */
 async function addBlob(file: string): Promise<{ blob: string; peak: number }> {
   const env = { ...process.env, ...fleet.environment() }
   const [program, ...words] = SPARSE
@@ -150,7 +149,7 @@ async function addBlob(file: string): Promise<{ blob: string; peak: number }> {
   return { blob: stdout.trim(), peak }
 }
 
-/** An upstream whose one package is zeros, made as they are sent. */
+/** An upstream with one package of zeros, which are created while they are sent. */
 async function hugeUpstream(folder: string) {
   await mkdir(folder)
   const { packages, metadata } = await writeRepository(folder, [

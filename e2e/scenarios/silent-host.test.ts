@@ -1,4 +1,4 @@
-/** Runs whose host, agent or coordinator goes away: what is shown, and that watching goes on. */
+/** Runs whose host, agent or coordinator stops: the shown state, and commands that follow them. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
@@ -10,13 +10,13 @@ import { type Fleet, startFleet, within } from '../testing/fleet.ts'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 
 interface Watching {
-  /** What it has printed so far. */
+  /** The output so far. */
   readonly stdout: () => string
   readonly stderr: () => string
   readonly ended: Promise<number>
 }
 
-/** A command that runs beside the test. */
+/** A command that runs during the test. */
 function begin(fleet: Fleet, words: readonly string[]): Watching {
   const child = spawn(BIN, words, {
     env: {
@@ -40,14 +40,15 @@ function begin(fleet: Fleet, words: readonly string[]): Watching {
 const statusOf = async (fleet: Fleet, run: string): Promise<RunRow> =>
   JSON.parse(await fleet.ok(['process', 'status', run, '-o', 'json'])) as RunRow
 
-/** A command on the host that prints a line for each file that the test makes, until the last. */
+/** A command on the host that prints a line for each file that the test creates. */
 const lines = (folder: string, count: number): string[] => [
   'sh',
   '-c',
-  `for n in $(seq ${count}); do while ! test -e ${folder}/go-$n; do sleep 0.05; done; echo line $n; done; exit 9`,
+  `for n in $(seq ${count}); do while ! test -e ${folder}/go-$n; do sleep 0.05; done; ` +
+    'echo line $n; done; exit 9',
 ]
 
-test('a run of a host that is gone is shown with a mark, and waited for until it is back', async () => {
+test('silent host: its run is marked, and commands wait until the host returns', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const coordinator = await fleet.coordinator()
   const port = /tcp\/(\d+)\//.exec(coordinator.ready[1] as string)?.[1] as string
@@ -83,7 +84,7 @@ test('a run of a host that is gone is shown with a mark, and waited for until it
   const limited = await fleet.muster(['process', 'wait', run, '--timeout', '2s'])
   assert.equal(limited.code, 8, limited.stderr)
 
-  // The host is back: both go on, from the byte at which they stopped.
+  // The host returned: both continue at the next byte.
   await go(2)
   await fleet.start('a1', ['agent', 'run'])
   await within(async () => stream.stdout() === 'line 1\nline 2\n', 'the second line')
@@ -97,7 +98,7 @@ test('a run of a host that is gone is shown with a mark, and waited for until it
   assert.equal(await fleet.ok(['process', 'status', run]), 'exited: 9')
 })
 
-test('muster run goes on over a restart of the agent, and gives up with the run id and 125', async () => {
+test('silent host: muster run survives a restart of the agent, and gives up with 125', async () => {
   await using fleet = await startFleet()
   const agent = await fleet.agent('a1')
   const watched = begin(fleet, ['run', '--on', 'a1', '--', ...lines(fleet.folder, 2)])
@@ -118,7 +119,7 @@ test('muster run goes on over a restart of the agent, and gives up with the run 
   assert.match(patient.stderr(), new RegExp(`cannot follow run ${other} for`))
 })
 
-test('a run is named by the digits that the list shows, and an ambiguous text lists what it means', async () => {
+test('run ids: the digits of the list are accepted; an ambiguous text lists the runs', async () => {
   await using fleet = await startFleet({ agents: 1 })
   const start = (): Promise<string> => fleet.ok(['process', 'start', '--on', 'a1', '--', 'true'])
   const [one, two] = [await start(), await start()]
