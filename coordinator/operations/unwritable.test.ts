@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { it } from 'node:test'
 import { createFolderDestination } from '../repositories/publish/folder/destination.ts'
 import { formats } from '../compose/formats.ts'
-import { type ArgumentsOf, VERBS, type Verb } from '../../protocols/control/verbs.ts'
+import { VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import { signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { openPool, type Pool } from '../../shared/blobs/pool.ts'
 import { repositorySchema } from '../../shared/config/repository.ts'
@@ -12,14 +12,7 @@ import { MusterError } from '../../shared/errors.ts'
 import { blobId, runId } from '../../shared/ids.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
-import {
-  signedSample,
-  TEST_FLEET,
-  TEST_TIME,
-  testKey,
-  testUuid,
-} from '../../shared/testing/statements.ts'
-import { toText } from '../../shared/trust/transport.ts'
+import { TEST_FLEET, TEST_TIME, testKey, testUuid } from '../../shared/testing/statements.ts'
 import { peerIdOfKey } from '../../shared/identity/peer-id.ts'
 import { sql } from 'kysely'
 import { ledgerError } from '../audit/errors.ts'
@@ -32,7 +25,6 @@ import { createPublisher } from '../repositories/publish/publisher.ts'
 import { createRepositories } from '../repositories/configured.ts'
 import { createSnapshots } from '../repositories/snapshots/snapshots.ts'
 import {
-  delegate,
   issuer,
   newOperation,
   operator,
@@ -44,17 +36,15 @@ import { createRepairs } from '../verbs/repairs.ts'
 import { repositoryVerbs } from '../verbs/repositories.ts'
 import { runVerbs } from '../verbs/runs.ts'
 import { snapshotVerbs } from '../verbs/snapshots.ts'
-
-const CONTENT = Buffer.from('hello')
-/** b3sum of the content. */
-const BLOB = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
+import { CONTENT } from './testing/every-verb.ts'
+import { BLOB, type SampleScene, VERB_CASES } from './testing/verb-cases.ts'
 
 interface Everything {
   readonly coordinator: TestCoordinator
   readonly pool: Pool
   /** Attempts to reach a host or an upstream. */
   readonly reached: string[]
-  readonly orders: { readonly [V in Verb]: { targets?: string[]; arguments: ArgumentsOf<V> } }
+  readonly scene: SampleScene
   /** Everything that a verb can change, except the log. */
   state(): Promise<unknown>
 }
@@ -183,53 +173,7 @@ async function everything(
       at: 1,
     }),
   )
-  const revocation = async (epoch: number, kind: 'agent' | 'key', target: string) =>
-    toText(
-      await signedSample('revocation', operator, {
-        id: testUuid(800 + epoch),
-        epoch,
-        kind,
-        target,
-      }),
-    ) as never
-  const orders: Everything['orders'] = {
-    'enroll.token': {
-      arguments: { hash: 'ab'.repeat(32), labels: {}, ttlMs: 60_000, approve: true },
-    },
-    'enroll.approve': { targets: [waiting.id], arguments: { labels: { role: 'web' } } },
-    'enroll.reject': { targets: [gone.id], arguments: {} },
-    'agent.label': { targets: [web.id], arguments: { labels: { role: 'web' } } },
-    'agent.revoke': {
-      targets: [web.id],
-      arguments: { revocation: await revocation(1, 'agent', web.id) },
-    },
-    'repo.sync': {
-      targets: ['today'],
-      arguments: { createSnapshot: false, allowRollback: false, acceptShrink: false },
-    },
-    'repo.publish': { targets: ['today'], arguments: {} },
-    'snapshot.create': { targets: ['today'], arguments: { name: 'new', description: '' } },
-    'snapshot.delete': { targets: ['today'], arguments: { name: 'old' } },
-    'artifact.add': { arguments: { blob: BLOB, size: CONTENT.length } },
-    'run.start': {
-      targets: [web.id],
-      arguments: {
-        runs: { [web.id]: testUuid(2) },
-        command: ['true'],
-        env: {},
-        limits: { outputBytes: 1 },
-      },
-    },
-    'run.stop': { targets: [web.id], arguments: { run: testUuid(1), graceMs: 0 } },
-    'grant.add': {
-      arguments: {
-        grant: toText(
-          await signedSample('grant', operator, { subject: delegate.fingerprint }),
-        ) as never,
-      },
-    },
-    'grant.revoke': { arguments: { revocation: await revocation(2, 'key', delegate.fingerprint) } },
-  }
+  const scene = { web: web.id, waiting: waiting.id, gone: gone.id }
   const state = async (): Promise<unknown> => [
     await coordinator.rows(),
     await database.query.selectFrom('publication').selectAll().execute(),
@@ -237,7 +181,7 @@ async function everything(
     await readdir(published, { recursive: true }).catch(() => []),
     await pool.stat(blobId.parse(BLOB)),
   ]
-  return { coordinator: { ...coordinator, ...parts }, pool, reached, orders, state }
+  return { coordinator: { ...coordinator, ...parts }, pool, reached, scene, state }
 }
 
 /**
@@ -278,8 +222,8 @@ async function reads({ coordinator }: Everything): Promise<void> {
   assert.equal((await ledger.export(bundle)).size, ledger.published()?.size)
 }
 
-async function attempt({ coordinator, orders }: Everything, verb: Verb): Promise<string> {
-  const intent = await coordinator.intent(verb, orders[verb])
+async function attempt({ coordinator, scene }: Everything, verb: Verb): Promise<string> {
+  const intent = await coordinator.intent(verb, await VERB_CASES[verb].sample(scene))
   const upload = async function* (): AsyncGenerator<Uint8Array> {
     yield CONTENT
   }
@@ -422,7 +366,7 @@ it('AL-11: changes stop while the database is full, and resume alone', async () 
   for (let full = false; !full; ) {
     const operation = newOperation()
     const signed = await all.coordinator.intent('repo.publish', {
-      ...all.orders['repo.publish'],
+      ...(await VERB_CASES['repo.publish'].sample(all.scene)),
       operation,
     })
     await database

@@ -1,4 +1,5 @@
 /** Verbs on hosts: tokens, approval, labels, revocation. All change only the database. */
+import type { Verb } from '../../protocols/control/verbs.ts'
 import { agentId, type AgentId } from '../../shared/ids.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { fromText } from '../../shared/trust/transport.ts'
@@ -47,7 +48,7 @@ const TOKEN_VERB: RecordHandler<'enroll.token'> = {
 }
 
 /** A verb that does the same to each of its hosts. */
-function eachHost<V extends 'enroll.approve' | 'enroll.reject' | 'agent.label'>(
+function eachHost<V extends Verb>(
   deps: EnrolmentVerbsDeps,
   apply: (tx: Tx, id: AgentId, operation: Operation<V>, at: number) => Promise<void>,
 ): RecordHandler<V> {
