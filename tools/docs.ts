@@ -1,6 +1,7 @@
 /**
  * Writes the generated pages of docs/: CLI.md from the declarations of the commands, CONFIG.md from
- * the schema, ERRORS.md from the error tables. A test compares them with the files.
+ * the schema, ERRORS.md from the error tables, and the table of verbs in PROTOCOLS.md. A test
+ * compares them with the files.
  *
  * usage: node tools/run.mjs tools/docs.ts
  */
@@ -10,12 +11,14 @@ import { registry } from '../cli/commands/index.ts'
 import { renderCli } from './docs-cli.ts'
 import { renderConfig } from './docs-config.ts'
 import { renderErrors } from './docs-errors.ts'
+import { renderProtocols } from './docs-protocols.ts'
 
 /** The renderer of each file. */
 export const pages: Readonly<Record<string, () => Promise<string> | string>> = {
   'CLI.md': () => renderCli(registry),
   'CONFIG.md': renderConfig,
   'ERRORS.md': renderErrors,
+  'PROTOCOLS.md': renderProtocols,
 }
 
 export const docsFolder = join(import.meta.dirname, '..', 'docs')
