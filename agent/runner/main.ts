@@ -1,12 +1,11 @@
 /**
- * The runner: a process of its own that parents all runs of a host. It opens no network socket and
- * loads no package; the agent beside it may be restarted, updated or killed without any run
- * noticing.
+ * The runner: a separate process that owns all runs of a host. It opens no network socket and loads
+ * no package. Runs continue when the agent is restarted, updated or killed.
  *
  * usage: node agent/runner/main.ts --home DIR [--idle-exit MS] [--containment auto|cgroup1|none]
- *   --idle-exit: ends when for so long nobody was connected and no run lived; the next call starts
- * it again. 0: never. Default 10 minutes.
- *   --containment: `cgroup1` leaves version 2 alone, `none` uses process groups only.
+ *   --idle-exit: milliseconds without a connection and a live run, after which the runner ends. 0:
+ *     never. Default 10 minutes. The next call starts it again.
+ *   --containment: `cgroup1` ignores version 2, `none` uses only process groups.
  */
 import { lstatSync, rmSync, writeFileSync } from 'node:fs'
 import { flushCompileCache } from 'node:module'
@@ -29,13 +28,15 @@ import { Supervisor } from './runs/supervisor.ts'
 import { findTools } from './launch/system-tools.ts'
 
 const IDLE_EXIT_MS = 600_000
-const IDLE_LOOK_MS = 1000
+const IDLE_CHECK_MS = 1000
 /**
- * Killed after nearly everything else when memory runs out: without it every run's exit code is
- * lost. Runs get 0 again.
+ * The kernel kills the runner after nearly all other processes, because the exit codes of all runs
+ * would be lost. Runs get 0.
  */
 const OOM_SCORE = '-900'
 const VERSIONS = { auto: [2, 1], cgroup1: [1], none: [] } as const
+
+const isContainment = (text: string): text is keyof typeof VERSIONS => Object.hasOwn(VERSIONS, text)
 
 closeInherited()
 process.umask(0o077)
@@ -50,10 +51,10 @@ const { values } = parseArgs({
   },
 })
 const home = realPathSync(values.home ?? '')
-const versions = VERSIONS[values.containment as keyof typeof VERSIONS]
+const versions = isContainment(values.containment) ? VERSIONS[values.containment] : VERSIONS.auto
 const idleExitMs = Number(values['idle-exit'] ?? IDLE_EXIT_MS)
 
-/** Ends the process when another runner is at work: the caller finds that one. */
+/** Ends the process if another runner is running. The caller connects to that one. */
 function takeLock(path: string): Lock {
   try {
     return acquireLock(path)
@@ -63,7 +64,7 @@ function takeLock(path: string): Lock {
   }
 }
 
-// What nobody foresaw leaves runs as they are: they live on, and the next runner adopts them.
+// Runs continue after an unexpected error, and the next runner adopts them.
 process.on('uncaughtException', (error) => {
   log('died of an error', { error })
   process.exit(1)
@@ -76,7 +77,7 @@ const lock = takeLock(paths.lock)
 try {
   writeFileSync('/proc/self/oom_score_adj', OOM_SCORE)
 } catch {
-  // Only root may: an unprivileged runner takes its chances.
+  // Only root may do this.
 }
 
 const tools = findTools()
@@ -96,7 +97,7 @@ log('ready', {
   live: supervisor.live(),
   track: cgroups?.track.folder ?? 'process group',
 })
-// Now rather than at the end, which may be a kill.
+// Now, because the runner may be killed later.
 flushCompileCache()
 
 let ending = false
@@ -117,10 +118,10 @@ process.on('SIGINT', () => void end('SIGINT'))
 process.on('SIGHUP', () => undefined)
 
 let idleSince = clock.monotonic()
-clock.every(IDLE_LOOK_MS, () => {
+clock.every(IDLE_CHECK_MS, () => {
   if (server.connections() > 0 || !supervisor.isIdle()) idleSince = clock.monotonic()
   else if (idleExitMs > 0 && clock.monotonic() - idleSince >= idleExitMs) void end('idle')
-  // Its home was removed: nobody will ever ask again.
+  // The home was removed, so no client can connect any more.
   else if (lstatSync(paths.socket, { throwIfNoEntry: false })?.ino !== socket)
     void end('socket removed')
 })

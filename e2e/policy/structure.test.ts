@@ -12,7 +12,6 @@ import { assertNone, placeOf } from './findings.ts'
 
 /** Parts that still have findings. The numbers may only shrink. */
 const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 2,
   'cli/': 2,
   'coordinator/': 7,
   'node/': 1,
@@ -20,19 +19,17 @@ const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
   'shared/': 6,
 }
 const DEEP_BLOCKS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 3,
+  'agent/': 1,
   'coordinator/': 6,
   'node/': 1,
   'shared/': 2,
 }
 const FORCED_TYPES_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 1,
   'coordinator/': 2,
   'protocols/': 1,
   'shared/': 5,
 }
 const CONDITIONAL_SPREADS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 23,
   'cli/': 2,
   'coordinator/': 3,
   'protocols/': 2,

@@ -1,25 +1,29 @@
 /**
- * A run in control groups: one folder of its own in each hierarchy that is needed, which all its
- * processes share however often they fork or change their session. Killing is the kernel's
- * (cgroup.kill), or freeze, kill each, thaw where the kernel is older than 5.14.
+ * A run in control groups: one folder in each required hierarchy. Its processes stay in them after
+ * a fork or in a new session. cgroup.kill kills them. With kernels before 5.14, the runner freezes
+ * them, sends a SIGKILL to each, and thaws them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defined } from '../../../shared/defined.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import { type Cgroups, groupTree, removeGroup } from './cgroup.ts'
 import { type Containment, sendSignal } from './containment.ts'
 import type { RunLimits } from '../ground/order.ts'
 import { lives, readStat } from './process-identity.ts'
-import { type ContainmentRecord, LIMIT_NAMES, type LimitName } from '../ground/run-state.ts'
+import {
+  type ContainmentKind,
+  type ContainmentRecord,
+  LIMIT_NAMES,
+  type LimitName,
+} from '../ground/run-state.ts'
 
-/**
- * The period over which processor time is shared out, in microseconds: the kernel's own default.
- */
+/** The period for shares of processor time in microseconds: the kernel's default. */
 const CPU_PERIOD_US = 100_000
 
 /**
- * Makes the folders and sets the limits. Throws what the kernel says when the run can't be tracked
- * at all.
+ * Makes the folders and sets the limits.
+ * @throws the kernel's error if the run can't be tracked
  */
 export function createCgroups(
   cgroups: Cgroups,
@@ -38,27 +42,22 @@ export function createCgroups(
   for (const folder of folders) mkdirSync(folder, { recursive: true })
   const memory = limits.memoryBytes === undefined ? undefined : folderOf('memory')
   const unenforced = wanted.filter((name) => !setLimit(name, folderOf(name), limits))
-  const kind = cgroups.track.version === 2 ? 'cgroup2' : 'cgroup1'
-  const record: ContainmentRecord = {
-    kind,
-    track,
-    folders,
-    ...(memory === undefined ? {} : { memory }),
-  }
+  const kind: ContainmentKind = cgroups.track.version === 2 ? 'cgroup2' : 'cgroup1'
+  const record: ContainmentRecord = defined({ kind, track, folders, memory })
   return {
     containment: cgroupContainment(record, track),
     unenforced,
   }
 }
 
-/** The limits that an order asks for. */
+/** The requested limits. */
 export function wantedLimits(limits: RunLimits): LimitName[] {
   return LIMIT_NAMES.filter(
     (name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined,
   )
 }
 
-/** The containment of a record: new, or found again after the runner's death. */
+/** The containment of a record, new or of an earlier runner. */
 export function cgroupContainment(record: ContainmentRecord, track: string): Containment {
   const members = (): number[] => pids(track).filter((pid) => lives(readStat(pid)))
   return {
@@ -91,7 +90,7 @@ function setLimit(
   if (folder === undefined) return false
   if (name === 'pids') return write(join(folder, 'pids.max'), String(limits.pids))
   if (name === 'cpu') {
-    const quota = Math.max(1000, Math.round((limits.cpu as number) * CPU_PERIOD_US))
+    const quota = Math.max(1000, Math.round((limits.cpu ?? 0) * CPU_PERIOD_US))
     if (write(join(folder, 'cpu.max'), `${quota} ${CPU_PERIOD_US}`)) return true
     return (
       write(join(folder, 'cpu.cfs_period_us'), String(CPU_PERIOD_US)) &&
@@ -99,8 +98,8 @@ function setLimit(
     )
   }
   const bytes = String(limits.memoryBytes)
-  // Swap would turn the limit into slowness. Absent where the kernel doesn't count swap, which is
-  // no reason to call the limit weak.
+  // With swap, the run would become slow instead. If the kernel doesn't count swap, the limit still
+  // counts as enforced.
   if (write(join(folder, 'memory.max'), bytes)) {
     write(join(folder, 'memory.swap.max'), '0')
     write(join(folder, 'memory.oom.group'), '1')
@@ -112,8 +111,8 @@ function setLimit(
 }
 
 /**
- * Version 2 counts in memory.events, version 1 in memory.oom_control, and kernels before 4.13 only
- * how often the limit was hit.
+ * Version 2 counts in memory.events, version 1 in memory.oom_control. Kernels before 4.13 only
+ * count how often the limit was reached.
  */
 function oomKills(folder: string): number {
   const counted = /^oom_kill (\d+)$/m.exec(
@@ -141,10 +140,7 @@ function read(path: string): string {
   }
 }
 
-/**
- * Never makes the file: a name that this version doesn't have must not be mistaken for a limit that
- * is set.
- */
+/** Doesn't make the file, because a name that the kernel doesn't know would look like a success. */
 function write(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: 'r+' })

@@ -1,16 +1,16 @@
 /**
- * The control group hierarchies in which this runner may make folders, found once at start. Version
- * 2 tracks and kills (cgroup.kill, cgroup.events); limits come from whichever version has the
- * controller, because a machine may carry both (v1 controllers with an empty v2 tree). Where
- * nothing can be written there are none, and runs fall back to their process group.
+ * The control group hierarchies in which this runner may make folders, found once at its start.
+ * Version 2 tracks and kills. Limits come from the version that has the controller, because a host
+ * may have both versions. Without write access there are none, and runs use their process group.
  *
- * The folders stand at the top of the mounted tree if we may write there, so that they survive a
- * restart of the service the runner belongs to; else below the runner's own group, where a service
+ * The folders are at the top of the mounted tree if the runner may write there, so that they
+ * survive a restart of its service. Otherwise they are below the runner's own group, if a service
  * manager delegated it. (Linux Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.)
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { errno } from '../../../shared/errno.ts'
 import { runId } from '../../../shared/ids.ts'
 
 export const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
@@ -18,12 +18,12 @@ export type Controller = (typeof CONTROLLERS)[number]
 
 export interface Hierarchy {
   readonly version: 1 | 2
-  /** Ours in this hierarchy; each run gets one below it. */
+  /** The runner's folder in this hierarchy. Each run has a folder below it. */
   readonly folder: string
 }
 
 export interface Cgroups {
-  /** Where the processes of a run are found and killed. */
+  /** The hierarchy in which the processes of a run are found and killed. */
   readonly track: Hierarchy
   readonly controllers: ReadonlyMap<Controller, Hierarchy>
 }
@@ -36,10 +36,9 @@ interface Mount {
 }
 
 /**
- * Finds the hierarchies and makes `muster/<tag>` in each. The tag is drawn from the home, so two
- * homes on one machine stay apart.
- * @param options.versions - Which versions may be used; for machines where one of them must be left
- * alone, and for tests.
+ * Finds the hierarchies and makes `muster/<tag>` in each. The tag depends on the home, so that two
+ * homes on one host have different folders.
+ * @param options.versions the versions that may be used
  */
 export function openCgroups(options: {
   home: string
@@ -67,8 +66,8 @@ export function openCgroups(options: {
     const hierarchy = enabled.includes(name) ? second?.hierarchy : first(name)
     return hierarchy === undefined ? [] : ([[name, hierarchy]] as const)
   })
-  // Version 1: the freezer holds a fork bomb still while it is killed; any other hierarchy at least
-  // knows its members.
+  // With version 1, the freezer stops a fork bomb while it is killed. The other hierarchies only
+  // know the members.
   const track =
     second?.hierarchy ?? first('freezer') ?? first('pids') ?? first('memory') ?? first('cpu')
   const used = new Set([track, ...controllers.map(([, hierarchy]) => hierarchy)])
@@ -77,21 +76,21 @@ export function openCgroups(options: {
 }
 
 /**
- * Removes the folders of runs in which nothing lives: what a killed runner left behind. A folder
- * that is in use can't be removed. Only while no run is being started.
+ * Removes the empty folders of runs that a killed runner left. Don't call it while a run is being
+ * started.
  */
 export function sweepCgroups(cgroups: Cgroups): void {
   for (const { folder } of hierarchies(cgroups))
     for (const run of readdirSync(folder).filter(runId.is)) removeGroup(join(folder, run))
 }
 
-/** Removes our own folders too, where they are empty; a runner does so when it ends. */
+/** Also removes the runner's folders, if they are empty. */
 export function closeCgroups(cgroups: Cgroups): void {
   sweepCgroups(cgroups)
   for (const hierarchy of hierarchies(cgroups)) removeFolder(hierarchy)
 }
 
-/** A group and those below it; their names, deepest first. */
+/** A group and all groups below it, deepest first. */
 export function groupTree(folder: string): string[] {
   let names: string[]
   try {
@@ -104,16 +103,13 @@ export function groupTree(folder: string): string[] {
   return [...names.flatMap((name) => groupTree(join(folder, name))), folder]
 }
 
-/**
- * Removes a group and those that the run made below it. False if something still lives in one of
- * them.
- */
+/** Removes a group and the groups below it. False if one of them has members. */
 export function removeGroup(folder: string): boolean {
   try {
     for (const path of groupTree(folder)) rmdirSync(path)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT'
+    return errno(error) === 'ENOENT'
   }
 }
 
@@ -126,7 +122,7 @@ function removeFolder({ folder }: Hierarchy): void {
     try {
       rmdirSync(path)
     } catch {
-      // Not empty, or gone already: both are fine.
+      // It is not empty, or already removed.
     }
 }
 
@@ -145,15 +141,13 @@ export function cgroupMounts(mountinfo: string): Mount[] {
   })
 }
 
-/**
- * Our own group in each hierarchy: by controller name, and `''` for version 2 (cgroups(7),
- * /proc/PID/cgroup).
- */
+/** The runner's group by controller name; `''` for version 2 (cgroups(7), /proc/PID/cgroup). */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>()
   for (const line of text.split('\n')) {
     const match = /^\d+:([^:]*):(\/.*)$/.exec(line)
-    for (const name of match?.[1]?.split(',') ?? []) groups.set(name, match?.[2] as string)
+    const [, names = '', group = ''] = match ?? []
+    if (match !== null) for (const name of names.split(',')) groups.set(name, group)
   }
   return groups
 }
@@ -170,35 +164,37 @@ function makeFolder(
     mount.point,
     ...(group === undefined || group === '/' ? [] : [join(mount.point, group)]),
   ]
-  for (const base of bases) {
-    const folder = join(base, 'muster', tag)
-    try {
-      mkdirSync(folder, { recursive: true })
-      // A mount that is read-only for us may still hold a folder of an earlier runner: only making
-      // one proves the right.
-      const probe = join(folder, 'probe')
-      mkdirSync(probe, { recursive: true })
-      rmdirSync(probe)
-      if (mount.version === 2)
-        for (const path of [base, join(base, 'muster'), folder]) enableControllers(path)
-      return folder
-    } catch {
-      // Not ours to write: try the next place.
-    }
+  return bases.map((base) => makeFolderIn(mount, base, tag)).find((made) => made !== undefined)
+}
+
+/** Undefined if the runner may not write there. */
+function makeFolderIn(mount: Mount, base: string, tag: string): string | undefined {
+  const folder = join(base, 'muster', tag)
+  try {
+    mkdirSync(folder, { recursive: true })
+    // A folder of an earlier runner may exist on a read-only mount, so the right is tested.
+    const probe = join(folder, 'probe')
+    mkdirSync(probe, { recursive: true })
+    rmdirSync(probe)
+    if (mount.version === 2)
+      for (const path of [base, join(base, 'muster'), folder]) enableControllers(path)
+    return folder
+  } catch {
+    return undefined
   }
-  return undefined
 }
 
 function enableControllers(folder: string): void {
   const available = read(join(folder, 'cgroup.controllers')).split(' ')
-  for (const name of CONTROLLERS)
-    if (available.includes(name))
-      try {
-        writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`)
-      } catch {
-        // A group with processes of its own can't hand controllers down: limits of this kind are
-        // then said to be weak.
-      }
+  for (const name of CONTROLLERS) if (available.includes(name)) enableController(folder, name)
+}
+
+function enableController(folder: string, name: Controller): void {
+  try {
+    writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`)
+  } catch {
+    // A group with processes can't pass controllers on. Limits of this kind are then weak.
+  }
 }
 
 function read(path: string): string {

@@ -1,46 +1,39 @@
 /**
- * What holds the processes of one run together: a control group where there is one, else its
- * session and what descends from it. Members are asked for anew each time; nothing is signalled
- * that wasn't a member at that moment.
+ * The processes of one run: its control group, or its session and its descendants without one.
+ * Members are read again each time, so only current members are signalled.
  */
+import { errno } from '../../../shared/errno.ts'
 import { signalNumber } from '../../../shared/signals.ts'
 import type { ProcessStat } from './process-identity.ts'
 import type { ContainmentRecord } from '../ground/run-state.ts'
 
 export interface Containment {
   readonly record: ContainmentRecord
-  /** Puts a process, and whatever it starts from now on, inside. Throws what the kernel says. */
+  /** Adds a process and all that it starts. @throws the kernel's error */
   place(pid: number): void
-  /** Living processes inside. */
+  /** The living members. */
   members(): number[]
   isEmpty(): boolean
-  /**
-   * Notes who is inside, from a listing of the machine's processes. Only where nothing better
-   * knows: those are lost from sight between two looks.
-   */
+  /** Updates the members from a list of all processes. Control groups don't need it. */
   follow(processes: () => readonly ProcessStat[]): void
-  /**
-   * SIGKILLs every member once. Repeat until {@link isEmpty}: a process that was just being forked
-   * may have escaped.
-   */
+  /** Sends SIGKILL to each member. Repeat it until {@link isEmpty}, because a fork may escape. */
   kill(): void
-  /** How often the kernel killed a member because memory ran out. */
+  /** The number of members that the kernel killed for their memory. */
   oomKills(): number
-  /** Removes what was made for the run. False while something still lives in it. */
+  /** Removes the groups of the run. False if they still have members. */
   remove(): boolean
 }
 
 /**
- * Sends `signal` and tells whether there was such a process. Signals that we may not send count as
- * sent: the caller waits for the effect.
+ * Sends `signal`; false if there is no such process. A signal without permission counts as sent.
  */
 export function sendSignal(pid: number, signal: string): boolean {
   try {
-    // By number: Node knows no names of real-time signals. Names were checked where they came in
-    // (requests.ts).
+    // By number, because Node doesn't know the names of real-time signals. requests.ts checked
+    // them.
     process.kill(pid, signalNumber(signal) ?? signal)
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+    return errno(error) !== 'ESRCH'
   }
 }

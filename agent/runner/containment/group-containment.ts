@@ -1,7 +1,7 @@
 /**
  * A run without control groups: its session, its process group, their descendants, the processes
- * that hold its output open, and those with its mark. Only a process that removes the mark itself
- * can leave: status says `weak`.
+ * with its pipes, and those with its mark. A process that removes the mark can leave, so the status
+ * is `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'
@@ -10,10 +10,10 @@ import { hasTag } from './run-tag.ts'
 import type { ProcessIdentity } from '../ground/run-state.ts'
 
 /**
- * @param options.pipes - The run's output pipes: whoever has one of them open belongs to the run.
- * @param options.tag - The run's mark (run-tag.ts).
- * @param options.parent - True if we are the parent of the main process, so that its pid can't have
- * been used again unnoticed.
+ * @param options.pipes the run's output pipes. A process that has one open belongs to the run
+ * @param options.tag the run's mark (run-tag.ts)
+ * @param options.parent true if the runner is the parent of the main process. Its pid can't be used
+ * again before the exit then
  */
 export function groupContainment(
   main: ProcessIdentity,
@@ -26,31 +26,23 @@ export function groupContainment(
     for (const { pid, startTime } of members) known.set(pid, startTime)
     return members
   }
-  const look = (): ProcessStat[] => {
+  const isMarked = ({ pid }: ProcessStat): boolean =>
+    pid !== process.pid && (hasTag(pid, options.tag) || holds(pid, options.pipes))
+  const current = (): ProcessStat[] => {
     const all = allProcesses()
-    return update(
-      all,
-      new Set(
-        all
-          .filter(
-            ({ pid }) =>
-              pid !== process.pid && (hasTag(pid, options.tag) || holds(pid, options.pipes)),
-          )
-          .map(({ pid }) => pid),
-      ),
-    )
+    return update(all, new Set(all.filter(isMarked).map(({ pid }) => pid)))
   }
   return {
     record: { kind: 'process group', folders: [] },
-    // spawn() made it the leader of a session of its own.
+    // spawn() made it the leader of a new session.
     place: () => undefined,
-    members: () => look().map(({ pid }) => pid),
-    isEmpty: () => look().length === 0,
+    members: () => current().map(({ pid }) => pid),
+    isEmpty: () => current().length === 0,
     follow: (processes) => void update(processes(), new Set()),
     kill: () => {
-      // All stopped first, so that none of them forks while the others are killed.
+      // First all are stopped, so that none of them forks meanwhile.
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
-        for (const { pid, startTime } of look())
+        for (const { pid, startTime } of current())
           if (readStat(pid)?.startTime === startTime) sendSignal(pid, signal)
     },
     oomKills: () => 0,
@@ -60,22 +52,19 @@ export function groupContainment(
 
 export interface MembersOptions {
   readonly main: ProcessIdentity
-  /**
-   * Start time by pid of those who were members at the last look: they stay it when their parent
-   * ends.
-   */
+  /** Start time by pid of the last members, which stay members after the end of their parent. */
   readonly known: ReadonlyMap<number, string>
-  /** Pids that hold the run's output open. */
+  /** Pids with the run's pipes or its mark. */
   readonly marked: ReadonlySet<number>
   readonly parent: boolean
 }
 
-/** Which of `all` belong to the run. Pure. */
+/** The processes of the run. Pure. */
 export function groupMembers(all: readonly ProcessStat[], options: MembersOptions): ProcessStat[] {
   const { main, known, marked, parent } = options
   const namesake = all.find(({ pid }) => pid === main.pid)
-  // The kernel doesn't give out a pid again while a session or group of that number lives: a
-  // namesake means ours is gone.
+  // The kernel doesn't reuse a pid while a session or group has this number. So another process
+  // with the pid means that the main process is gone.
   const trusted = namesake === undefined ? parent : namesake.startTime === main.startTime
   const members = new Map<number, ProcessStat>()
   for (const stat of all) {
@@ -97,7 +86,7 @@ function holds(pid: number, pipes: readonly string[]): boolean {
       pipes.includes(linkOf(`/proc/${pid}/fd/${fd}`)),
     )
   } catch {
-    // Another user's, or gone.
+    // The process ended, or belongs to another user.
     return false
   }
 }

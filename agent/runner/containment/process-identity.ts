@@ -1,12 +1,11 @@
 /**
- * Who a process is. A pid alone names whoever has it now; boot id, pid and start time together name
- * one process for good, so they are read again before every signal to a process that isn't our
- * child.
+ * The identity of a process: boot id, pid and start time. A pid alone can belong to another process
+ * later, so they are read again before each signal to a process that is not a child.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { ProcessIdentity } from '../ground/run-state.ts'
 
-/** One line of /proc/PID/stat, as far as it is needed (proc_pid_stat(5)). */
+/** Fields of /proc/PID/stat (proc_pid_stat(5)). */
 export interface ProcessStat {
   readonly pid: number
   /** R, S, D, T, Z, X … */
@@ -17,7 +16,7 @@ export interface ProcessStat {
   readonly startTime: string
   /** PF_* of the kernel. */
   readonly flags: number
-  /** As waitpid(2) gives it, for a process that is ending; 0 where we may not see it. */
+  /** As from waitpid(2), for a process that is ending. 0 without permission. */
   readonly waitStatus: number
 }
 
@@ -26,7 +25,7 @@ export function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }
 
-/** Undefined when there is no such process (any more). */
+/** Undefined if there is no such process. */
 export function readStat(pid: number): ProcessStat | undefined {
   let line: string
   try {
@@ -39,8 +38,7 @@ export function readStat(pid: number): ProcessStat | undefined {
 
 /** The fields of a line of proc_pid_stat(5). */
 export function parseStat(line: string): ProcessStat {
-  // The name in parentheses may hold anything, blanks and parentheses too: fields count from the
-  // last one.
+  // The name may contain blanks and parentheses, so fields count from the last parenthesis.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): string => fields[number - 3] ?? ''
   return {
@@ -55,12 +53,12 @@ export function parseStat(line: string): ProcessStat {
   }
 }
 
-/** A zombie has ended: only its parent still has to look. */
+/** False for a zombie, which has ended. */
 export function lives(stat: ProcessStat | undefined): stat is ProcessStat {
   return stat !== undefined && stat.state !== 'Z' && stat.state !== 'X'
 }
 
-/** True if exactly this process lives: same boot, same pid, same start. */
+/** True if exactly this process lives: same boot, same pid, same start time. */
 export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
   const stat = readStat(identity.pid)
   return identity.bootId === bootId && lives(stat) && stat.startTime === identity.startTime
@@ -70,16 +68,15 @@ export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
 const TICK_MS = 10
 
 /**
- * How long a process has lived, by how long this one has (`clock.monotonic()` of the system's
- * clock). Compared with this process's own start, because a container may show another uptime than
- * the one that start times count from.
+ * The age of a process, computed from the age of this process (`clock.monotonic()`). It doesn't use
+ * the uptime, which may differ in a container.
  */
 export function lifeMs(identity: Pick<ProcessIdentity, 'startTime'>, ownLifeMs: number): number {
   const own = Number(readStat(process.pid)?.startTime)
   return (own - Number(identity.startTime)) * TICK_MS + ownLifeMs
 }
 
-/** Every living process of the machine that we may see. */
+/** All living processes that this user may see. */
 export function allProcesses(): ProcessStat[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.map((name) => readStat(Number(name))).filter(lives)

@@ -1,20 +1,20 @@
 /**
- * Errors of the runner and its client. What the operating system says about a program is no error
- * here: it is the state `failed to start`.
+ * Errors of the runner and its client. If the operating system refuses a program, that is not one
+ * of them, but the state `failed to start`.
  */
 import { defineErrors } from '../../../shared/errors.ts'
 
 export const runnerError = defineErrors({
   'runner.conflict': {
     exit: 'conflict',
-    message: (d: { run: string }) => `run ${d.run} exists with another order`,
-    hint: () => 'use a new run id for a new order',
+    message: (d: { run: string }) => `run id ${d.run} belongs to another run`,
+    hint: () => 'use a new run id',
   },
   'runner.invalid-order': {
     exit: 'usage',
     message: (d: { field: string; expected: string; got: string }) =>
-      `run order: ${d.field}: expected ${d.expected}, got ${d.got}`,
-    hint: () => 'correct the command and give it again; nothing was started',
+      `invalid run: ${d.field}: expected ${d.expected}, got ${d.got}`,
+    hint: () => 'correct the command and retry; nothing was started',
   },
   'runner.invalid-request': {
     exit: 'usage',
@@ -32,13 +32,13 @@ export const runnerError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { known: number; limit: number }) =>
-      `the runner started ${d.known} runs within minutes, and remembers ${d.limit} at most`,
-    hint: () => 'wait a few minutes; a loop that starts a run for each item belongs into one run',
+      `the runner started ${d.known} runs within minutes, and keeps at most ${d.limit}`,
+    hint: () => 'wait a few minutes, and put a loop over many items into one run',
   },
   'runner.live': {
     exit: 'conflict',
     message: (d: { live: number }) => `the runner has ${d.live} live runs`,
-    hint: () => 'stop them first, or let them end',
+    hint: () => 'stop the runs with `muster process stop`, or wait until they end',
   },
   'runner.closing': {
     exit: 'unreachable',
@@ -55,29 +55,29 @@ export const runnerError = defineErrors({
     message: (d: { run: string; processes: number; waitedMs: number }) =>
       `run ${d.run}: ${d.processes} of its processes still live ${d.waitedMs} ms after SIGKILL`,
     hint: () =>
-      'a process in uninterruptible sleep waits for its disk or network file system; stop again later',
+      'repair the disk or network file system for which the processes wait, then stop the run again',
   },
   'runner.unreachable': {
     exit: 'unreachable',
     retryable: true,
     message: (d: { socket: string; reason: string }) =>
-      `no runner answers at ${d.socket}: ${d.reason}`,
-    hint: () => 'its log is runner.log beside the socket',
+      `no runner responds at ${d.socket}: ${d.reason}`,
+    hint: () => 'read runner.log beside the socket',
   },
   'runner.held': {
     exit: 'conflict',
-    message: (d: { lock: string }) => `another runner holds ${d.lock}`,
+    message: (d: { lock: string }) => `another runner has the lock ${d.lock}`,
   },
   'runner.unsafe-path': {
     exit: 'denied',
     message: (d: { path: string; reason: string }) =>
-      `${d.path} can't be trusted as the runner's: ${d.reason}`,
-    hint: () => 'find out which user made it before you move it away',
+      `${d.path} is not safe for the runner: ${d.reason}`,
+    hint: () => 'check which user made it, then move it away',
   },
   'runner.missing-tool': {
     exit: 'failed',
     message: (d: { name: string; folders: readonly string[] }) =>
-      `there is no program ${d.name} in ${d.folders.join(', ')}`,
+      `no program ${d.name} in ${d.folders.join(', ')}`,
     hint: () => 'install coreutils and a POSIX shell',
   },
   'runner.broken-frame': {
@@ -87,12 +87,12 @@ export const runnerError = defineErrors({
   'runner.protocol': {
     exit: 'failed',
     message: (d: { expected: number; got: number }) =>
-      `the runner speaks protocol ${d.got}, this program ${d.expected}`,
-    hint: () => 'let its runs end, then stop that runner: the next agent starts a new one',
+      `the runner has protocol ${d.got}, expected ${d.expected}`,
+    hint: () => 'wait until its runs end, stop the runner, then restart the agent',
   },
   'runner.internal': {
     exit: 'failed',
     message: (d: { method: string }) => `the runner failed at ${d.method}`,
-    hint: () => 'its log is runner.log beside the socket',
+    hint: () => 'read runner.log beside the socket',
   },
 })

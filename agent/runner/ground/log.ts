@@ -1,14 +1,14 @@
 /**
- * The runner's own log: one JSON line an event on standard error, which the client points at
- * runner.log. (The program's logger would triple its size.)
+ * The log of the runner: one JSON line for each event on standard error, which is runner.log. (The
+ * logger of the agent would triple the size of the runner.)
  */
 import { inspect } from 'node:util'
 import type { Clock } from '../../../shared/clock.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 
 /**
- * `data.error` may be anything that was thrown. Never an order's environment or arguments: they may
- * hold secrets.
+ * `data.error` may be any thrown value. Never log the environment or the arguments of a run,
+ * because they may contain secrets.
  */
 export type RunnerLog = (event: string, data?: Readonly<Record<string, unknown>>) => void
 

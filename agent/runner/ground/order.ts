@@ -1,135 +1,134 @@
 /**
- * What a run is asked to be, checked whole before anything else looks at it. A field that the
- * operating system would judge (a missing program or user, a NUL in an argument) is not judged
- * here: that is for the run's own record to say, as `failed to start`.
+ * The definition of a run that the runner is asked to start. Its form is checked here. The
+ * operating system checks the rest (a missing program or user, a NUL in an argument), which is
+ * recorded as `failed to start`.
  */
 import { createHash } from 'node:crypto'
+import { defined } from '../../../shared/defined.ts'
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../../shared/run-defaults.ts'
 import { runnerError } from './errors.ts'
 
 export interface RunLimits {
   /**
-   * Memory of the whole run, in bytes. Passing it ends the run: killed, reason `oom`. Absent: no
-   * limit.
+   * Bytes of memory of the whole run. Above it the run is killed, reason `oom`. Absent: no limit.
    */
   readonly memoryBytes?: number
-  /** Processors' worth of time, such as 1.5. Absent: no limit. */
+  /** Processors, such as 1.5. Absent: no limit. */
   readonly cpu?: number
-  /**
-   * Processes and threads alive at once; a fork beyond it fails inside the run. Absent: no limit.
-   */
+  /** Processes and threads at once. Above it, a fork fails in the run. Absent: no limit. */
   readonly pids?: number
-  /**
-   * Milliseconds from start until the run is stopped: killed, reason `timeout`. Absent: no limit.
-   */
+  /** Milliseconds until the run is killed, reason `timeout`. Absent: no limit. */
   readonly timeoutMs?: number
   /**
-   * Bytes of output kept, stdout and stderr together; beyond it the middle is dropped, never the
-   * newest. At least {@link MIN_OUTPUT_BYTES}.
+   * Bytes of stdout and stderr together that are kept. Above it, the middle is dropped. At least
+   * {@link MIN_OUTPUT_BYTES}.
    */
   readonly outputBytes: number
 }
 
 export interface RunOrder {
-  /** Sent again with the same order it names the same run: there is never a second child. */
+  /** The same definition sent again under this id is the same run. It is started once. */
   readonly run: RunId
-  /**
-   * Program and arguments, given to the program unchanged; the program is looked up in PATH when it
-   * has no slash.
-   */
+  /** Program and arguments, which are not changed. A program without a slash is found in PATH. */
   readonly command: readonly string[]
   /**
-   * Added to the base environment (PATH, HOME, LANG, USER), which it may replace. Nothing of the
-   * runner's own is passed on.
+   * Added to the base environment (PATH, HOME, LANG, USER), which it may replace. The environment
+   * of the runner is not inherited.
    */
   readonly env: Readonly<Record<string, string>>
   /** Absolute. Default: /. */
   readonly cwd?: string
-  /** Name or numeric id. Default: the runner's own user. */
+  /** Name or numeric id. Default: the user of the runner. */
   readonly user?: string
-  /** For people; needn't be unique. */
+  /** A name for people. It may be used more than once. */
   readonly name?: string
   readonly limits: RunLimits
 }
 
-/** Below this a head, a tail and their segment files make no sense. */
+/** Less can't be split into the segment files of a head and a tail. */
 export const MIN_OUTPUT_BYTES = 64 * 1024
 /**
- * More than any kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so
+ * More than a kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so that
  * E2BIG comes from the kernel.
  */
 export const MAX_ARGUMENT_BYTES = 6 * 1024 * 1024
-/** 2^31 - 1 ms is as far as one timer reaches. Longer than 24 days is no limit but a mistake. */
+/** The longest timer: 2^31 - 1 ms, some 24 days. */
 export const MAX_TIMEOUT_MS = 2_147_483_647
 const MAX_NAME_CHARS = 256
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** Throws runner.invalid-order. */
+/** @throws runner.invalid-order */
 export function parseOrder(value: unknown): RunOrder {
   const order = record('order', value, ['run', 'command', 'env', 'cwd', 'user', 'name', 'limits'])
   if (!runId.is(order.run)) throw invalid('run', 'a UUID', order.run)
-  const command = order.command
-  if (
-    !Array.isArray(command) ||
-    command.length === 0 ||
-    !command.every((part) => typeof part === 'string') ||
-    command[0] === ''
-  )
-    throw invalid('command', 'a program and its arguments', command)
-  const env = record('env', order.env ?? {}, undefined)
-  for (const [name, text] of Object.entries(env))
-    if (typeof text !== 'string') throw invalid(`env.${name}`, 'a string', text)
+  const { command } = order
+  if (!isCommand(command)) throw invalid('command', 'a program and its arguments', command)
+  const env = parseEnvironment(order.env ?? {})
   const bytes = [...command, ...Object.keys(env), ...Object.values(env)].reduce(
-    (sum: number, part) => sum + Buffer.byteLength(part as string),
+    (sum, part) => sum + Buffer.byteLength(part),
     0,
   )
   if (bytes > MAX_ARGUMENT_BYTES)
     throw invalid('command', `at most ${MAX_ARGUMENT_BYTES} bytes with its environment`, bytes)
-  if (order.cwd !== undefined && (typeof order.cwd !== 'string' || !order.cwd.startsWith('/')))
-    throw invalid('cwd', 'an absolute path', order.cwd)
-  return {
+  const { cwd } = order
+  if (cwd !== undefined && (typeof cwd !== 'string' || !cwd.startsWith('/')))
+    throw invalid('cwd', 'an absolute path', cwd)
+  return defined({
     run: order.run,
     command,
-    env: env as Record<string, string>,
-    ...(order.cwd === undefined ? {} : { cwd: order.cwd }),
-    ...text('user', order.user),
-    ...text('name', order.name),
+    env,
+    cwd,
+    user: text('user', order.user),
+    name: text('name', order.name),
     limits: parseLimits(order.limits),
-  }
+  })
+}
+
+/** The first word of the command, which is never empty. */
+export function programOf({ command }: Pick<RunOrder, 'command'>): string {
+  return command[0] ?? ''
+}
+
+function isCommand(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value[0] !== '' &&
+    value.every((part) => typeof part === 'string')
+  )
+}
+
+function parseEnvironment(value: unknown): Record<string, string> {
+  const entries = Object.entries(record('env', value, undefined)).map(([name, text]) => {
+    if (typeof text !== 'string') throw invalid(`env.${name}`, 'a string', text)
+    return [name, text] as const
+  })
+  return Object.fromEntries(entries)
 }
 
 function parseLimits(value: unknown): RunLimits {
   const limits = record('limits', value, ['memoryBytes', 'cpu', 'pids', 'timeoutMs', 'outputBytes'])
-  const outputBytes = count(
-    'outputBytes',
-    limits.outputBytes ?? DEFAULT_OUTPUT_BYTES,
-    Number.MAX_SAFE_INTEGER,
-  )
-  if (
-    limits.cpu !== undefined &&
-    !(typeof limits.cpu === 'number' && limits.cpu >= 0.01 && limits.cpu <= 100_000)
-  )
-    throw invalid('limits.cpu', 'a number from 0.01', limits.cpu)
-  return {
-    ...(limits.memoryBytes === undefined
-      ? {}
-      : { memoryBytes: count('memoryBytes', limits.memoryBytes, Number.MAX_SAFE_INTEGER) }),
-    ...(limits.cpu === undefined ? {} : { cpu: limits.cpu }),
-    ...(limits.pids === undefined ? {} : { pids: count('pids', limits.pids, 4_194_304) }),
-    ...(limits.timeoutMs === undefined
-      ? {}
-      : { timeoutMs: count('timeoutMs', limits.timeoutMs, MAX_TIMEOUT_MS) }),
-    outputBytes: Math.max(outputBytes, MIN_OUTPUT_BYTES),
-  }
+  const { memoryBytes, cpu, pids, timeoutMs, outputBytes = DEFAULT_OUTPUT_BYTES } = limits
+  if (cpu !== undefined && !(typeof cpu === 'number' && cpu >= 0.01 && cpu <= 100_000))
+    throw invalid('limits.cpu', 'a number from 0.01', cpu)
+  return defined({
+    memoryBytes: optionalCount('memoryBytes', memoryBytes, Number.MAX_SAFE_INTEGER),
+    cpu,
+    pids: optionalCount('pids', pids, 4_194_304),
+    timeoutMs: optionalCount('timeoutMs', timeoutMs, MAX_TIMEOUT_MS),
+    outputBytes: Math.max(
+      count('outputBytes', outputBytes, Number.MAX_SAFE_INTEGER),
+      MIN_OUTPUT_BYTES,
+    ),
+  })
 }
 
 /**
- * Two orders with the same digest ask for the same run. Kept on the disk instead of the order,
- * because an environment may hold secrets; and of that only the names, because whoever reads a
- * digest can try every likely password against it. That the values are the ordered ones the agent
- * has checked against the signed intent.
+ * Equal for two requests of the same run. It is stored instead of the definition, because the
+ * environment may contain secrets. It contains only the names of the environment, because a reader
+ * of the digest could test passwords. The agent checks the values against the signed intent.
  */
 export function orderDigest(order: RunOrder): string {
   const env = Object.keys(order.env).sort()
@@ -150,25 +149,31 @@ export function orderDigest(order: RunOrder): string {
 }
 
 function record(field: string, value: unknown, keys: readonly string[] | undefined): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw invalid(field, 'an object', value)
+  if (!isFields(value)) throw invalid(field, 'an object', value)
   const unknown =
     keys === undefined ? undefined : Object.keys(value).find((key) => !keys.includes(key))
   if (unknown !== undefined) throw invalid(field, `only ${keys?.join(', ')}`, unknown)
-  return value as Fields
+  return value
 }
 
-function text<K extends 'user' | 'name'>(field: K, value: unknown): { [P in K]?: string } {
-  if (value === undefined) return {}
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+function text(field: 'user' | 'name', value: unknown): string | undefined {
+  if (value === undefined) return undefined
   if (typeof value !== 'string' || value === '' || value.length > MAX_NAME_CHARS)
     throw invalid(field, `1 to ${MAX_NAME_CHARS} characters`, value)
-  return { [field]: value } as { [P in K]: string }
+  return value
+}
+
+function optionalCount(field: string, value: unknown, max: number): number | undefined {
+  return value === undefined ? undefined : count(field, value, max)
 }
 
 function count(field: string, value: unknown, max: number): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > max)
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1 || value > max)
     throw invalid(`limits.${field}`, `a whole number from 1 to ${max}`, value)
-  return value as number
+  return value
 }
 
 function invalid(field: string, expected: string, got: unknown): Error {

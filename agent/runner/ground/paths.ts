@@ -1,23 +1,18 @@
-/** Where the runner keeps what is its own, below the agent's home; stated here and nowhere else. */
+/** The runner's files below the agent's home. */
 import { join } from 'node:path'
 
 export interface RunnerPaths {
-  /** 0700: who can reach the socket in it can start processes as the runner's user. */
+  /** 0700. A process that can open the socket in it can start processes as the runner's user. */
   readonly runFolder: string
   readonly socket: string
-  /** Held for as long as a runner lives. */
+  /** Locked while a runner lives. */
   readonly lock: string
   readonly log: string
-  /**
-   * Compiled code of the runner: starts faster and never loads the TypeScript parser a second time.
-   */
+  /** Compiled code of the runner, for a faster start. */
   readonly compileCache: string
-  /**
-   * One folder a run: its record and its output. Trusted: whoever writes here decides what the
-   * runner believes about its runs.
-   */
+  /** A folder for each run, with its record and its output. The runner trusts its content. */
   readonly runs: string
-  /** Named pipes that wait for their run. */
+  /** Named pipes for future runs. */
   readonly spares: string
 }
 

@@ -1,9 +1,9 @@
 /**
- * What a run is and becomes: a pure state machine. A run has one terminal state, and the first
- * cause of its end is the one that is told: after a stop was asked for it is `stopped` whatever
- * signal ended it; after its time was up or its memory passed the limit it is `killed` for that
- * reason.
+ * The states of a run: a pure state machine. A run has one terminal state, with the first cause of
+ * its end. After a stop it is `stopped`, independent of the signal. After a timeout, or above its
+ * memory limit, it is `killed` for that reason.
  */
+import { defined } from '../../../shared/defined.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import type { RunState } from '../../../shared/describe-run.ts'
 import type { RunLimits } from './order.ts'
@@ -15,13 +15,11 @@ export const STREAMS: readonly Stream[] = ['stdout', 'stderr']
 /** Why Muster itself ended a run. */
 export type Cause = 'stop' | 'timeout' | 'oom'
 
-/** Names one process for good: ids are used again, these three together are not. */
+/** Identifies one process. Pids are used again, but not with the same start and boot. */
 export interface ProcessIdentity {
   readonly bootId: string
   readonly pid: number
-  /**
-   * Clock ticks from boot to the process's start (proc_pid_stat(5), field 22). An exec keeps it.
-   */
+  /** Clock ticks from boot to the start of the process (proc_pid_stat(5), field 22). */
   readonly startTime: string
 }
 
@@ -31,24 +29,24 @@ export const LIMIT_NAMES: readonly LimitName[] = ['memory', 'pids', 'cpu']
 
 export type ContainmentKind = 'cgroup2' | 'cgroup1' | 'process group'
 
-/** Enough to find a run's processes again after the runner's own death. */
+/** Used to find the processes of a run after the runner died. */
 export interface ContainmentRecord {
   readonly kind: ContainmentKind
-  /** The folder whose members are the run's processes; absent for a process group. */
+  /** The folder whose members are the run's processes. Absent for a process group. */
   readonly track?: string
-  /** All folders made for the run, `track` among them, to be removed after it. */
+  /** All folders of the run, including `track`. They are removed after it. */
   readonly folders: readonly string[]
-  /** Where memory kills are counted; absent without a memory limit. */
+  /** The folder that counts memory kills. Absent without a memory limit. */
   readonly memory?: string
 }
 
-/** The record of a run, kept as one file and replaced whole. */
+/** The record of a run, a file that is replaced atomically. */
 export interface RunRecord {
   readonly format: 1
   readonly run: RunId
-  /** Digest of the order: tells a repetition from a mistake. */
+  /** The digest of the definition, to recognise a repeated start. */
   readonly digest: string
-  /** For people: shortened when it is long. */
+  /** For people. A long command is shortened. */
   readonly command: readonly string[]
   readonly name?: string
   readonly user?: string
@@ -59,20 +57,17 @@ export interface RunRecord {
   readonly endedAt?: number
   readonly process?: ProcessIdentity
   readonly containment?: ContainmentRecord
-  /** `weak`: a limit that was asked for isn't enforced, or processes can leave the containment. */
+  /** `weak`: a requested limit isn't enforced, or processes can leave the containment. */
   readonly enforcement: 'enforced' | 'weak'
-  /** The limits that aren't; absent if all are. */
+  /** The limits that aren't enforced. Absent if all are. */
   readonly unenforced?: readonly LimitName[]
   readonly cause?: Cause
-  /**
-   * False once the runner that started it died: it can be stopped, but nobody can wait for its exit
-   * code.
-   */
+  /** False after the runner that started it died. It can be stopped, but its exit code is lost. */
   readonly supervised: boolean
   readonly exitCode?: number
   readonly signal?: string
   readonly reason?: string
-  /** Bytes that it wrote, and how many of them were not kept. Final once it ended. */
+  /** The bytes that it wrote, and how many of them were dropped. Final after its end. */
   readonly output: OutputCount
 }
 
@@ -108,22 +103,15 @@ export function hasEnded(record: Pick<RunRecord, 'state'>): boolean {
   return record.state !== 'starting' && record.state !== 'running'
 }
 
-/**
- * The record after `event`. Of a run that has ended, only the count of its output still changes.
- */
+/** The record after `event`. After the end of a run, only the count of its output changes. */
 export function advance(record: RunRecord, event: RunEvent): RunRecord {
   if (event.type === 'output') return { ...record, output: event.output }
   if (hasEnded(record)) return record
   switch (event.type) {
-    case 'launched':
-      return {
-        ...record,
-        state: 'running',
-        process: event.process,
-        containment: event.containment,
-        enforcement: event.enforcement,
-        ...(event.unenforced === undefined ? {} : { unenforced: event.unenforced }),
-      }
+    case 'launched': {
+      const { type: _, ...launched } = event
+      return { ...record, state: 'running', ...launched }
+    }
     case 'ended by us':
       return record.cause === undefined ? { ...record, cause: event.cause } : record
     case 'refused':
@@ -137,8 +125,7 @@ export function advance(record: RunRecord, event: RunEvent): RunRecord {
     case 'orphaned':
       return { ...record, state: 'running', supervised: false }
     case 'vanished':
-      // The request was written down before the first signal, so its effect is known even if nobody
-      // waited for it.
+      // The cause was recorded before the first signal, so it is known without the exit status.
       if (record.cause !== undefined)
         return { ...record, ...exit(record.cause, null, null), endedAt: event.at }
       return { ...record, state: 'lost', reason: 'runner died', endedAt: event.at }
@@ -154,10 +141,7 @@ function exit(
   code: number | null,
   signal: string | null,
 ): Pick<RunRecord, 'state' | 'exitCode' | 'signal' | 'reason'> {
-  const how = {
-    ...(code === null ? {} : { exitCode: code }),
-    ...(signal === null ? {} : { signal }),
-  }
+  const how = defined({ exitCode: code ?? undefined, signal: signal ?? undefined })
   if (cause === 'stop') return { state: 'stopped', ...how }
   if (cause !== undefined) return { state: 'killed', ...how, reason: cause }
   return { state: signal === null ? 'exited' : 'killed', ...how }

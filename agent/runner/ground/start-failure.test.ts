@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fromSystemError, readComplaint } from './start-failure.ts'
+import { fromSystemError, parseExecError } from './start-failure.ts'
 
 test('what env says about an exec that failed is read, if it is about the program that was ordered', () => {
   const read = (stderr: string, program = '/x/y'): string | undefined =>
-    readComplaint(stderr, program)?.message
+    parseExecError(stderr, program)?.message
   assert.equal(read("/usr/bin/env: '/x/y': Permission denied\n"), 'EACCES: permission denied: /x/y')
   assert.equal(read("env: can't execute '/x/y': Text file busy\n"), 'ETXTBSY: text file busy: /x/y')
   assert.equal(

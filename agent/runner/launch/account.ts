@@ -1,4 +1,4 @@
-/** The user that a run is started as. */
+/** The user of a run. */
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { userInfo } from 'node:os'
@@ -11,30 +11,30 @@ export interface Account {
   readonly home: string
 }
 
-/** A directory service that doesn't answer in this time is reported, not waited for. */
+/** A directory service that is slower counts as an unknown user. */
 const LOOKUP_MS = 10_000
 
-/** The user the runner itself runs as. */
+/** The user of the runner. */
 export function ownAccount(): Account {
   try {
     const { username, uid, gid, homedir } = userInfo()
     return { name: username, uid, gid, home: homedir }
   } catch {
-    // A container may run us under an id that no passwd entry names.
-    const uid = process.getuid?.() as number
-    return { name: String(uid), uid, gid: process.getgid?.() as number, home: '/' }
+    // In a container, the user id may have no entry in passwd.
+    const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()]
+    return { name: String(uid), uid, gid, home: '/' }
   }
 }
 
 /**
- * The account of a name or a numeric id. Throws a {@link startFailure} when there is none or we may
- * not become it.
+ * The account of a name or a numeric id.
+ * @throws StartFailure if there is none, or if the runner may not change to it
  */
 export async function findAccount(
   deps: { getent: string | undefined },
   user: string,
 ): Promise<Account> {
-  // A leading hyphen is an option to getent, a colon ends the name in passwd: no user has either.
+  // getent would read a leading hyphen as an option, and passwd a colon as the end of the name.
   if (!/^[^-:\n\0][^:\n\0]*$/.test(user))
     throw startFailure('EINVAL', `user ${JSON.stringify(user)}`)
   const line =

@@ -1,20 +1,20 @@
 /**
- * The environment of a run: four variables that every program may expect, and what the order says.
- * Nothing of the runner's or the agent's own reaches it.
+ * The environment of a run: four variables that programs expect, and those of its definition.
+ * Nothing of the runner's or the agent's environment is inherited.
  */
 import type { Account } from './account.ts'
 import { startFailure } from '../ground/start-failure.ts'
 
-/** What login(1) and cron give, with the folders of local programs. */
+/** As in login(1) and cron, with the folders of local programs. */
 const BASE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * `NAME=value` for each variable. Throws a {@link startFailure} for a name or value that no
- * environment can carry.
+ * `NAME=value` for each variable.
+ * @throws StartFailure for an invalid name or value
  */
 export function buildEnvironment(
   account: Account,
-  ordered: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string>>,
 ): string[] {
   const env = new Map([
     ['PATH', BASE_PATH],
@@ -22,9 +22,8 @@ export function buildEnvironment(
     ['LANG', 'C.UTF-8'],
     ['USER', account.name],
   ])
-  for (const [name, value] of Object.entries(ordered)) {
-    // A control character in a name is never meant: it would let one variable look like two to
-    // whoever reads a listing.
+  for (const [name, value] of Object.entries(wanted)) {
+    // With a control character in its name, one variable could look like two in a listing.
     if (name === '' || name.includes('=') || [...name].some((char) => char < ' '))
       throw startFailure('EINVAL', `environment name ${JSON.stringify(name)}`)
     if (value.includes('\0')) throw startFailure('EINVAL', `environment value of ${name}`)

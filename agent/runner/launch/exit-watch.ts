@@ -1,17 +1,14 @@
 /**
- * How our child ended, also where Node can't say it: Node names no signal above 31, and then
- * reports exit code 0. The kernel shows the raw wait status from the moment when a process begins
- * to end until it is waited for. The child's output closes in that time, and libuv handles pipes
- * before children, so that is when to look.
+ * The exit status of a child, also for signals above 31, for which Node reports exit code 0. /proc
+ * shows the wait status from the beginning of the end until wait(2). The output of the child closes
+ * in that time, and libuv handles pipes before children, so the status is read then.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { signalName } from '../../../shared/signals.ts'
 import type { Exit } from './launch.ts'
 import { parseStat } from '../containment/process-identity.ts'
 
-/**
- * PF_EXITING of Linux's sched.h. Before that the field may hold the signal that stopped a process.
- */
+/** PF_EXITING of Linux's sched.h. Before it, the field may contain the signal of a stop. */
 const EXITING = 0x4
 /** The low seven bits of a wait status (wait(2)). */
 const SIGNAL_BITS = 0x7f
@@ -22,29 +19,29 @@ export class ExitWatch {
   #fd: number | undefined
   #status = 0
 
-  /** Begins to watch a child of ours that hasn't been waited for. */
+  /** Watches a child before wait(2). */
   constructor(pid: number) {
     try {
-      // Kept open: the pid can be another process's by the time it is read, this file can't.
+      // Kept open, because the pid may belong to another process later.
       this.#fd = openSync(`/proc/${pid}/stat`, 'r')
     } catch {
-      // No descriptor is left: ends by real-time signals are told as Node tells them.
+      // Without a free descriptor, ends by real-time signals are as Node reports them.
     }
   }
 
-  /** Notes the wait status if the child is ending. Cheap enough for each piece of output. */
-  look(): void {
+  /** Records the wait status if the child is ending. It is called for each chunk of output. */
+  check(): void {
     if (this.#fd === undefined) return
     try {
       const length = readSync(this.#fd, buffer, 0, buffer.length, 0)
       const { flags, waitStatus } = parseStat(buffer.toString('latin1', 0, length))
       if ((flags & EXITING) !== 0) this.#status = waitStatus
     } catch {
-      // It was waited for already.
+      // After wait(2).
     }
   }
 
-  /** What Node said of the end, corrected by what was seen. Ends the watch. */
+  /** The exit as Node reports it, corrected by the wait status. Ends the watch. */
   correct(exit: Exit): Exit {
     this.close()
     const signal = this.#status & SIGNAL_BITS

@@ -1,16 +1,10 @@
-/**
- * Closes what the runner inherited and didn't ask for: an open file of its starter would otherwise
- * be open in every run.
- */
+/** Closes the inherited file descriptors, which would otherwise be open in every run. */
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 
-/** Of fcntl's flags as /proc/PID/fdinfo shows them, in octal (proc_pid_fdinfo(5)). */
+/** The flag in /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
 const O_CLOEXEC = 0o2000000
 
-/**
- * To be called before anything else: descriptors of our own are all close-on-exec, those that came
- * with the process are not.
- */
+/** Call it first. The runner's own descriptors are close-on-exec, inherited ones are not. */
 export function closeInherited(): number[] {
   const inherited = readdirSync('/proc/self/fdinfo')
     .map(Number)
@@ -26,7 +20,7 @@ function closesOnExec(fd: number): boolean {
     )?.[1]
     return flags === undefined || (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
   } catch {
-    // The listing's own descriptor, closed since.
+    // The descriptor of the listing, which is closed now.
     return true
   }
 }

@@ -1,17 +1,16 @@
 /**
- * Starts a program behind a gate. What is spawned first is a shell with a constant script that
- * waits for one line on its standard input and only then executes the program: in the meantime the
- * runner puts it into its control groups and writes its identity to the disk. If the runner dies
- * before that line, the shell reads the end of its input and ends: the program was never started.
+ * Starts a program behind a gate: a shell with a constant script that waits for one line before it
+ * executes the program. Meanwhile the runner puts it into its control groups and records it. If the
+ * runner dies before that, the gate ends, and the program was never started.
  *
- * shell (gate) → setpriv (only for another user) → env -i (the exact environment) → program: execs
- * all, so pid and start time stay. The order's words are arguments in every step, never text that a
- * shell reads. Its environment is no argument of any step, because every user of the host can read
- * those: each variable is the value of one of ours, which no program on the way obeys, and env(1)
- * puts them in their places.
+ * Gate → setpriv (for another user) → env -i (the exact environment) → program. All use exec, so
+ * pid and start time stay. The command is passed as arguments, never as text for a shell. The
+ * values of the environment are not passed as arguments, which every user can read: each is the
+ * value of a variable `MUSTER_n`, from which env(1) builds the environment.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
+import { defined } from '../../../shared/defined.ts'
 import type { Account } from './account.ts'
 import { ExitWatch } from './exit-watch.ts'
 import { readStat } from '../containment/process-identity.ts'
@@ -20,27 +19,26 @@ import { startFailure } from '../ground/start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
 /**
- * umask and soft file limit are what a login has (node raised its own limit to the hard one, which
- * makes programs that close "all" descriptors slow). The runner protects itself from the
- * out-of-memory killer; a run must not inherit that.
+ * umask and soft file limit are as in a login. (Node raises its own limit, which makes programs
+ * slow that close all descriptors.) A run doesn't inherit the runner's out-of-memory protection.
  */
-const GATE = `umask 022; ${SET_TAG}; ulimit -Sn 1024 2>/dev/null || :; { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; read -r go && [ "$go" = go ] && exec "$@" </dev/null; exit 125`
-/**
- * Exit codes of the gate and of env(1), setpriv(1) and nice(1) when they could not execute what
- * they were given.
- */
+const GATE =
+  `umask 022; ${SET_TAG}; ulimit -Sn 1024 2>/dev/null || :; ` +
+  '{ echo 0 >/proc/self/oom_score_adj; } 2>/dev/null; ' +
+  'read -r go && [ "$go" = go ] && exec "$@" </dev/null; exit 125'
+/** Exit codes of the gate, env(1), setpriv(1) and nice(1) after a failed exec. */
 export const LAUNCH_FAILED: readonly number[] = [125, 126, 127]
 
 export interface LaunchSpec {
   readonly command: readonly string[]
-  /** What marks its processes ({@link runTag}). */
+  /** The mark of its processes ({@link runTag}). */
   readonly tag: string
-  /** `NAME=value`, complete. */
+  /** The complete environment, as `NAME=value`. */
   readonly environment: readonly string[]
   readonly cwd: string
-  /** Given if the program shall run as another user than the runner. */
+  /** Only for another user than the runner's. */
   readonly account?: Account
-  /** File descriptors; the caller closes its own copies after the launch. */
+  /** File descriptors. The caller closes its copies after the launch. */
   readonly stdout: number
   readonly stderr: number
 }
@@ -55,21 +53,19 @@ export interface Exit {
 export interface Launched {
   readonly pid: number
   readonly startTime: string
-  /** By wait(2), whoever may still hold its output. */
+  /** From wait(2), independent of its output. */
   readonly exited: Promise<Exit>
-  /**
-   * Call it when output arrives or closes: it may be the last sign before the end ({@link
-   * ExitWatch}).
-   */
-  look(): void
-  /** Lets the program start. */
+  /** Call it when output arrives or closes, because the end may follow ({@link ExitWatch}). */
+  checkExit(): void
+  /** Opens the gate. */
   release(): void
   /** Ends the gate without starting the program. */
   abandon(): void
 }
 
 /**
- * Spawns the gate. Throws a StartFailure or what the system call says; then nothing is left of it.
+ * Spawns the gate. If it throws, no process is left.
+ * @throws StartFailure, or the error of the system call
  */
 export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Promise<Launched> {
   const { tools } = deps
@@ -86,21 +82,17 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
     exactly,
     ...plain(spec.command),
   ]
-  const fallback =
-    spec.account !== undefined && tools.setpriv === undefined
-      ? { uid: spec.account.uid, gid: spec.account.gid }
-      : {}
-  const child = await spawned(() =>
+  const { uid, gid } = tools.setpriv === undefined ? { ...spec.account } : {}
+  const { child, pid } = await spawned(() =>
     spawn(tools.sh, ['-c', GATE, 'muster-run', ...words], {
-      ...fallback,
+      ...defined({ uid, gid }),
       cwd: spec.cwd,
       env: { LC_ALL: 'C', MUSTER_TAG: spec.tag, ...carriers },
-      // A session of its own: no signal of ours or of a terminal reaches it by accident.
+      // A new session, so that signals of a terminal don't reach it.
       detached: true,
       stdio: ['pipe', spec.stdout, spec.stderr],
     }),
   )
-  const pid = child.pid as number
   const watch = new ExitWatch(pid)
   const exited = new Promise<Exit>((resolve) =>
     child.once('exit', (code, signal) => resolve(watch.correct({ code, signal }))),
@@ -111,13 +103,13 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
     pid,
     startTime: readStat(pid)?.startTime ?? '',
     exited,
-    look: () => watch.look(),
+    checkExit: () => watch.check(),
     release: () => gate?.end('go\n'),
     abandon: () => gate?.destroy(),
   }
 }
 
-/** True while the process is still one of ours on the way to the program. */
+/** True while the process has not executed the program yet. */
 export function isLaunching(tools: SystemTools, pid: number): boolean {
   const line = commandLine(pid)
   const ours = [
@@ -125,38 +117,37 @@ export function isLaunching(tools: SystemTools, pid: number): boolean {
     [tools.env, '-S'],
     ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']]),
   ]
-  // Empty for a moment while an exec replaces it.
+  // It is empty for a moment during an exec.
   return line === '' || ours.some((words) => line?.startsWith(words.join('\0')))
 }
 
 function becomeUser(tools: SystemTools, account: Account | undefined): string[] {
   if (account === undefined || tools.setpriv === undefined) return []
-  // Groups exactly those of the user; nothing inherited through capabilities, nothing regained
-  // through set-user-id programs.
+  // Exactly the groups of the user, no inherited capabilities, and no set-user-id programs.
   const ids = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups']
   return [tools.setpriv, ...ids, '--inh-caps=-all', '--no-new-privs', '--']
 }
 
-/** env(1) would take a program with `=` in its name for a variable; nice(1) doesn't. */
+/** env(1) would read a program with `=` in its name as a variable. nice(1) doesn't. */
 function plain(command: readonly string[]): readonly string[] {
-  return (command[0] as string).includes('=') ? ['nice', '-n', '0', '--', ...command] : command
+  return command[0]?.includes('=') === true ? ['nice', '-n', '0', '--', ...command] : command
 }
 
-function spawned(start: () => ChildProcess): Promise<ChildProcess> {
+function spawned(start: () => ChildProcess): Promise<{ child: ChildProcess; pid: number }> {
   return new Promise((resolve, reject) => {
     const child = start()
     child.once('spawn', () => {
       child.off('error', reject)
-      // Only a failed kill() could raise it later, and every caller looks at the effect of a signal
-      // instead.
+      // Later only kill() can raise it, and callers check the effect of a signal instead.
       child.on('error', () => undefined)
-      resolve(child)
+      if (child.pid === undefined) reject(new Error('a spawned process has no pid'))
+      else resolve({ child, pid: child.pid })
     })
     child.once('error', reject)
   })
 }
 
-/** Enough to hold the gate's own words. */
+/** Enough for the words of the gate. */
 const COMMAND_LINE_BYTES = 1024
 
 /** Undefined if the process is gone. */

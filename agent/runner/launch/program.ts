@@ -1,25 +1,19 @@
 /**
- * Finds the program of an order as execvp(3) would, and says beforehand what the kernel would say:
- * no such file, no execute permission for anybody, an interpreter that doesn't exist, a format that
- * this machine doesn't run. What only the kernel can know (this user's rights, a busy file) is
- * learnt from the exec itself.
+ * Finds the program of a run as execvp(3) does, and checks before the exec what the kernel checks:
+ * a missing file, a missing execute permission, a missing interpreter, an unknown format. The exec
+ * itself reports the rest, such as the rights of the user or a busy file.
  */
 import { open, readdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { errno } from '../../../shared/errno.ts'
 import { startFailure } from '../ground/start-failure.ts'
 
-/**
- * The kernel looks at this much of a file to know its format (BINPRM_BUF_SIZE in Linux's
- * binfmts.h).
- */
+/** The kernel reads so many bytes to recognise a format (BINPRM_BUF_SIZE in Linux's binfmts.h). */
 const MAGIC_BYTES = 256
-/**
- * A script's interpreter may be a script; the kernel follows as many (exec_binprm in Linux's
- * exec.c).
- */
+/** An interpreter may be a script. The kernel follows so many (exec_binprm in Linux's exec.c). */
 const MAX_INTERPRETERS = 5
 
-/** The file that will be executed. Throws a StartFailure. */
+/** The file that will be executed. @throws StartFailure */
 export async function findProgram(
   name: string,
   options: { path: string; cwd: string },
@@ -44,12 +38,12 @@ export async function findProgram(
 }
 
 async function check(file: string, shown: string, depth: number): Promise<void> {
-  const found = await stat(file).catch((error: NodeJS.ErrnoException) => {
-    throw startFailure(error.code ?? 'EIO', shown)
+  const found = await stat(file).catch((error: unknown) => {
+    throw startFailure(errno(error) ?? 'EIO', shown)
   })
   if (!found.isFile() || (found.mode & 0o111) === 0) throw startFailure('EACCES', shown)
   const magic = await readMagic(file)
-  // Executable but not readable for us: the kernel still runs it.
+  // The runner may not read it, but the kernel can still execute it.
   if (magic === undefined) return
   const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(magic.toString('latin1'))?.[1]
   if (interpreter !== undefined) {
@@ -61,8 +55,8 @@ async function check(file: string, shown: string, depth: number): Promise<void> 
 }
 
 /**
- * ELF with the class, byte order and machine that this very process has; 32-bit x86 runs on 64-bit
- * x86 (ELF specification, e_ident, e_machine).
+ * ELF for the machine of this process (ELF specification, e_ident, e_machine). 32-bit programs of
+ * x86 and ARM run on their 64-bit machines.
  */
 function isOurFormat(magic: Buffer, own: Buffer | undefined): boolean {
   if (magic.length < 20 || magic.toString('latin1', 0, 4) !== '\x7fELF') return false
@@ -82,10 +76,7 @@ async function readMagic(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/**
- * True if the kernel was taught more formats, such as Java archives or other processors' programs
- * (binfmt_misc).
- */
+/** True if the kernel has more formats, such as programs of other processors (binfmt_misc). */
 async function hasOtherFormats(): Promise<boolean> {
   const names = await readdir('/proc/sys/fs/binfmt_misc').catch(() => [])
   return names.some((name) => name !== 'register' && name !== 'status')

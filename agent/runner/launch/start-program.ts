@@ -1,19 +1,20 @@
 /**
- * The way from an order to a running program: everything is found and checked, the gate is spawned,
- * contained and recorded, then opened.
+ * Starts the program of a run: everything is found and checked, the gate is spawned, contained and
+ * recorded, then opened.
  */
 import { stat } from 'node:fs/promises'
 import type { Clock } from '../../../shared/clock.ts'
-import { findAccount, ownAccount } from './account.ts'
+import { defined } from '../../../shared/defined.ts'
+import { type Account, findAccount, ownAccount } from './account.ts'
 import type { Cgroups } from '../containment/cgroup.ts'
 import { createCgroups, wantedLimits } from '../containment/cgroup-containment.ts'
 import type { Containment } from '../containment/containment.ts'
 import { buildEnvironment } from './environment.ts'
 import { type FifoStock, withWriters } from '../output/fifo.ts'
 import { groupContainment } from '../containment/group-containment.ts'
-import { type Exit, isLaunching, launch, type Launched } from './launch.ts'
+import { type Exit, isLaunching, launch, type Launched, type LaunchSpec } from './launch.ts'
 import type { RunnerLog } from '../ground/log.ts'
-import type { RunOrder } from '../ground/order.ts'
+import { programOf, type RunOrder } from '../ground/order.ts'
 import { findProgram } from './program.ts'
 import { runTag } from '../containment/run-tag.ts'
 import { pipePaths } from '../output/run-output.ts'
@@ -33,24 +34,22 @@ export interface StartDeps {
 export interface StartSteps {
   /** The pipes exist. */
   opened(): void
-  /** The process exists and is contained; the program starts when this resolves. */
+  /** The process exists and is contained. The program starts when this resolves. */
   placed(
     containment: Containment,
     event: RunEvent & { type: 'launched' },
-    look: () => void,
+    checkExit: () => void,
   ): Promise<void>
   exited(exit: Exit): void
 }
 
-/**
- * After this an exec that hangs (a network file system) is no longer waited for; the run is then
- * told to be running.
- */
+/** After a longer exec (a network file system), the run is reported as running. */
 const SETTLE_MS = 500
 
 /**
- * Throws a StartFailure; then no process is left. `settled` resolves when the program itself runs,
- * or has ended.
+ * Starts the program. `settled` resolves when it runs or has ended. If this throws, no process is
+ * left.
+ * @throws StartFailure
  */
 export async function startProgram(
   deps: StartDeps,
@@ -58,47 +57,26 @@ export async function startProgram(
   order: RunOrder,
   steps: StartSteps,
 ): Promise<{ settled: Promise<'runs' | 'ended'> }> {
-  const own = ownAccount()
-  const account = order.user === undefined ? own : await findAccount(deps.tools, order.user)
-  const environment = buildEnvironment(account, order.env)
-  const cwd = await checkFolder(order.cwd ?? '/')
-  const path =
-    environment.findLast((variable) => variable.startsWith('PATH='))?.slice('PATH='.length) ?? ''
-  await findProgram(order.command[0] as string, { path, cwd })
+  const prepared = await prepare(deps, order)
   const pipes = pipePaths(folder)
-  for (const pipe of pipes) await deps.fifos.take(pipe)
+  for (const pipe of Object.values(pipes)) await deps.fifos.take(pipe)
   steps.opened()
   const contained = contain(deps, order)
   let launched: Launched
   try {
-    launched = await withWriters(pipes, account, ([stdout, stderr]) => {
-      const other = account.uid === own.uid ? {} : { account }
-      return launch(deps, {
-        command: order.command,
-        tag: runTag(order.run),
-        environment,
-        cwd,
-        ...other,
-        stdout: stdout as number,
-        stderr: stderr as number,
-      })
-    })
+    launched = await withWriters(pipes, prepared.account, ({ stdout, stderr }) =>
+      launch(deps, { ...prepared.spec, stdout, stderr }),
+    )
   } catch (error) {
     contained?.containment.remove()
-    throw fromSystemError(error, order.command[0] as string) ?? error
+    throw fromSystemError(error, programOf(order)) ?? error
   }
-  const identity: ProcessIdentity = {
-    bootId: deps.bootId,
-    pid: launched.pid,
-    startTime: launched.startTime,
-  }
-  const placed = place(deps, contained, identity, { order, pipes })
+  const { pid, startTime } = launched
+  const identity: ProcessIdentity = { bootId: deps.bootId, pid, startTime }
+  const placed = place(deps, contained, identity, { order, pipes: Object.values(pipes) })
   try {
-    await steps.placed(
-      placed.containment,
-      { type: 'launched', process: identity, ...placed.facts },
-      launched.look,
-    )
+    const event = { type: 'launched', process: identity, ...placed.facts } as const
+    await steps.placed(placed.containment, event, launched.checkExit)
   } catch (error) {
     launched.abandon()
     await launched.exited
@@ -107,6 +85,23 @@ export async function startProgram(
   void launched.exited.then((exit) => steps.exited(exit))
   launched.release()
   return { settled: settle(deps, launched) }
+}
+
+/** Finds and checks user, environment, folder and program. @throws StartFailure */
+async function prepare(
+  deps: StartDeps,
+  order: RunOrder,
+): Promise<{ account: Account; spec: Omit<LaunchSpec, 'stdout' | 'stderr'> }> {
+  const own = ownAccount()
+  const account = order.user === undefined ? own : await findAccount(deps.tools, order.user)
+  const environment = buildEnvironment(account, order.env)
+  const cwd = await checkFolder(order.cwd ?? '/')
+  const path = environment.findLast((variable) => variable.startsWith('PATH='))?.slice(5) ?? ''
+  await findProgram(programOf(order), { path, cwd })
+  const other = account.uid === own.uid ? undefined : account
+  const { command } = order
+  const spec = defined({ command, tag: runTag(order.run), environment, cwd, account: other })
+  return { account, spec }
 }
 
 function contain(deps: StartDeps, order: RunOrder): ReturnType<typeof createCgroups> | undefined {
@@ -121,39 +116,41 @@ function contain(deps: StartDeps, order: RunOrder): ReturnType<typeof createCgro
 
 type LaunchFacts = Omit<RunEvent & { type: 'launched' }, 'type' | 'process'>
 
+/** Puts the process into its control groups; into its process group if that fails. */
 function place(
   deps: StartDeps,
   contained: ReturnType<typeof contain>,
   identity: ProcessIdentity,
   { order, pipes }: { order: RunOrder; pipes: readonly string[] },
 ): { containment: Containment; facts: LaunchFacts } {
-  if (contained !== undefined)
-    try {
-      contained.containment.place(identity.pid)
-      return {
-        containment: contained.containment,
-        facts: {
-          containment: contained.containment.record,
-          enforcement: contained.unenforced.length === 0 ? 'enforced' : 'weak',
-          ...unenforcedOf(contained.unenforced),
-        },
-      }
-    } catch (error) {
-      deps.log('not placed in its control group', { pid: identity.pid, error })
-      contained.containment.remove()
-    }
-  const containment = groupContainment(identity, {
-    pipes,
-    tag: runTag(order.run),
-    parent: true,
-  })
-  const unenforced = unenforcedOf(wantedLimits(order.limits))
-  const facts = { containment: containment.record, enforcement: 'weak', ...unenforced } as const
-  return { containment, facts }
+  if (contained !== undefined && isPlaced(deps, contained.containment, identity.pid)) {
+    const { containment, unenforced } = contained
+    const enforcement = unenforced.length === 0 ? 'enforced' : 'weak'
+    return { containment, facts: factsOf(containment, enforcement, unenforced) }
+  }
+  const tag = runTag(order.run)
+  const containment = groupContainment(identity, { pipes, tag, parent: true })
+  return { containment, facts: factsOf(containment, 'weak', wantedLimits(order.limits)) }
 }
 
-function unenforcedOf(names: readonly LimitName[]): { unenforced?: readonly LimitName[] } {
-  return names.length === 0 ? {} : { unenforced: names }
+function isPlaced(deps: StartDeps, containment: Containment, pid: number): boolean {
+  try {
+    containment.place(pid)
+    return true
+  } catch (error) {
+    deps.log('not placed in its control group', { pid, error })
+    containment.remove()
+    return false
+  }
+}
+
+function factsOf(
+  { record }: Containment,
+  enforcement: 'enforced' | 'weak',
+  limits: readonly LimitName[],
+): LaunchFacts {
+  const unenforced = limits.length === 0 ? undefined : limits
+  return defined({ containment: record, enforcement, unenforced })
 }
 
 async function checkFolder(path: string): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * The few programs of the operating system that the runner itself uses, found once at start by
- * absolute path; never by the PATH of an order.
+ * The programs of the operating system that the runner uses. They are found once at start, and not
+ * in the PATH of a run.
  */
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -8,51 +8,45 @@ import { join } from 'node:path'
 import { runnerError } from '../ground/errors.ts'
 
 export interface SystemTools {
-  /** POSIX shell: runs the constant launch script. */
+  /** A POSIX shell for the constant gate script. */
   readonly sh: string
-  /**
-   * Sets the environment exactly, as the last step before the program. One that has -S: what it
-   * expands is in no command line.
-   */
+  /** Sets the exact environment before the program. It needs -S, which expands variables. */
   readonly env: string
   readonly mkfifo: string
-  /**
-   * Gives up the runner's user and groups (util-linux). Without it a run as another user has no
-   * supplementary groups.
-   */
+  /** Changes user and groups (util-linux). Without it, another user has no further groups. */
   readonly setpriv: string | undefined
-  /** Looks up users wherever the host keeps them. */
+  /** Looks up users, also in directory services. */
   readonly getent: string | undefined
 }
 
 const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/run/current-system/sw/bin']
 
-/** Throws runner.missing-tool when the host lacks one that can't be done without. */
+/** @throws runner.missing-tool if the host lacks a required one */
 export function findTools(): SystemTools {
   return {
     sh: need('sh'),
-    env: splitting(need('env')),
+    env: requireSplit(need('env')),
     mkfifo: need('mkfifo'),
     setpriv: find('setpriv'),
     getent: find('getent'),
   }
 }
 
-/** How long env(1) may take for one line. */
+/** A test of env(1) takes a few milliseconds. */
 const TRY_MS = 5000
 
-/** coreutils have it from 8.30 on (2018). Throws runner.missing-tool. */
-function splitting(env: string): string {
+/** Requires -S, which coreutils have since 8.30 (2018). @throws runner.missing-tool */
+function requireSplit(env: string): string {
   try {
-    const said = execFileSync(env, ['-S', '-i -- ${MUSTER_0}', env], {
+    const output = execFileSync(env, ['-S', '-i -- ${MUSTER_0}', env], {
       env: { MUSTER_0: 'A=x  y' },
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       timeout: TRY_MS,
     })
-    if (said === 'A=x  y\n') return env
+    if (output === 'A=x  y\n') return env
   } catch {
-    // It does not know the option: no program for us.
+    // It does not know the option.
   }
   throw runnerError('runner.missing-tool', {
     name: 'env with -S, such as that of coreutils 8.30,',

@@ -1,27 +1,27 @@
 /**
- * Named pipes for the output of runs. A child gets its end open for reading and writing, so a pipe
- * always has a reader: the child is never killed by SIGPIPE when the runner dies, it waits once 64
- * KiB are full, and the next runner reads on where the last one ended. (A plain file would need no
- * reader, but `echo … > /dev/stderr` in a script truncates a file, and a file has no cap.)
+ * Named pipes for the output of runs. A child opens them for reading and writing, so that a pipe
+ * always has a reader. If the runner dies, the child gets no SIGPIPE, and the next runner continues
+ * to read. `agent/runner/README.md` says why these are not files.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, existsSync, fchownSync, openSync } from 'node:fs'
 import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { fromWords } from '../ground/start-failure.ts'
+import type { Stream } from '../ground/run-state.ts'
+import { fromMessage } from '../ground/start-failure.ts'
 
-/** Node can't make a named pipe, mkfifo(1) can: one call makes enough for this many streams. */
+/** The pipes that one mkfifo(1) makes. Node can't make named pipes. */
 const BATCH = 32
 
 export interface FifoStock {
-  /** Puts a pipe at `target`, 0600. */
+  /** Moves a pipe to `target`, 0600. */
   take(target: string): Promise<void>
 }
 
 /**
- * Empties `folder` and keeps spare pipes there; they are moved to the run that needs them, so it
- * must be on the same file system.
+ * Empties `folder` and keeps spare pipes in it. The folder must be on the file system of the runs,
+ * because pipes are renamed.
  */
 export async function openFifoStock(deps: { mkfifo: string }, folder: string): Promise<FifoStock> {
   await rm(folder, { recursive: true, force: true })
@@ -34,7 +34,7 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
     try {
       await promisify(execFile)(deps.mkfifo, ['-m', '600', '--', ...paths], { env: {} })
     } catch (error) {
-      // Those that were made before the disk took no more.
+      // The pipes that were made before the disk was full.
       spares.push(...paths.filter((path) => existsSync(path)))
       if (spares.length === 0) throw refusedByDisk(error, folder)
       return
@@ -58,32 +58,34 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
 
 /** mkfifo(1) prints a line for each pipe that failed: `mkfifo: …: No space left on device`. */
 function refusedByDisk(error: unknown, folder: string): unknown {
-  const reason = /: ([^:\n]+)\n/.exec(String((error as { stderr?: unknown }).stderr))?.[1]
-  return (reason === undefined ? undefined : fromWords(reason, folder)) ?? error
+  const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
+  const reason = /: ([^:\n]+)\n/.exec(stderr)?.[1]
+  return (reason === undefined ? undefined : fromMessage(reason, folder)) ?? error
 }
 
-/** Our end. Doesn't wait for a writer. */
+/** The runner's end. It doesn't wait for a writer. */
 export function openReader(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
 }
 
 /**
- * Opens the child's end, hands it to `use`, and closes it again here. `owner`: who may reopen it by
- * /dev/stdout.
+ * Opens the child's ends, calls `use`, and closes them again.
+ * @param owner the user that may reopen them by /dev/stdout
  */
 export async function withWriters<T>(
-  paths: readonly string[],
+  paths: Readonly<Record<Stream, string>>,
   owner: { uid: number; gid: number },
-  use: (fds: number[]) => Promise<T>,
+  use: (fds: Readonly<Record<Stream, number>>) => Promise<T>,
 ): Promise<T> {
   const fds: number[] = []
+  const openWriter = (path: string): number => {
+    const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
+    fds.push(fd)
+    if (process.geteuid?.() === 0) fchownSync(fd, owner.uid, owner.gid)
+    return fd
+  }
   try {
-    for (const path of paths) {
-      const fd = openSync(path, constants.O_RDWR | constants.O_NOFOLLOW)
-      fds.push(fd)
-      if (process.geteuid?.() === 0) fchownSync(fd, owner.uid, owner.gid)
-    }
-    return await use(fds)
+    return await use({ stdout: openWriter(paths.stdout), stderr: openWriter(paths.stderr) })
   } finally {
     for (const fd of fds) closeSync(fd)
   }

@@ -1,31 +1,28 @@
 /**
- * Moves what arrives in a run's pipe to where it is kept, as soon as it arrives and whoever reads
- * it later: a child waits for the runner's disk at most, never for a reader.
+ * Moves the bytes of a run's pipe to its files as soon as they arrive. A child waits at most for
+ * the disk, never for a reader.
  */
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 
 /** A pipe holds 64 KiB unless a program enlarged it. */
 export const PIPE_BYTES = 64 * 1024
-/** Shared by all pumps: each use ends before the next begins. */
+/** Shared by all pumps. Each use ends before the next begins. */
 const buffer = Buffer.alloc(PIPE_BYTES)
-/**
- * What a drain takes at once. More than a pipe holds, so it ends only early if a grandchild keeps
- * writing.
- */
+/** The limit of one drain. It is more than a pipe has, unless a grandchild continues to write. */
 const DRAIN_BYTES = 1024 * 1024
 
 export interface Pump {
-  /** Takes at once what lies in the pipe now. */
+  /** Reads everything that is in the pipe now. */
   drain(): void
-  /** True once nobody has the pipe open for writing any more, and all of it was taken. */
+  /** True when all writers have closed the pipe and everything was read. */
   ended(): boolean
   close(): void
 }
 
 /**
- * Takes over `fd`, the non-blocking reading end. `onBytes` must be done with the chunk when it
- * returns; `onEnd` is called once.
+ * Reads from `fd`, the non-blocking reading end, and closes it. The chunk is only valid during
+ * `onBytes`. `onEnd` is called once.
  */
 export function startPump(fd: number, onBytes: (chunk: Buffer) => void, onEnd: () => void): Pump {
   let ended = false
@@ -49,7 +46,7 @@ export function startPump(fd: number, onBytes: (chunk: Buffer) => void, onEnd: (
         try {
           length = readSync(fd, buffer, 0, buffer.length, null)
         } catch {
-          // EAGAIN: empty, but somebody may still write.
+          // EAGAIN: the pipe is empty and has a writer.
           return
         }
         if (length === 0) return end()

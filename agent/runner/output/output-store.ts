@@ -1,19 +1,16 @@
 /**
- * What a run wrote, on disk: each stream in segment files named by the offset of their first byte,
- * so the folder's listing alone says what is there. Beyond the limit the oldest segments are
- * dropped, but for each stream's first: the beginning and the newest are kept. An offset always
- * means the same byte; a reader that asks for a dropped one is told how many are missing.
+ * The output of a run on disk: each stream in segment files, named by the offset of their first
+ * byte. Above the limit, the oldest segments are dropped, except the first of each stream. An
+ * offset always means the same byte. A reader of dropped bytes gets their number.
  */
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
+import { errno } from '../../../shared/errno.ts'
 import type { OutputCount, Stream } from '../ground/run-state.ts'
 import { STREAMS } from '../ground/run-state.ts'
 
-/**
- * A segment is this part of the limit (4 MiB of the default 64): dropping one loses little, and a
- * flood doesn't make a file each moment.
- */
+/** The limit has so many segments (of 4 MiB by default), so that a drop loses only a small part. */
 const SEGMENTS = 16
 const MIN_SEGMENT_BYTES = 4 * 1024
 const MAX_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -24,19 +21,19 @@ interface Segment {
 }
 
 interface Kept {
-  /** In order of their start; a gap between two was dropped. */
+  /** In order of their start. A gap between two was dropped. */
   segments: Segment[]
-  /** Bytes written so far, dropped ones included. */
+  /** Bytes written so far, with the dropped ones. */
   size: number
   /** The newest segment, open for writing. */
   fd: number | undefined
 }
 
 export interface OutputChunk {
-  /** Of the first byte of `bytes`. */
+  /** The offset of the first byte of `bytes`. */
   readonly offset: number
   readonly bytes: Uint8Array
-  /** Bytes before `offset` that were asked for and are not kept. */
+  /** The number of requested bytes before `offset` that are not kept. */
   readonly dropped: number
 }
 
@@ -49,9 +46,8 @@ export class OutputStore {
   #stored = 0
 
   /**
-   * Finds what an earlier runner wrote into `folder`.
-   * @param written - How much was written in all, if that is known: bytes dropped at the very end
-   * leave no file.
+   * Finds the segments that an earlier runner wrote into `folder`.
+   * @param written bytes of each stream, if known, because dropped bytes at the end have no file
    */
   constructor(
     folder: string,
@@ -70,7 +66,7 @@ export class OutputStore {
     }
   }
 
-  /** Never throws: bytes that the disk won't take are dropped and counted, and the run goes on. */
+  /** Never throws. Bytes that the disk doesn't take are dropped and counted. */
   append(stream: Stream, chunk: Uint8Array): void {
     for (let taken = 0; taken < chunk.length; ) {
       const rest = chunk.subarray(taken)
@@ -96,7 +92,7 @@ export class OutputStore {
       if (segment === undefined)
         return { offset: from, bytes: new Uint8Array(0), dropped: from - offset }
       const bytes = await this.#readSegment(stream, segment, from - segment.start, max)
-      // Dropped while it was being opened: look again, and say so.
+      // The segment was dropped meanwhile. Continue with the next one.
       if (bytes !== undefined) return { offset: from, bytes, dropped: from - offset }
     }
   }
@@ -115,7 +111,7 @@ export class OutputStore {
     return Buffer.from((await this.read(stream, 0, max)).bytes)
   }
 
-  /** Makes what was appended so far survive a power loss. */
+  /** After it, the bytes so far survive a power loss. */
   async sync(): Promise<void> {
     const paths = [...this.#unsynced]
     this.#unsynced.clear()
@@ -126,7 +122,7 @@ export class OutputStore {
     }
   }
 
-  /** Forgets everything that was written. */
+  /** Removes all output. */
   discard(): void {
     for (const stream of STREAMS) {
       const kept = this.#kept[stream]
@@ -158,14 +154,13 @@ export class OutputStore {
     }
   }
 
-  /** Writes what fits into one segment; 0 if the disk takes nothing. */
+  /** Writes up to the end of a segment. Returns 0 if the disk takes nothing. */
   #write(stream: Stream, bytes: Uint8Array): number {
-    const kept = this.#kept[stream]
     try {
-      const segment = this.#segment(stream)
+      const { segment, fd } = this.#segment(stream)
       const length = Math.min(bytes.length, this.#segmentBytes - segment.length)
       this.#makeRoom(length)
-      const written = writeSync(kept.fd as number, bytes, 0, length)
+      const written = writeSync(fd, bytes, 0, length)
       segment.length += written
       this.#stored += written
       this.#unsynced.add(this.#path(stream, segment.start))
@@ -175,8 +170,8 @@ export class OutputStore {
     }
   }
 
-  /** The segment that the next byte belongs to, open for writing. */
-  #segment(stream: Stream): Segment {
+  /** The segment of the next byte, open for writing. */
+  #segment(stream: Stream): { segment: Segment; fd: number } {
     const kept = this.#kept[stream]
     const last = kept.segments.at(-1)
     if (
@@ -185,23 +180,24 @@ export class OutputStore {
       last.length < this.#segmentBytes
     ) {
       kept.fd ??= openSync(this.#path(stream, last.start), 'a', 0o600)
-      return last
+      return { segment: last, fd: kept.fd }
     }
     this.#closeSegment(kept)
-    kept.fd = openSync(this.#path(stream, kept.size), 'ax', 0o600)
+    const fd = openSync(this.#path(stream, kept.size), 'ax', 0o600)
+    kept.fd = fd
     const segment = { start: kept.size, length: 0 }
     kept.segments.push(segment)
-    return segment
+    return { segment, fd }
   }
 
   #makeRoom(bytes: number): void {
     while (this.#stored + bytes > this.#limit) {
-      // Never a stream's first segment, never the one being written.
+      // Not the first segment of a stream, and not the one that is being written.
       const [stream] = STREAMS.filter((name) => this.#kept[name].segments.length > 2).sort(
         (a, b) => this.#kept[b].segments.length - this.#kept[a].segments.length,
       )
-      if (stream === undefined) return
-      const [dropped] = this.#kept[stream].segments.splice(1, 1) as [Segment]
+      const [dropped] = stream === undefined ? [] : this.#kept[stream].segments.splice(1, 1)
+      if (stream === undefined || dropped === undefined) return
       rmSync(this.#path(stream, dropped.start), { force: true })
       this.#stored -= dropped.length
     }
@@ -213,16 +209,11 @@ export class OutputStore {
     at: number,
     max: number,
   ): Promise<Uint8Array | undefined> {
-    const file = await open(this.#path(stream, segment.start), 'r').catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error
-      },
-    )
+    const file = await open(this.#path(stream, segment.start), 'r').catch((error: unknown) => {
+      if (errno(error) !== 'ENOENT') throw error
+    })
     if (file === undefined) {
-      const segments = this.#kept[stream].segments
-      const index = segments.indexOf(segment)
-      // Somebody else removed it: what isn't there is dropped.
-      if (index !== -1) this.#stored -= (segments.splice(index, 1)[0] as Segment).length
+      this.#drop(stream, segment)
       return undefined
     }
     try {
@@ -234,7 +225,16 @@ export class OutputStore {
     }
   }
 
-  /** A full disk may take a file's name but none of its bytes. */
+  /** Another process removed the file of the segment. */
+  #drop(stream: Stream, segment: Segment): void {
+    const { segments } = this.#kept[stream]
+    const index = segments.indexOf(segment)
+    if (index === -1) return
+    segments.splice(index, 1)
+    this.#stored -= segment.length
+  }
+
+  /** A full disk may take the name of a file but none of its bytes. */
   #removeEmpty(stream: Stream): void {
     const { segments } = this.#kept[stream]
     const last = segments.at(-1)
@@ -253,7 +253,7 @@ export class OutputStore {
   }
 }
 
-/** Empty for a run whose folder could not even be made. */
+/** Empty for a run without a folder. */
 function list(folder: string): string[] {
   try {
     return readdirSync(folder)

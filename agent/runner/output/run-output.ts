@@ -1,6 +1,6 @@
 /**
- * The output of one run while it is being written and after: two pipes pumped into one store. It
- * ends by decision, not by the end of a file: a grandchild may hold the pipe open for ever.
+ * The output of one run: two pipes that are pumped into one store. The runner decides when it ends,
+ * because a grandchild may keep a pipe open forever.
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,13 +10,13 @@ import { PIPE_BYTES, type Pump, startPump } from './output-pump.ts'
 import { OutputStore } from './output-store.ts'
 import { hasEnded, type RunRecord, STREAMS, type Stream } from '../ground/run-state.ts'
 
-/** How long after the main process's end a grandchild's output still belongs to the run. */
+/** Output of a grandchild after the end of the main process is kept for so long. */
 const DRAIN_MS = 2000
-const DRAIN_LOOK_MS = 20
+const DRAIN_PAUSE_MS = 20
 
-/** Where a run's pipe stands. Absolute paths: they also tell who holds them open. */
-export function pipePaths(folder: string): string[] {
-  return STREAMS.map((stream) => join(folder, `${stream}.pipe`))
+/** The absolute paths of a run's pipes. /proc shows which processes have them open. */
+export function pipePaths(folder: string): Record<Stream, string> {
+  return { stdout: join(folder, 'stdout.pipe'), stderr: join(folder, 'stderr.pipe') }
 }
 
 export class RunOutput {
@@ -28,8 +28,7 @@ export class RunOutput {
   #ended: boolean
 
   /**
-   * @param on.sign - Called when output arrives or a pipe closes, before Node tells of the end of a
-   * child.
+   * @param on.sign called when output arrives or a pipe closes, before Node reports the exit
    */
   constructor(folder: string, record: RunRecord, on: { change: () => void; sign: () => void }) {
     this.#folder = folder
@@ -39,10 +38,11 @@ export class RunOutput {
     this.#ended = hasEnded(record)
   }
 
-  /** Begins to take what comes through the pipes, where they exist. */
+  /** Starts to read the pipes, if they exist. */
   open(): void {
-    this.#pumps = STREAMS.flatMap((stream, index) => {
-      const path = pipePaths(this.#folder)[index] as string
+    const paths = pipePaths(this.#folder)
+    this.#pumps = STREAMS.flatMap((stream) => {
+      const path = paths[stream]
       if (!existsSync(path)) return []
       return [
         startPump(
@@ -57,12 +57,12 @@ export class RunOutput {
     })
   }
 
-  /** No more will be added. */
+  /** No more output will be added. */
   ended(): boolean {
     return this.#ended
   }
 
-  /** Nobody holds the pipes any more, and they are removed. */
+  /** All writers have closed the pipes, and they are removed. */
   closed(): boolean {
     return this.#pumps.every((pump) => pump.ended())
   }
@@ -72,17 +72,16 @@ export class RunOutput {
   }
 
   /**
-   * Ends the output after the main process ended: at once if nobody holds the pipes or nobody is
-   * left to write, else after a while. What comes later is still taken out of the pipes, so that
-   * nobody is stuck, but not kept.
+   * Ends the output after the main process: at once if the pipes are closed or no process is left,
+   * otherwise after a pause. Later output is read and discarded, so that no process blocks.
    */
   async finish(deps: { clock: Clock }, isEmpty: () => boolean): Promise<void> {
     const until = deps.clock.monotonic() + DRAIN_MS
     while (!this.closed() && deps.clock.monotonic() < until) {
-      const nobody = isEmpty()
+      const isLast = isEmpty()
       this.drain()
-      if (nobody) break
-      await deps.clock.sleep(DRAIN_LOOK_MS)
+      if (isLast) break
+      await deps.clock.sleep(DRAIN_PAUSE_MS)
     }
     this.end()
     await this.store.sync()
@@ -96,7 +95,7 @@ export class RunOutput {
     this.#onChange()
   }
 
-  /** Lets go of the pipes, whoever holds their other end. */
+  /** Closes the pipes, also if other processes have them open. */
   close(): void {
     for (const pump of this.#pumps) pump.close()
   }

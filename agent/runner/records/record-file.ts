@@ -1,10 +1,11 @@
 /**
- * The records of runs on disk: `<runs>/<run id>/record.json`, replaced whole and durably at each
- * step of a run, so that whoever starts after a crash reads one step or the next.
+ * The records of runs on disk: `<runs>/<run id>/record.json`. Each step of a run replaces the file
+ * atomically and durably, so a crash leaves one step or the next.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeDurable } from '../../../shared/durable-file.ts'
+import { errno } from '../../../shared/errno.ts'
 import { runId } from '../../../shared/ids.ts'
 import type { Random } from '../../../shared/random.ts'
 import type { RunRecord } from '../ground/run-state.ts'
@@ -21,11 +22,11 @@ export async function saveRecord(
 
 export interface LoadedRecords {
   readonly records: readonly RunRecord[]
-  /** Folders whose record can't be read. They are left alone: somebody has to look. */
+  /** Folders whose record can't be read. They are kept for the operator. */
   readonly broken: readonly string[]
 }
 
-/** Reads every record below `runs`; removes folders that a crash left before their first record. */
+/** Reads all records below `runs`, and removes the folders that a crash left without a record. */
 export function loadRecords(runs: string): LoadedRecords {
   const records: RunRecord[] = []
   const broken: string[] = []
@@ -39,8 +40,7 @@ export function loadRecords(runs: string): LoadedRecords {
       else if (record.run === name) records.push(record)
       else broken.push(folder)
     } catch {
-      // Not what we wrote, or a disk that does not give it: the output beside it may still be
-      // somebody's only one.
+      // Another format, or an error of the disk. The output in the folder is kept.
       broken.push(folder)
     }
   }
@@ -48,21 +48,34 @@ export function loadRecords(runs: string): LoadedRecords {
 }
 
 /**
- * Undefined if there is none. Written by ourselves into a folder that is ours alone: only its form
- * is checked, not every field.
+ * Undefined if there is none. Only the runner writes in this folder, so only the form is checked,
+ * not every field.
  */
 function read(path: string): RunRecord | undefined {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+    if (errno(error) === 'ENOENT') return undefined
     throw error
   }
-  const record = JSON.parse(text) as RunRecord
-  const isOurs =
-    record.format === 1 && typeof record.state === 'string' && typeof record.output === 'object'
-  if (!isOurs || typeof record.limits?.outputBytes !== 'number')
-    throw new Error('it is no record of a run')
+  const record: unknown = JSON.parse(text)
+  if (!isRecord(record)) throw new Error('it is not a record of a run')
   return record
+}
+
+function isRecord(value: unknown): value is RunRecord {
+  if (typeof value !== 'object' || value === null) return false
+  if (!('format' in value && 'state' in value && 'output' in value && 'limits' in value))
+    return false
+  const { format, state, output, limits } = value
+  return (
+    format === 1 &&
+    typeof state === 'string' &&
+    typeof output === 'object' &&
+    typeof limits === 'object' &&
+    limits !== null &&
+    'outputBytes' in limits &&
+    typeof limits.outputBytes === 'number'
+  )
 }

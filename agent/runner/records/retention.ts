@@ -1,42 +1,39 @@
 /**
- * Which ended runs are forgotten. Recent ones stay: somebody is about to look at them, and an order
- * that is sent again must find its run.
+ * Decides which ended runs are removed. Recent ones are kept for their operators, and because an
+ * intent that is sent again must find its run.
  */
 import type { RunId } from '../../../shared/ids.ts'
 import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_RUNS } from '../../../shared/run-defaults.ts'
 
 export interface EndedRun {
   readonly run: RunId
-  /** Since its end, by a clock that never steps. */
+  /** The time since its end, by the monotonic clock. */
   readonly ageMs: number
-  /** On disk. */
+  /** Bytes on disk. */
   readonly bytes: number
 }
 
-/** What the operator of a host wants kept of ended runs; the newest stay. */
+/** The ended runs that the operator of a host wants to keep. The newest stay. */
 export interface Keep {
   readonly runs: number
-  /** Of their output, together. */
+  /** Bytes of output of all of them. */
   readonly bytes: number
-  /** Whole days since their end. Absent: however old. */
+  /** Days since their end. Absent: no limit. */
   readonly days?: number
 }
 
 export const DEFAULT_KEEP: Keep = { runs: DEFAULT_KEEP_RUNS, bytes: DEFAULT_KEEP_BYTES }
 
 /**
- * Whatever is wanted: an order expires after five minutes, clocks differ by two, and until then it
- * may be sent again.
+ * Runs are always kept for so long, because their intent may be sent again: it expires after five
+ * minutes, and clocks differ by two.
  */
 const REPEAT_MS = 10 * 60_000
-/** Whatever number is wanted: time to look at what has just happened. */
-const LOOK_MS = 3_600_000
-/** Of runs within that hour. A run costs the runner some 4 KB of its memory, and its folder. */
+/** The number of runs is not limited for so long, so that operators can read their output. */
+const RECENT_MS = 3_600_000
+/** Runs of that hour. A run needs some 4 KB of the runner's memory. */
 const MAX_RECENT = 10_000
-/**
- * Ended runs that a runner knows at most; beyond it it starts none until the oldest may go. Well
- * within its 128 MiB.
- */
+/** Ended runs of a runner. With more, it starts no runs until the oldest can be removed. */
 export const MAX_KNOWN = 20_000
 const DAY_MS = 86_400_000
 
@@ -54,7 +51,7 @@ export function forgettable(ended: readonly EndedRun[], keep: Keep = DEFAULT_KEE
         (index >= MAX_RECENT ||
           bytes > keep.bytes ||
           isTooOld ||
-          (age > LOOK_MS && index >= keep.runs))
+          (age > RECENT_MS && index >= keep.runs))
       )
     })
     .map(({ run }) => run)

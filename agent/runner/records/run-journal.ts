@@ -1,6 +1,5 @@
 /**
- * The record of one run in memory and on disk: on disk first, then for everybody to see; and who
- * waits for it to change.
+ * The record of one run. A change is durable before it is visible. Callers can wait for changes.
  */
 import type { Random } from '../../../shared/random.ts'
 import type { RunnerLog } from '../ground/log.ts'
@@ -12,7 +11,7 @@ export class RunJournal {
   readonly #folder: string
   readonly #ended = Promise.withResolvers<void>()
   readonly #waiters = new Set<() => void>()
-  // Owned by #apply(), which runs once at a time.
+  // Owned by #apply(), which runs one at a time.
   #record: RunRecord
   #saving: Promise<void> = Promise.resolve()
 
@@ -32,14 +31,14 @@ export class RunJournal {
     return this.#ended.promise
   }
 
-  /** Resolves when what was committed so far is on disk. */
+  /** Resolves when the commits so far are on disk. */
   get settled(): Promise<void> {
     return this.#saving
   }
 
   /**
-   * Applies events in the order of the calls. Throws only if `launched` can't be written: then the
-   * program must not start.
+   * Applies events in the order of the calls. Throws only if `launched` can't be written, because
+   * the program must not start then.
    */
   commit(...events: readonly RunEvent[]): Promise<void> {
     const result = this.#saving.then(() => this.#apply(events))
@@ -71,8 +70,8 @@ export class RunJournal {
     try {
       await saveRecord(this.#deps, this.#folder, next)
     } catch (error) {
-      // A full disk must not make an ended run look alive. If we die before the next write, the
-      // next runner says `lost`.
+      // On a full disk, the end of a run is still visible. Crash before the next write: the next
+      // runner reports `lost`.
       this.#deps.log('record not written', { run: next.run, error })
       if (events.some(({ type }) => type === 'launched')) throw error
     }

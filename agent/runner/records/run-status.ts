@@ -1,93 +1,70 @@
-/** What the runner tells about a run, and how the command line says it. */
+/** The status of a run that the runner reports. */
+import { defined } from '../../../shared/defined.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import type { ContainmentKind, LimitName, RunRecord, RunState } from '../ground/run-state.ts'
 
 export interface RunStatus {
   readonly run: RunId
   readonly state: RunState
-  /** Shortened for display when it is long. */
+  /** A long command is shortened. */
   readonly command: readonly string[]
   readonly name?: string
   readonly user?: string
-  /** 0 to 255. Absent when a signal ended it, or nobody saw it end. */
+  /** 0 to 255. Absent if a signal ended it, or if the end is unknown. */
   readonly exitCode?: number
   /** Such as SIGTERM. */
   readonly signal?: string
-  /**
-   * `oom`, `timeout`, `runner died`, `reboot`, or for `failed to start` what the operating system
-   * said.
-   */
+  /** `oom`, `timeout`, `runner died`, `reboot`, or the system's error for `failed to start`. */
   readonly reason?: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly endedAt?: number
-  /**
-   * Of the main process; absent before it exists. Only for people: it may be used again by another
-   * process later.
-   */
+  /** The main process; absent before it exists. For people, because pids are used again. */
   readonly pid?: number
-  /** Bytes written so far, dropped ones included. */
+  /** Bytes written so far, with the dropped ones. */
   readonly outputBytes: { readonly stdout: number; readonly stderr: number }
-  /** Bytes written but not kept: beyond the output limit, or while the disk was full. */
+  /** Bytes that were not kept: above the output limit, or while the disk was full. */
   readonly droppedBytes: number
-  /**
-   * No more output will be added. Comes a little after the end when a grandchild holds the output
-   * open.
-   */
+  /** No more output will be added. If a grandchild has the pipes open, this is after the end. */
   readonly outputEnded: boolean
   readonly limits: 'enforced' | 'weak'
-  /** Those that were asked for and aren't enforced; absent if all are. */
+  /** Requested limits that aren't enforced. Absent if all are. */
   readonly unenforced?: readonly LimitName[]
   readonly containment: ContainmentKind | 'none'
-  /** False: the runner that started it died. It can be stopped; its exit code will not be known. */
+  /** False after the runner that started it died. It can be stopped, but its exit code is lost. */
   readonly supervised: boolean
 }
 
 export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
-  const {
-    run,
-    state,
-    command,
-    name,
-    user,
-    exitCode,
-    signal,
-    reason,
-    startedAt,
-    endedAt,
-    output,
-    supervised,
-  } = record
-  return {
-    run,
-    state,
-    command,
-    ...(name === undefined ? {} : { name }),
-    ...(user === undefined ? {} : { user }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...(signal === undefined ? {} : { signal }),
-    ...(reason === undefined ? {} : { reason }),
-    startedAt,
-    ...(endedAt === undefined ? {} : { endedAt }),
-    ...(record.process === undefined ? {} : { pid: record.process.pid }),
+  const { output } = record
+  const containment: RunStatus['containment'] = record.containment?.kind ?? 'none'
+  return defined({
+    run: record.run,
+    state: record.state,
+    command: record.command,
+    name: record.name,
+    user: record.user,
+    exitCode: record.exitCode,
+    signal: record.signal,
+    reason: record.reason,
+    startedAt: record.startedAt,
+    endedAt: record.endedAt,
+    pid: record.process?.pid,
     outputBytes: { stdout: output.stdout, stderr: output.stderr },
     droppedBytes: output.dropped,
     outputEnded,
     limits: record.enforcement,
-    ...(record.unenforced === undefined ? {} : { unenforced: record.unenforced }),
-    containment: record.containment?.kind ?? 'none',
-    supervised,
-  }
+    unenforced: record.unenforced,
+    containment,
+    supervised: record.supervised,
+  })
 }
 
-/**
- * Longest shown: enough to recognise a command; a list of a thousand runs stays a few hundred
- * kilobytes.
- */
+/** Enough to recognise a command. A list of a thousand runs has a few hundred kilobytes. */
 const SHOWN_ARGUMENTS = 32
 const SHOWN_CHARS = 512
 
-/** The command as lists show it; `…` stands where something was cut. */
+/** The command for lists. `…` marks a cut. */
 export function shownCommand(command: readonly string[]): string[] {
   const shown = command
     .slice(0, SHOWN_ARGUMENTS)

@@ -1,21 +1,20 @@
-/**
- * How many runs may live at once: as many as the process has file descriptors for, and no more than
- * the host's operator would believe.
- */
+/** The number of runs that may live at once, from the limit of file descriptors. */
 import { readFileSync } from 'node:fs'
 
-/** Beyond this the listing of a host's runs says nothing any more. */
+/** A list of more runs is not useful. */
 const MAX_LIVE_RUNS = 1024
-/** Two pipes, two segments being written, and two of a launch or a read in passing. */
+/** Two pipes, two open segments, and two for a launch or a read. */
 const DESCRIPTORS_PER_RUN = 6
-/** The runner's own, and one for each connection (256) that it takes. */
+/** Those of the runner, and one for each of 256 connections. */
 const RESERVED_DESCRIPTORS = 320
 
-/** At least 1. `limits`: the text of /proc/self/limits (proc_pid_limits(5)). */
+/**
+ * At least 1.
+ * @param limits the text of /proc/self/limits (proc_pid_limits(5))
+ */
 export function liveRunLimit(limits: string = readFileSync('/proc/self/limits', 'utf8')): number {
   const soft = /^Max open files\s+(\d+)/m.exec(limits)?.[1]
-  // `unlimited`, or a kernel that says it otherwise: the kernel then refuses by itself, as a failed
-  // start.
+  // `unlimited`, or an unknown format. Then the kernel refuses a start.
   if (soft === undefined) return MAX_LIVE_RUNS
   return Math.max(
     1,

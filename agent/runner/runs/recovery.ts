@@ -1,7 +1,7 @@
 /**
- * What became of a run while no runner watched it: it lives on and is adopted, it ended and nobody
- * knows how, or the machine was started anew. Nothing is signalled here, and nothing is taken for a
- * run's process on the word of a pid.
+ * Finds the state of a run after the death of its runner: it still lives and is adopted, its end is
+ * unknown, or the host was rebooted. Nothing is signalled here, and a pid alone never identifies a
+ * process.
  */
 import { existsSync } from 'node:fs'
 import { cgroupContainment } from '../containment/cgroup-containment.ts'
@@ -19,10 +19,10 @@ export async function recover(deps: RunDeps, run: Run): Promise<void> {
   const sameBoot = record.process?.bootId === deps.bootId
   const containment = sameBoot ? findContainment(record, run.folder) : undefined
   if (hasEnded(record)) {
-    // Pipes stay until nobody holds them: grandchildren that live on must not get stuck in a full
-    // one. Groups stay until they are empty.
+    // Pipes stay until they are closed, because grandchildren would block on a full one. Groups
+    // stay until they are empty.
     const left = [
-      ...pipePaths(run.folder),
+      ...Object.values(pipePaths(run.folder)),
       ...(sameBoot ? (record.containment?.folders ?? []) : []),
     ]
     if (left.some((path) => existsSync(path))) await run.adopt(containment)
@@ -46,13 +46,13 @@ function findContainment(record: RunRecord, folder: string): Containment | undef
   const { track } = record.containment
   if (track !== undefined) return cgroupContainment(record.containment, track)
   return groupContainment(record.process, {
-    pipes: pipePaths(folder),
+    pipes: Object.values(pipePaths(folder)),
     tag: runTag(record.run),
     parent: false,
   })
 }
 
-/** Boot id, pid and start time, and it is still where it was put. */
+/** True if boot id, pid and start time match, and the process is still in its group. */
 function isSame(record: RunRecord, containment: Containment, bootId: string): boolean {
   const { process } = record
   if (process === undefined || !isAlive(process, bootId)) return false

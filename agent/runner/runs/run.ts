@@ -1,11 +1,12 @@
 /**
- * One run, from its order to its last byte. Its record on disk is always ahead of what it does:
- * written before the program exists, before the program starts, before the first signal, and before
- * anybody is told that it ended.
+ * One run, from its definition to its last byte. The record on disk is written before each step:
+ * before the program exists, before it starts, before the first signal, and before the end of the
+ * run is visible.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Clock } from '../../../shared/clock.ts'
+import { defined } from '../../../shared/defined.ts'
 import { syncFolder } from '../../../shared/durable-file.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import type { Random } from '../../../shared/random.ts'
@@ -15,14 +16,14 @@ import { runnerError } from '../ground/errors.ts'
 import type { FifoStock } from '../output/fifo.ts'
 import { type Exit, LAUNCH_FAILED } from '../launch/launch.ts'
 import type { RunnerLog } from '../ground/log.ts'
-import { orderDigest, type RunOrder } from '../ground/order.ts'
+import { orderDigest, programOf, type RunOrder } from '../ground/order.ts'
 import { isAlive, lifeMs, type ProcessStat } from '../containment/process-identity.ts'
 import { saveRecord } from '../records/record-file.ts'
 import { RunJournal } from '../records/run-journal.ts'
 import { RunOutput } from '../output/run-output.ts'
 import { type Cause, hasEnded, type RunEvent, type RunRecord } from '../ground/run-state.ts'
 import { type RunStatus, shownCommand, statusOf } from '../records/run-status.ts'
-import { fromSystemError, readComplaint, StartFailure } from '../ground/start-failure.ts'
+import { fromSystemError, parseExecError, StartFailure } from '../ground/start-failure.ts'
 import { startProgram } from '../launch/start-program.ts'
 import { stopTree } from './stop.ts'
 import type { SystemTools } from '../launch/system-tools.ts'
@@ -37,16 +38,10 @@ export interface RunDeps {
   readonly bootId: string
 }
 
-/**
- * Between SIGTERM and SIGKILL when a run's time is up. Its limit said how long it may take; this is
- * for putting things away.
- */
+/** Time between SIGTERM and SIGKILL after a timeout, in which the program can clean up. */
 const TIMEOUT_GRACE_MS = 5000
-/**
- * A complaint of env(1) about an exec that failed is one line; a longer stderr is the program's
- * own.
- */
-const COMPLAINT_BYTES = 8192
+/** The error of env(1) after a failed exec is one line. A longer stderr is that of the program. */
+const EXEC_ERROR_BYTES = 8192
 
 export class Run {
   readonly id: RunId
@@ -54,19 +49,19 @@ export class Run {
   readonly output: RunOutput
   readonly #deps: RunDeps
   readonly #journal: RunJournal
-  /** Resolves when the run is started, or has failed to. */
+  /** Resolves when the run has started or failed to start. */
   started: Promise<void> = Promise.resolve()
   // Owned by #stop().
   #stopping: Promise<void> | undefined
   #deadline = 0
-  /** Set once processes may exist. */
+  /** Defined while processes may exist. */
   #containment: Containment | undefined
-  /** True from the exit of our child on; of a child that isn't ours /proc is asked. */
+  /** True after the exit of the child. For an adopted run, /proc is read instead. */
   #exited = false
   #ticking = false
   #cancelTimeout = (): void => undefined
-  #look = (): void => undefined
-  /** Its age when this runner learnt of its end, and when that was by the monotonic clock. */
+  #checkExit = (): void => undefined
+  /** Its age when this runner noticed its end, and the monotonic time of that moment. */
   #end: { readonly ageMs: number; readonly at: number } | undefined
 
   constructor(deps: RunDeps, folder: string, record: RunRecord) {
@@ -76,24 +71,24 @@ export class Run {
     this.#journal = new RunJournal(deps, folder, record)
     this.output = new RunOutput(folder, record, {
       change: () => this.#journal.wake(),
-      sign: () => this.#look(),
+      sign: () => this.#checkExit(),
     })
-    // An end in the future was written before the clock was set back: it counts from now.
+    // If the end is in the future, the clock was set back. Then the age counts from now.
     const ageMs = hasEnded(record) ? Math.max(0, deps.clock.now() - (record.endedAt ?? 0)) : 0
     void this.#journal.ended.then(() => {
       this.#end = { ageMs, at: deps.clock.monotonic() }
     })
   }
 
-  /** A new run; {@link started} tells when its program is. */
+  /** A new run. {@link started} resolves when its program has started. */
   static async create(deps: RunDeps, folder: string, order: RunOrder): Promise<Run> {
     const record = newRecord(order, deps.clock.now())
     const refused = await mkdir(folder, { mode: 0o700 })
-      // Crash here: a folder without a record. The next runner removes it; nothing was started.
+      // Crash here: a folder without a record, which the next runner removes. Nothing was started.
       .then(() => syncFolder(dirname(folder)))
       .then(() => saveRecord(deps, folder, record))
-      // Crash here: `starting` without a process. The next runner makes it `failed to start`: the
-      // gate never opened.
+      // Crash here: `starting` without a process. The next runner records `failed to start`,
+      // because the gate was never opened.
       .then(
         () => undefined,
         (error: unknown) => fromSystemError(error, folder) ?? error,
@@ -118,20 +113,19 @@ export class Run {
   }
 
   /**
-   * How long ago it ended; 0 while it hasn't. Only the time before this runner's start is by the
-   * wall clock.
+   * The time since its end; 0 before. Only the part before this runner's start is wall-clock time.
    */
   ageMs(): number {
     if (this.#end === undefined) return 0
     return this.#end.ageMs + this.#deps.clock.monotonic() - this.#end.at
   }
 
-  /** Ended, nothing of it lives, and its pipes are closed: nothing more to look after. */
+  /** True if it has ended, no process is left, and its pipes are closed. */
   isQuiet(): boolean {
     return this.isComplete() && this.output.closed() && this.#containment === undefined
   }
 
-  /** Resolves when what was decided so far is on disk. */
+  /** Resolves when the changes so far are on disk. */
   settled(): Promise<void> {
     return this.started.then(() => this.#journal.settled)
   }
@@ -142,8 +136,8 @@ export class Run {
   }
 
   /**
-   * Resolves once nothing of the run lives. Joins a stop that is under way, which the shorter grace
-   * then decides.
+   * Resolves when no process of the run is left. It joins a running stop, for which the shorter
+   * grace period then counts.
    */
   async stop(options: { signal: string; graceMs: number }): Promise<RunStatus> {
     await this.started
@@ -151,7 +145,7 @@ export class Run {
     return this.status()
   }
 
-  /** To the main process alone. Throws runner.ended. */
+  /** Sends a signal to the main process only. @throws runner.ended */
   async signal(name: string): Promise<void> {
     await this.started
     const identity = this.record.process
@@ -159,7 +153,7 @@ export class Run {
       throw runnerError('runner.ended', { run: this.id, state: this.record.state })
   }
 
-  /** Called a few times a second while the run isn't quiet: looks for what no event tells. */
+  /** Checks for changes without an event. Called a few times a second until the run is quiet. */
   async tick(processes: () => readonly ProcessStat[]): Promise<void> {
     if (this.#ticking) return
     this.#ticking = true
@@ -167,8 +161,7 @@ export class Run {
       if (!hasEnded(this.record)) {
         this.#containment?.follow(processes)
         if (!this.record.supervised && !this.#mainLives()) await this.#vanished()
-        // Version 1 kills one process where version 2 kills the group; the run is one thing, so the
-        // rest goes too.
+        // Version 1 kills only one process of the group. The runner ends the rest of the run.
         else if ((this.#containment?.oomKills() ?? 0) > 0)
           await this.#stop('oom', { signal: 'SIGKILL', graceMs: 0 })
       }
@@ -178,7 +171,7 @@ export class Run {
     }
   }
 
-  /** Removes the control groups once the run ended and nothing lives in them. */
+  /** Removes the control groups if the run has ended and they are empty. */
   clear(): void {
     if (
       hasEnded(this.record) &&
@@ -189,8 +182,7 @@ export class Run {
   }
 
   /**
-   * Takes over a run that another runner started, or what is left of one that ended. Nobody can
-   * wait for its exit any more.
+   * Takes over a live run of another runner, or the rest of one that ended. Its exit is unknown.
    */
   async adopt(containment: Containment | undefined): Promise<void> {
     this.#containment = containment
@@ -199,17 +191,17 @@ export class Run {
     await this.#journal.commit({ type: 'orphaned' })
     const { timeoutMs } = this.record.limits
     const { process } = this.record
-    // By the kernel's count of time: the wall clock may have been set meanwhile.
+    // By the kernel's start time, because the wall clock may have been set meanwhile.
     if (timeoutMs !== undefined && process !== undefined)
       this.#limitTime(Math.max(0, timeoutMs - lifeMs(process, this.#deps.clock.monotonic())))
   }
 
-  /** Ends a run that a crash or a reboot ended. Whatever is left of it is in `containment`. */
+  /** Records the end after a crash or a reboot. The remaining processes are in `containment`. */
   async bury(event: RunEvent, containment: Containment | undefined): Promise<void> {
     this.#containment = containment
     this.output.open()
     await this.#journal.commit(event)
-    // Not waited for: a grandchild that holds the pipes would delay every other run's recovery.
+    // Not awaited, because a grandchild with the pipes would delay the recovery of other runs.
     this.#finish().catch((error: unknown) =>
       this.#deps.log('output not ended', { run: this.id, error }),
     )
@@ -220,15 +212,15 @@ export class Run {
       if (refused !== undefined) throw refused
       const started = await startProgram(this.#deps, this.folder, order, {
         opened: () => this.output.open(),
-        placed: async (containment, event, look) => {
+        placed: async (containment, event, checkExit) => {
           this.#containment = containment
-          this.#look = look
+          this.#checkExit = checkExit
           await this.#journal.commit(event)
-          // Crash here: the gate reads the end of its input and ends. The next runner finds nobody:
+          // Crash here: the gate reads the end of its input and ends. The next runner records
           // `lost`, and nothing was started.
         },
         exited: (exit) =>
-          void this.#exit(exit, order.command[0] as string).catch((error: unknown) =>
+          void this.#exit(exit, programOf(order)).catch((error: unknown) =>
             this.#deps.log('exit not recorded', { run: this.id, error }),
           ),
       })
@@ -236,7 +228,7 @@ export class Run {
         this.#limitTime(order.limits.timeoutMs)
       if ((await started.settled) === 'ended') await this.#journal.ended
     } catch (error) {
-      // Pipes and record lie in the folder: a disk that fails there is not a defect of the runner.
+      // Pipes and record are in the folder. An error of its disk is not a defect of the runner.
       const failure = error instanceof StartFailure ? error : fromSystemError(error, this.folder)
       if (failure === undefined) this.#deps.log('start failed', { run: this.id, error })
       await this.#refuse(failure?.message ?? 'EIO: input/output error: the runner itself')
@@ -248,14 +240,14 @@ export class Run {
     const at = this.#deps.clock.now()
     this.#cancelTimeout()
     this.output.drain()
-    const failure = await this.#complaint(exit, program)
+    const failure = await this.#execError(exit, program)
     if (failure !== undefined) {
       this.output.store.discard()
       return this.#refuse(failure.message)
     }
     const oom = (this.#containment?.oomKills() ?? 0) > 0
     const exited: RunEvent = { type: 'exited', ...exit, oom, at }
-    // Nobody is left to write: one record tells both ends.
+    // No process can write any more, so one record has both ends.
     const both = this.output.closed() || this.#containment?.isEmpty() === true
     if (both) {
       await this.#finish(exited)
@@ -270,18 +262,18 @@ export class Run {
     if (!both) await this.#finish()
   }
 
-  /** What env(1) said if it could not execute the program. */
-  async #complaint(exit: Exit, program: string): Promise<StartFailure | undefined> {
+  /** The error of env(1) if it could not execute the program. */
+  async #execError(exit: Exit, program: string): Promise<StartFailure | undefined> {
     const { stdout, stderr } = this.output.store.count()
     if (
       !LAUNCH_FAILED.includes(exit.code ?? -1) ||
       stdout > 0 ||
       stderr === 0 ||
-      stderr > COMPLAINT_BYTES
+      stderr > EXEC_ERROR_BYTES
     )
       return undefined
-    const { bytes } = await this.output.store.read('stderr', 0, COMPLAINT_BYTES)
-    return readComplaint(Buffer.from(bytes).toString('utf8'), program)
+    const { bytes } = await this.output.store.read('stderr', 0, EXEC_ERROR_BYTES)
+    return parseExecError(Buffer.from(bytes).toString('utf8'), program)
   }
 
   async #refuse(reason: string): Promise<void> {
@@ -298,7 +290,7 @@ export class Run {
     await this.#finish()
   }
 
-  /** The last step of a run: its output is complete, its record final. */
+  /** The last step of a run. Its output is complete and its record is final. */
   async #finish(...events: RunEvent[]): Promise<void> {
     await this.output.finish(this.#deps, () => this.#containment?.isEmpty() ?? true)
     await this.#journal.commit(...events, { type: 'output', output: this.output.store.count() })
@@ -318,8 +310,8 @@ export class Run {
     const containment = this.#containment
     if (containment === undefined) return
     await this.#journal.commit({ type: 'ended by us', cause })
-    // Crash here: the cause stands, no signal was sent. The next runner finds it alive, and
-    // whatever ends it then, it was stopped.
+    // Crash here: the cause is recorded and no signal was sent. The next runner adopts the run, and
+    // its end counts as stopped.
     const target = {
       containment,
       mainLives: () => this.#mainLives(),
@@ -340,7 +332,7 @@ export class Run {
 
   #mainLives(): boolean {
     const { process, supervised } = this.record
-    // Of our own child the exit is an event: until then its pid can't be anybody else's.
+    // For a child the exit is an event. Until then no other process can have its pid.
     if (process === undefined || hasEnded(this.record)) return false
     return supervised ? !this.#exited : isAlive(process, this.#deps.bootId)
   }
@@ -353,21 +345,21 @@ export class Run {
     })
   }
 
-  /** Removes everything that is kept of it. Only for quiet runs. */
+  /** Removes its folder. Only for quiet runs. */
   async forget(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true })
   }
 }
 
 function newRecord(order: RunOrder, startedAt: number): RunRecord {
+  const { run, name, user, limits } = order
   return {
     format: 1,
-    run: order.run,
+    run,
     digest: orderDigest(order),
     command: shownCommand(order.command),
-    ...(order.name === undefined ? {} : { name: order.name }),
-    ...(order.user === undefined ? {} : { user: order.user }),
-    limits: order.limits,
+    ...defined({ name, user }),
+    limits,
     state: 'starting',
     startedAt,
     enforcement: 'enforced',

@@ -1,40 +1,30 @@
-/** Ends everything that belongs to a run: ask, wait, kill. Returns when nothing of it lives. */
+/** Ends all processes of a run: sends the signal, waits, and kills the rest. */
 import type { Clock } from '../../../shared/clock.ts'
 import { type Containment, sendSignal } from '../containment/containment.ts'
 
 export interface StopTarget {
   readonly containment: Containment
-  /** False once the main process ended. */
+  /** False after the end of the main process. */
   mainLives(): boolean
-  /** To the main process and its process group. */
+  /** Sends a signal to the main process and its process group. */
   signalMain(signal: string): void
 }
 
 export interface StopOptions {
   readonly signal: string
   /**
-   * Monotonic ms at which asking ends and killing begins. Read at each step: a more urgent stop may
-   * bring it nearer.
+   * Monotonic time of the first SIGKILL. It is read at each step, because a stop may shorten it.
    */
   readonly deadline: () => number
 }
 
-/**
- * How long SIGKILL may take. Only uninterruptible sleep takes longer: a disk or a network file
- * system that doesn't answer.
- */
+/** Only processes that wait for a disk or a network file system survive SIGKILL for longer. */
 const KILL_MS = 10_000
-/**
- * Looks begin this close together and move apart, because most processes end at once and some take
- * minutes.
- */
-const FIRST_LOOK_MS = 2
-const LAST_LOOK_MS = 50
+/** Pauses between checks grow, because most processes end at once and some take minutes. */
+const FIRST_PAUSE_MS = 2
+const MAX_PAUSE_MS = 50
 
-/**
- * Resolves to the number of processes that still live: 0, or more if even SIGKILL didn't end them
- * in ten seconds.
- */
+/** Resolves to the number of processes that SIGKILL didn't end in ten seconds. Usually 0. */
 export async function stopTree(
   deps: { clock: Clock },
   target: StopTarget,
@@ -42,30 +32,30 @@ export async function stopTree(
 ): Promise<number> {
   const { clock } = deps
   const gone = (): boolean => !target.mainLives() && target.containment.isEmpty()
-  let pause = FIRST_LOOK_MS
-  const look = async (until: number): Promise<void> => {
+  let pause = FIRST_PAUSE_MS
+  const rest = async (until: number): Promise<void> => {
     await clock.sleep(Math.max(1, Math.min(pause, until - clock.monotonic())))
-    pause = Math.min(pause * 1.5, LAST_LOOK_MS)
+    pause = Math.min(pause * 1.5, MAX_PAUSE_MS)
   }
-  // Looked at before the first signal: whose parent ends by it may not be recognised afterwards.
+  // Before the first signal, because processes whose parent ended may not be recognised later.
   target.containment.members()
   target.signalMain(options.signal)
   let askedRest = false
   while (!gone() && clock.monotonic() < options.deadline()) {
     if (!askedRest && !target.mainLives()) {
-      // Those who left the process group get their own chance to end well.
+      // Processes outside of the process group get the signal too.
       askedRest = true
       for (const pid of target.containment.members()) sendSignal(pid, options.signal)
     }
-    await look(options.deadline())
+    await rest(options.deadline())
   }
   const killUntil = clock.monotonic() + KILL_MS
-  pause = FIRST_LOOK_MS
+  pause = FIRST_PAUSE_MS
   while (!gone()) {
     if (clock.monotonic() > killUntil) return Math.max(1, target.containment.members().length)
     target.signalMain('SIGKILL')
     target.containment.kill()
-    await look(killUntil)
+    await rest(killUntil)
   }
   return 0
 }

@@ -1,6 +1,5 @@
 /**
- * All runs of one home: started once each, found again after a crash, stopped, read, and in the end
- * forgotten.
+ * All runs of one home. It starts each once, finds them again after a crash, and removes old ones.
  */
 import { outputRefusal } from '../../../protocols/output/errors.ts'
 import { join } from 'node:path'
@@ -17,12 +16,9 @@ import { Run, type RunDeps } from './run.ts'
 import { hasEnded } from '../ground/run-state.ts'
 import type { RunStatus } from '../records/run-status.ts'
 
-/**
- * How soon the end of a run that isn't our child, or a memory kill on control groups version 1, is
- * noticed.
- */
+/** The end of an adopted run, or a memory kill of version 1, is noticed in this time. */
 const TICK_MS = 250
-/** Output of live runs survives a power loss but for the last second. */
+/** Output of live runs is synced each second. */
 const SYNC_TICKS = 4
 const RETENTION_TICKS = 240
 
@@ -43,7 +39,7 @@ export class Supervisor {
     this.#stopTicking = deps.clock.every(TICK_MS, () => this.#tick())
   }
 
-  /** Reads the records below `folder` and finds out what became of the runs that were live. */
+  /** Reads the records below `folder`, and recovers the runs that were live. */
   static async open(deps: RunDeps, folder: string): Promise<Supervisor> {
     const supervisor = new Supervisor(deps, folder)
     const { records, broken } = loadRecords(folder)
@@ -55,15 +51,15 @@ export class Supervisor {
     return supervisor
   }
 
-  /** Which ended runs are kept from now on. */
+  /** Sets which ended runs are kept. */
   keep(keep: Keep): void {
     this.#keep = keep
     this.#background(this.#forget(), 'ended runs not removed')
   }
 
   /**
-   * The run of the order's id: new, or the one that was started by the same order before. Throws
-   * runner.conflict, runner.full, runner.crowded, runner.closing.
+   * Starts the run. If a run with the same definition was started under this id, returns that run.
+   * @throws runner.conflict, runner.full, runner.crowded, runner.closing
    */
   async start(order: RunOrder): Promise<RunStatus> {
     const known = this.#runs.get(order.run) ?? (await this.#create(order))
@@ -97,7 +93,7 @@ export class Supervisor {
     return found
   }
 
-  /** Ascending by id, which is by start for UUIDv7s. */
+  /** In the order of ids, which is the order of starts for UUIDv7s. */
   list(): Run[] {
     return [...this.#runs.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   }
@@ -109,12 +105,12 @@ export class Supervisor {
     return live
   }
 
-  /** True if the runner could end now and nobody would miss it. */
+  /** True if the runner can end without an effect on any run. */
   isIdle(): boolean {
     return this.#creating.size === 0 && this.#runs.values().every((run) => run.isQuiet())
   }
 
-  /** Refuses new runs from now on. Runs that live are left alone: the next runner adopts them. */
+  /** Refuses new runs. Live runs continue, and the next runner adopts them. */
   async close(): Promise<void> {
     this.#closing = true
     this.#stopTicking()
@@ -141,10 +137,7 @@ export class Supervisor {
     work.catch((error: unknown) => this.#deps.log(failure, { error }))
   }
 
-  /**
-   * Throws runner.crowded while so many runs ended a moment ago that none of them may be forgotten
-   * yet.
-   */
+  /** @throws runner.crowded while too many runs ended a short time ago to be removed */
   async #makeRoom(): Promise<void> {
     if (this.#runs.size < MAX_KNOWN) return
     await this.#forget()
@@ -161,8 +154,8 @@ export class Supervisor {
     for (const id of forgettable(ended, this.#keep)) {
       const run = this.#runs.get(id)
       if (run === undefined) continue
-      // Gone for whoever asks before it is gone from the disk. Crash in between: what is left of
-      // its folder is read, or removed, at the next start.
+      // First from memory, then from the disk. Crash in between: the next start reads or removes
+      // the rest of the folder.
       this.#runs.delete(id)
       await run.forget()
     }

@@ -135,7 +135,7 @@ test('PC-25: a runner does not start on a path that somebody prepared', async ()
   let said = ''
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()))
   assert.deepEqual(await once(child, 'exit'), [1, null])
-  assert.match(said, /can't be trusted as the runner's: it is a symbolic link/)
+  assert.match(said, /is not safe for the runner: it is a symbolic link/)
   await assert.rejects(
     connectRunner({ clock }, { home, spawnIfAbsent: true }),
     is('runner.unsafe-path'),

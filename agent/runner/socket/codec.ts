@@ -1,7 +1,6 @@
 /**
- * Frames on the runner's socket: two lengths (uint32, big endian), that many bytes of JSON, that
- * many raw bytes. The lengths are checked before anything is kept for them, and a reader never
- * holds more than one frame of the largest size.
+ * Frames on the runner's socket: two lengths (uint32, big endian), the JSON, the raw bytes. The
+ * lengths are checked before memory is used, and a reader has at most one frame in memory.
  */
 import { runnerError } from '../ground/errors.ts'
 
@@ -10,18 +9,16 @@ export interface Frame {
   readonly body: Uint8Array
 }
 
-/**
- * An order's largest argument list, with every character escaped in the worst way that is likely.
- */
+/** The largest argument list of a run, with every character escaped. */
 export const MAX_HEAD_BYTES = 16 * 1024 * 1024
-/** One read of output. Large enough to be cheap, small enough that a hundred readers stay small. */
+/** One read of output. A hundred readers need little memory. */
 export const MAX_BODY_BYTES = 128 * 1024
 const PREFIX_BYTES = 8
 const EMPTY = new Uint8Array(0)
 
 /**
- * The frame in parts to be written one after the other; the body isn't copied. Throws
- * runner.broken-frame when the other end would refuse it.
+ * The parts of the frame, without a copy of the body.
+ * @throws runner.broken-frame if the frame is too large
  */
 export function encodeFrame(head: object, body: Uint8Array = EMPTY): Uint8Array[] {
   const json = Buffer.from(JSON.stringify(head))
@@ -32,7 +29,7 @@ export function encodeFrame(head: object, body: Uint8Array = EMPTY): Uint8Array[
   return body.length === 0 ? [prefix, json] : [prefix, json, body]
 }
 
-/** Collects chunks until a frame is whole. After it threw it is of no more use. */
+/** Collects chunks until a frame is complete. Don't use it after it threw. */
 export class FrameReader {
   #chunks: Uint8Array[] = []
   #held = 0
@@ -42,7 +39,7 @@ export class FrameReader {
     this.#held += chunk.length
   }
 
-  /** The next whole frame, or undefined until more is pushed. Throws runner.broken-frame. */
+  /** The next complete frame; undefined until more is pushed. @throws runner.broken-frame */
   next(): Frame | undefined {
     if (this.#held < PREFIX_BYTES) return undefined
     const prefix = this.#join(PREFIX_BYTES)
@@ -59,12 +56,14 @@ export class FrameReader {
     }
   }
 
-  /** Makes the first chunk at least `length` long. */
+  /** The first chunk, joined with others until it has at least `length` bytes. */
   #join(length: number): Buffer {
-    const first = this.#chunks[0] as Uint8Array
-    if (first.length < length) this.#chunks = [Buffer.concat(this.#chunks)]
-    const joined = this.#chunks[0] as Uint8Array
-    return Buffer.from(joined.buffer, joined.byteOffset, joined.length)
+    let [first = EMPTY] = this.#chunks
+    if (first.length < length) {
+      first = Buffer.concat(this.#chunks)
+      this.#chunks = [first]
+    }
+    return Buffer.from(first.buffer, first.byteOffset, first.length)
   }
 }
 
@@ -75,10 +74,13 @@ function parseHead(bytes: Buffer): Frame['head'] {
   } catch (cause) {
     throw runnerError('runner.broken-frame', { reason: 'its head is not JSON' }, { cause })
   }
-  if (typeof head !== 'object' || head === null || Array.isArray(head))
+  if (!isObject(head))
     throw runnerError('runner.broken-frame', { reason: 'its head is not an object' })
-  return head as Frame['head']
+  return head
 }
+
+const isObject = (value: unknown): value is Frame['head'] =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function checkLengths(head: number, body: number): void {
   if (head > MAX_HEAD_BYTES)

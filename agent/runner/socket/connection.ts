@@ -1,31 +1,33 @@
-/** One connection to the runner: a request, its answer, the next request. */
+/** One connection to the runner. It carries one request and its response at a time. */
 import { createConnection, type Socket } from 'node:net'
-import { restoreError } from '../../../shared/errors.ts'
+import { errno } from '../../../shared/errno.ts'
+import { type ErrorData, restoreError } from '../../../shared/errors.ts'
 import { encodeFrame, type Frame, FrameReader } from './codec.ts'
 import { runnerError } from '../ground/errors.ts'
+import type { Request } from './requests.ts'
+import type { Response, Results } from './responses.ts'
 import { checkSocket, shortSocketPath } from './socket-path.ts'
 
 export interface RunnerConnection {
   /**
-   * Sends one request and waits for its answer; one at a time. Throws what the runner answered,
-   * runner.unreachable when the connection ends first, or the signal's reason; after the latter two
-   * the connection is closed.
+   * Sends one request and waits for its response. If the connection ends first or the signal
+   * aborts, the connection is closed.
+   * @throws the error of the runner, runner.unreachable, or the signal's reason
    */
-  request(head: object, signal?: AbortSignal): Promise<{ result: unknown; body: Uint8Array }>
+  request<R extends Request>(request: R, signal?: AbortSignal): Promise<Response<R['method']>>
   close(): void
 }
 
 /**
- * Throws runner.unreachable when nobody listens, runner.unsafe-path when it isn't our runner's
- * socket.
+ * @throws runner.unreachable if no process listens, runner.unsafe-path if the socket belongs to
+ * another user
  */
 export async function openConnection(
   path: string,
   signal?: AbortSignal,
 ): Promise<RunnerConnection> {
   signal?.throwIfAborted()
-  if (!checkSocket(path))
-    throw runnerError('runner.unreachable', { socket: path, reason: 'there is no socket' })
+  if (!checkSocket(path)) throw unreachable(path, 'there is no socket')
   const short = shortSocketPath(path)
   const socket = createConnection(short.path)
   try {
@@ -34,90 +36,78 @@ export async function openConnection(
       socket.once('error', reject)
     })
   } catch (cause) {
-    throw runnerError(
-      'runner.unreachable',
-      { socket: path, reason: (cause as NodeJS.ErrnoException).code ?? 'no connection' },
-      { cause },
-    )
+    throw unreachable(path, errno(cause) ?? 'no connection', cause)
   } finally {
     short.release()
   }
   return {
-    request: (head, abort) => request(socket, path, head, abort),
+    request: async <R extends Request>(request: R, abort?: AbortSignal) =>
+      responseOf<R['method']>(await exchange({ socket, path }, request, abort)),
     close: () => socket.destroy(),
   }
 }
 
-function request(
-  socket: Socket,
-  path: string,
-  head: object,
+/** Writes a request and reads one frame. */
+async function exchange(
+  { socket, path }: { readonly socket: Socket; readonly path: string },
+  request: Request,
   signal?: AbortSignal,
-): Promise<{ result: unknown; body: Uint8Array }> {
-  const frame = encodeFrame(head)
+): Promise<Frame> {
+  const frame = encodeFrame(request)
   const reader = new FrameReader()
-  return new Promise((resolve, reject) => {
-    const finish = (settle: () => void): void => {
-      socket.off('data', onData)
-      socket.off('close', onClose)
-      socket.off('error', onError)
-      signal?.removeEventListener('abort', onAbort)
-      settle()
+  const { promise, resolve, reject } = Promise.withResolvers<Frame>()
+  const onAbort = (): void => reject(signal?.reason)
+  const onClose = (): void => reject(unreachable(path, 'the connection ended before the response'))
+  const onError = (cause: Error): void =>
+    reject(unreachable(path, errno(cause) ?? 'broken connection', cause))
+  const onData = (chunk: Uint8Array): void => {
+    try {
+      reader.push(chunk)
+      const response = reader.next()
+      if (response !== undefined) resolve(response)
+    } catch (error) {
+      reject(error)
     }
-    const fail = (error: unknown): void => {
-      finish(() => reject(error))
-      socket.destroy()
-    }
-    const onAbort = (): void => fail(signal?.reason)
-    const onClose = (): void =>
-      fail(
-        runnerError('runner.unreachable', {
-          socket: path,
-          reason: 'the connection ended before the answer',
-        }),
-      )
-    const onError = (cause: NodeJS.ErrnoException): void =>
-      fail(
-        runnerError(
-          'runner.unreachable',
-          { socket: path, reason: cause.code ?? 'broken connection' },
-          { cause },
-        ),
-      )
-    const onData = (chunk: Uint8Array): void => {
-      try {
-        reader.push(chunk)
-        const answer = reader.next()
-        if (answer !== undefined) finish(() => settleAnswer(answer, resolve, reject))
-      } catch (error) {
-        fail(error)
-      }
-    }
-    if (signal?.aborted === true) return fail(signal.reason)
-    if (socket.destroyed) return onClose()
-    socket.on('data', onData)
-    socket.on('close', onClose)
-    socket.on('error', onError)
-    signal?.addEventListener('abort', onAbort, { once: true })
-    socket.cork()
-    for (const part of frame) socket.write(part)
-    socket.uncork()
-  })
+  }
+  socket.on('data', onData).on('close', onClose).on('error', onError)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    if (signal?.aborted === true) onAbort()
+    else if (socket.destroyed) onClose()
+    else writeFrame(socket, frame)
+    return await promise
+  } catch (error) {
+    socket.off('close', onClose).destroy()
+    throw error
+  } finally {
+    socket.off('data', onData).off('close', onClose).off('error', onError)
+    signal?.removeEventListener('abort', onAbort)
+  }
 }
 
-function settleAnswer(
-  frame: Frame,
-  resolve: (value: { result: unknown; body: Uint8Array }) => void,
-  reject: (error: Error) => void,
-): void {
-  const error = frame.head.error as { code?: unknown; data?: unknown } | undefined
-  if (error === undefined) return resolve({ result: frame.head.result, body: frame.body })
-  const known =
-    typeof error.code === 'string'
-      ? restoreError(error.code, (error.data ?? {}) as never)
-      : undefined
-  reject(
-    known ??
-      runnerError('runner.broken-frame', { reason: 'an error that this program does not know' }),
+function writeFrame(socket: Socket, frame: readonly Uint8Array[]): void {
+  socket.cork()
+  for (const part of frame) socket.write(part)
+  socket.uncork()
+}
+
+/** The runner is a program of this version or a compatible one, so its results are not parsed. */
+function responseOf<M extends keyof Results>({ head, body }: Frame): Response<M> {
+  if (head.error === undefined) return { result: head.result as Results[M], body }
+  throw (
+    errorOf(head.error) ??
+    runnerError('runner.broken-frame', { reason: 'an error that this program does not know' })
   )
+}
+
+function errorOf(error: unknown): Error | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  if (typeof error.code !== 'string') return undefined
+  return restoreError(error.code, 'data' in error && isErrorData(error.data) ? error.data : {})
+}
+
+const isErrorData = (data: unknown): data is ErrorData => typeof data === 'object' && data !== null
+
+function unreachable(socket: string, reason: string, cause?: unknown): Error {
+  return runnerError('runner.unreachable', { socket, reason }, { cause })
 }

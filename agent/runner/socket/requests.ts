@@ -1,7 +1,8 @@
 /**
- * What a client may ask of the runner over its socket. Each request is one frame and is answered by
- * one frame: `{result}` or `{error}`.
+ * The requests of the runner's socket. A request is one frame, and so is its response: `{result}`
+ * or `{error}`.
  */
+import { defined } from '../../../shared/defined.ts'
 import { type RunId, runId } from '../../../shared/ids.ts'
 import { signalNumber } from '../../../shared/signals.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
@@ -12,12 +13,12 @@ import type { Keep } from '../records/retention.ts'
 import type { Stream } from '../ground/run-state.ts'
 
 /**
- * Changes when an old runner would misunderstand a new client. A runner outlives the agent that
- * started it, so they do meet.
+ * Increase it if an old runner would misunderstand a new client. A runner outlives the agent that
+ * started it.
  */
 export const RUNNER_PROTOCOL = 1
 
-/** Exit code of a runner that found another one at work (EX_TEMPFAIL of sysexits.h). */
+/** The exit code of a runner if another one is running (EX_TEMPFAIL of sysexits.h). */
 export const EXIT_HELD = 75
 
 export type Request =
@@ -48,63 +49,59 @@ export type Request =
     }
   | { readonly method: 'shutdown'; readonly stopRuns: boolean; readonly graceMs: number }
 
-/** A day: nothing needs longer to end well, and a timer reaches no further than 24 days. */
+/** A day. A timer can't wait longer than 24 days. */
 const MAX_GRACE_MS = 86_400_000
 
-/** Throws runner.invalid-request or runner.invalid-order. */
-export function parseRequest(head: Readonly<Record<string, unknown>>): Request {
-  const run = (): RunId => {
-    if (!runId.is(head.run)) throw invalid('run', 'a UUID')
-    return head.run
-  }
+type Fields = Readonly<Record<string, unknown>>
+
+/** @throws runner.invalid-request, runner.invalid-order */
+export function parseRequest(head: Fields): Request {
   switch (head.method) {
     case 'hello':
-      return head.keep === undefined
-        ? { method: 'hello' }
-        : { method: 'hello', keep: keepOf(head.keep) }
+      return defined({
+        method: head.method,
+        keep: head.keep === undefined ? undefined : keepOf(head.keep),
+      })
     case 'start':
       return { method: 'start', order: parseOrder(head.order) }
     case 'status':
     case 'wait':
-      return { method: head.method, run: run() }
+      return { method: head.method, run: runOf(head) }
     case 'list':
       return { method: 'list', after: typeof head.after === 'string' ? head.after : '' }
-    case 'stop':
-      return {
-        method: 'stop',
-        run: run(),
-        signal: signalName(head.signal ?? 'SIGTERM'),
-        graceMs: whole('graceMs', head.graceMs, MAX_GRACE_MS),
-      }
+    case 'stop': {
+      const signal = signalName(head.signal ?? 'SIGTERM')
+      return { method: 'stop', run: runOf(head), signal, graceMs: graceOf(head) }
+    }
     case 'signal':
-      return { method: 'signal', run: run(), signal: signalName(head.signal) }
+      return { method: 'signal', run: runOf(head), signal: signalName(head.signal) }
     case 'read':
       return {
         method: 'read',
-        run: run(),
+        run: runOf(head),
         stream: streamName(head.stream),
         offset: whole('offset', head.offset),
         max: whole('max', head.max, MAX_BODY_BYTES),
       }
-    case 'next':
-      return {
-        method: 'next',
-        run: run(),
-        stdout: whole('stdout', head.stdout),
-        stderr: whole('stderr', head.stderr),
-      }
+    case 'next': {
+      const [stdout, stderr] = [whole('stdout', head.stdout), whole('stderr', head.stderr)]
+      return { method: 'next', run: runOf(head), stdout, stderr }
+    }
     case 'shutdown':
-      return {
-        method: 'shutdown',
-        stopRuns: head.stopRuns === true,
-        graceMs: whole('graceMs', head.graceMs, MAX_GRACE_MS),
-      }
+      return { method: 'shutdown', stopRuns: head.stopRuns === true, graceMs: graceOf(head) }
     default:
       throw invalid('method', 'a method of this protocol')
   }
 }
 
-/** `TERM`, `SIGTERM` and `sigterm` are the same signal. Throws runner.invalid-request. */
+function runOf(head: Fields): RunId {
+  if (!runId.is(head.run)) throw invalid('run', 'a UUID')
+  return head.run
+}
+
+const graceOf = (head: Fields): number => whole('graceMs', head.graceMs, MAX_GRACE_MS)
+
+/** `TERM`, `SIGTERM` and `sigterm` are the same signal. @throws runner.invalid-request */
 export function signalName(value: unknown): string {
   const upper = typeof value === 'string' ? value.toUpperCase() : ''
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`
@@ -114,14 +111,16 @@ export function signalName(value: unknown): string {
 }
 
 function keepOf(value: unknown): Keep {
-  if (typeof value !== 'object' || value === null) throw invalid('keep', 'an object')
-  const { runs, bytes, days } = value as Record<string, unknown>
-  return {
+  if (!isFields(value)) throw invalid('keep', 'an object')
+  const { runs, bytes, days } = value
+  return defined({
     runs: whole('keep.runs', runs),
     bytes: whole('keep.bytes', bytes),
-    ...(days === undefined ? {} : { days: whole('keep.days', days) }),
-  }
+    days: days === undefined ? undefined : whole('keep.days', days),
+  })
 }
+
+const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null
 
 function streamName(value: unknown): Stream {
   if (value !== 'stdout' && value !== 'stderr') throw invalid('stream', 'stdout or stderr')
@@ -129,9 +128,9 @@ function streamName(value: unknown): Stream {
 }
 
 function whole(what: string, value: unknown, max: number = Number.MAX_SAFE_INTEGER): number {
-  if (!Number.isSafeInteger(value) || (value as number) < 0 || (value as number) > max)
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > max)
     throw invalid(what, `a whole number from 0 to ${max}`)
-  return value as number
+  return value
 }
 
 function invalid(what: string, expected: string): Error {

@@ -1,22 +1,21 @@
 /**
- * The runner's end of its socket. A connection carries one request after the other; while one is
- * being answered nothing more is read from it, so a client holds at most one frame of the runner's
- * memory however much it sends.
+ * The runner's side of its socket. A connection carries one request after another. Nothing more is
+ * read before the response, so that a client uses at most one frame of the runner's memory.
  */
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
 import { MusterError } from '../../../shared/errors.ts'
-import { type Answer, answer, type AnswerDeps } from './answers.ts'
+import { respondTo, type RespondDeps } from './respond.ts'
 import { encodeFrame, type Frame, FrameReader } from './codec.ts'
 import { runnerError } from '../ground/errors.ts'
 import type { RunnerLog } from '../ground/log.ts'
 import { parseRequest } from './requests.ts'
 import { clearSocket, shortSocketPath } from './socket-path.ts'
 
-/** A hundred readers of one run, and the agent. Beyond it connections are closed at once. */
+/** A hundred readers of one run, and the agent. Further connections are closed at once. */
 const MAX_CONNECTIONS = 256
 
-export type ServerDeps = AnswerDeps & { readonly log: RunnerLog }
+export type ServerDeps = RespondDeps & { readonly log: RunnerLog }
 
 export interface RunnerServer {
   connections(): number
@@ -32,7 +31,7 @@ export async function listen(deps: ServerDeps, path: string): Promise<RunnerServ
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => undefined)
-    converse(deps, socket)
+    serveSocket(deps, socket)
   })
   server.maxConnections = MAX_CONNECTIONS
   const short = shortSocketPath(path)
@@ -50,12 +49,12 @@ export async function listen(deps: ServerDeps, path: string): Promise<RunnerServ
 function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
-    // An answer that is on its way still gets there.
+    // Responses that are being written are still sent.
     for (const socket of sockets) socket.destroySoon()
   })
 }
 
-function converse(deps: ServerDeps, socket: Socket): void {
+function serveSocket(deps: ServerDeps, socket: Socket): void {
   const gone = new AbortController()
   socket.once('close', () => gone.abort())
   const reader = new FrameReader()
@@ -69,8 +68,8 @@ function converse(deps: ServerDeps, socket: Socket): void {
   }
   socket.on('data', (chunk) => {
     reader.push(chunk)
-    // Not paused while it keeps still, because only a flowing socket tells that its other end was
-    // closed.
+    // An idle socket is not paused, because only a flowing socket reports that the client closed
+    // it.
     if (busy) return void socket.pause()
     busy = true
     work().then(
@@ -90,7 +89,7 @@ function converse(deps: ServerDeps, socket: Socket): void {
 async function respond(deps: ServerDeps, frame: Frame, signal: AbortSignal): Promise<Uint8Array[]> {
   const method = String(frame.head.method).slice(0, 32)
   try {
-    const { result, body }: Answer = await answer(deps, parseRequest(frame.head), signal)
+    const { result, body } = await respondTo(deps, parseRequest(frame.head), signal)
     return encodeFrame({ result }, body)
   } catch (error) {
     if (!(error instanceof MusterError)) deps.log('request failed', { method, error })
@@ -98,14 +97,14 @@ async function respond(deps: ServerDeps, frame: Frame, signal: AbortSignal): Pro
   }
 }
 
-/** What a client may know of an error: the code and its data, never foreign text. */
+/** A client gets the code and the data of an error, never foreign text. */
 function errorFrame(error: unknown, method: string): Uint8Array[] {
   const { code, data } =
     error instanceof MusterError ? error : runnerError('runner.internal', { method })
   return encodeFrame({ error: { code, data } })
 }
 
-/** False if the reader is slow: nothing more should be sent before it caught up. */
+/** False if the client is slow. Wait for `drained` before the next frame. */
 function send(socket: Socket, parts: readonly Uint8Array[]): boolean {
   socket.cork()
   const results = parts.map((part) => socket.write(part))

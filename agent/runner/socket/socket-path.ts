@@ -1,7 +1,6 @@
 /**
- * Who may reach the runner: whoever may enter its folder, which is its user alone (0700), and root.
- * Both sides look before they trust a path: a folder, link or socket that somebody else put there
- * is refused, never repaired.
+ * Only the runner's user (0700) and root can reach the runner. Both sides check the path before
+ * they use it. A folder, link or socket of another user is rejected and not repaired.
  */
 import {
   chmodSync,
@@ -15,53 +14,54 @@ import {
   type Stats,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { errno } from '../../../shared/errno.ts'
 import { storageFailure } from '../../../shared/storage/storage-error.ts'
 import { runnerError } from '../ground/errors.ts'
 
 /**
- * A socket's path must fit into 108 bytes with its final NUL (unix(7)); longer ones go through the
- * folder's descriptor.
+ * The path of a socket has at most 108 bytes with its final NUL (unix(7)). For longer ones, the
+ * descriptor of the folder is used.
  */
 const MAX_SOCKET_PATH_BYTES = 107
 
 /**
- * Makes a folder that only we may enter, or checks that it is one; its parent must be there.
+ * Makes a folder that only this user may enter, or checks an existing one. Its parent must exist.
  * @throws runner.unsafe-path, storage.*
  */
 export function ownFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+    if (errno(error) !== 'EEXIST')
       throw storageFailure(error, { what: 'the folder of the sockets', path })
   }
   const found = lstatSync(path)
-  const reason = folderReason(found, [process.geteuid?.() as number])
+  const reason = folderReason(found, [ownUid()])
   if (reason !== undefined) throw runnerError('runner.unsafe-path', { path, reason })
   if ((found.mode & 0o077) !== 0) chmodSync(path, 0o700)
 }
 
 /**
- * Before listening: removes the socket of an earlier runner of ours. Only for who holds the lock.
- * Throws runner.unsafe-path.
+ * Removes the socket of an earlier runner before listening. The caller must hold the lock.
+ * @throws runner.unsafe-path
  */
 export function clearSocket(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
-  const reason = socketReason(found, [process.geteuid?.() as number])
+  const reason = socketReason(found, [ownUid()])
   if (reason !== undefined) throw runnerError('runner.unsafe-path', { path, reason })
   rmSync(path)
 }
 
 /**
- * Before connecting: false if there is no socket yet. Throws runner.unsafe-path if it isn't the
- * home's owner's.
+ * Checks the socket before connecting; false if there is none yet.
+ * @throws runner.unsafe-path if it doesn't belong to the owner of the home
  */
 export function checkSocket(path: string): boolean {
   const folder = lstatSync(dirname(path), { throwIfNoEntry: false })
   if (folder === undefined) return false
-  const self = process.geteuid?.() as number
-  // Root may use anybody's runner, as long as it is the runner of the home's owner.
+  const self = ownUid()
+  // Root may use every runner, if it belongs to the owner of the home.
   const owners = self === 0 ? [0, statSync(dirname(dirname(path))).uid] : [self]
   const folderFault = folderReason(folder, owners)
   if (folderFault !== undefined)
@@ -74,7 +74,14 @@ export function checkSocket(path: string): boolean {
   return true
 }
 
-/** A path for the same socket that the kernel takes, and what to call when it was used. */
+/** The effective user id. Node has it on every system with unix sockets. */
+function ownUid(): number {
+  const uid = process.geteuid?.()
+  if (uid === undefined) throw new Error('this system has no user ids')
+  return uid
+}
+
+/** A path to the same socket that is short enough. Call `release` after its use. */
 export function shortSocketPath(path: string): { path: string; release: () => void } {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return { path, release: () => undefined }
   const folder = openSync(

@@ -1,13 +1,15 @@
 /**
- * Starts the runner as a process of its own: its own session, nothing of the starter's environment
- * but where compiled code is kept, its standard error in runner.log. Two starters at once are no
- * harm: the second runner finds the lock held and ends, and both starters reach the first.
+ * Starts the runner as a separate process with a new session and a clean environment. Its standard
+ * error is runner.log. If two callers start one at once, the second runner ends because of the
+ * lock, and both callers connect to the first.
  */
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, renameSync, statSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Clock } from '../../../shared/clock.ts'
+import { defined } from '../../../shared/defined.ts'
+import { errno } from '../../../shared/errno.ts'
 import { MusterError } from '../../../shared/errors.ts'
 import { ownAccount } from '../launch/account.ts'
 import { type RunnerConnection, openConnection } from './connection.ts'
@@ -17,28 +19,19 @@ import { EXIT_HELD } from './requests.ts'
 import type { Keep } from '../records/retention.ts'
 import { ownFolder } from './socket-path.ts'
 
-/**
- * A cold start takes a fifth of a second; a machine that is starting everything at once may need
- * much longer.
- */
+/** A start takes a fifth of a second. While a host boots, it can take much longer. */
 const READY_MS = 20_000
 const LOOK_MS = 10
-/** Before another try to be the runner, while one that ends still holds the lock. */
+/** The pause before the next start while a runner that is ending holds the lock. */
 const HELD_MS = 100
-/**
- * The log of a runner that is started anew more often than it should. The one before is kept beside
- * it.
- */
+/** A longer log is renamed. The previous one is kept. */
 const MAX_LOG_BYTES = 1024 * 1024
-/**
- * It keeps no data in memory, so it never needs more; an error must not make it the host's largest
- * process.
- */
+/** The runner has little data in memory. A defect must not use all memory of the host. */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=128']
 
 export interface SpawnOptions {
   readonly home: string
-  /** Which ended runs it shall keep. */
+  /** Which ended runs to keep. */
   readonly keep?: Keep
   /** More arguments for agent/runner/main.ts. */
   readonly arguments?: readonly string[]
@@ -46,8 +39,8 @@ export interface SpawnOptions {
 }
 
 /**
- * Resolves to a connection once the new runner, or one that somebody else started meanwhile,
- * answers. Throws runner.unreachable.
+ * Connects to the new runner, or to one that another process started meanwhile.
+ * @throws runner.unreachable, runner.unsafe-path
  */
 export async function spawnRunner(
   deps: { clock: Clock },
@@ -63,26 +56,22 @@ export async function spawnRunner(
   if (owner !== process.geteuid?.())
     throw runnerError('runner.unsafe-path', {
       path: options.home,
-      reason: `it belongs to user ${owner}, who has to start the runner`,
+      reason: `it belongs to user ${owner}, and only this user can start the runner`,
     })
   let state = start(paths, options)
   const until = deps.clock.monotonic() + READY_MS
   for (;;) {
     try {
       const connection = await openConnection(paths.socket, options.signal)
-      const { result } = await connection.request(
-        { method: 'hello', ...(options.keep === undefined ? {} : { keep: options.keep }) },
-        options.signal,
-      )
-      // Somebody else's was faster. Ours would end by itself, unless that one ended first: then
-      // nobody would know of ours.
-      if ((result as { pid: number }).pid !== state.pid) state.kill()
+      const hello = defined({ method: 'hello' as const, keep: options.keep })
+      const { result } = await connection.request(hello, options.signal)
+      // Another process was faster. Without the kill, ours could stay if the other one ended first.
+      if (result.pid !== state.pid) state.kill()
       return connection
     } catch (error) {
       if (!runnerError.is(error, 'runner.unreachable')) throw error
       const code = state.exitCode()
-      // The one that held the lock did not answer either: it is about to end, and ours left too
-      // early.
+      // The runner with the lock doesn't respond, because it is ending. Start another one.
       if (code === EXIT_HELD && deps.clock.monotonic() <= until) {
         await deps.clock.sleep(HELD_MS, options.signal)
         state = start(paths, options)
@@ -130,7 +119,7 @@ function start(paths: RunnerPaths, options: SpawnOptions): Starting {
     child.once('error', () => {
       exitCode = 1
     })
-    // It outlives us: we don't wait for it.
+    // The runner outlives this process.
     child.unref()
     return { pid: child.pid, exitCode: () => exitCode, kill: () => child.kill() }
   } finally {
@@ -148,7 +137,7 @@ function openLog({ runFolder, log, socket }: RunnerPaths): number {
     if (cause instanceof MusterError) throw cause
     throw runnerError(
       'runner.unreachable',
-      { socket, reason: `its log can't be written (${(cause as NodeJS.ErrnoException).code})` },
+      { socket, reason: `its log can't be written (${errno(cause)})` },
       { cause },
     )
   }

@@ -1,62 +1,51 @@
-/** How the runner answers each request. */
+/** The runner's response to each request. */
 import type { Clock } from '../../../shared/clock.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
 import { runnerError } from '../ground/errors.ts'
 import { RUNNER_PROTOCOL, type Request } from './requests.ts'
+import type { Method, Results } from './responses.ts'
 import type { Run } from '../runs/run.ts'
 import type { RunStatus } from '../records/run-status.ts'
 import { hasEnded, STREAMS } from '../ground/run-state.ts'
 import type { Supervisor } from '../runs/supervisor.ts'
 
-export interface Answer {
-  readonly result: unknown
+export interface Reply<M extends Method> {
+  readonly result: Results[M]
   readonly body?: Uint8Array
 }
 
-export interface AnswerDeps {
+export interface RespondDeps {
   readonly clock: Clock
   readonly supervisor: Supervisor
-  /** Ends the runner once the answer is on its way. */
+  /** Ends the runner after the response is written. */
   readonly shutdown: () => void
 }
 
-/**
- * A client that waits longer asks again: a connection that died unnoticed is found in this time.
- */
+/** A client that waits longer asks again. A dead connection is noticed in this time. */
 const WAIT_MS = 30_000
-/**
- * Statuses in one answer, and their characters: a status with the longest command of strange
- * characters has a hundred thousand, escaped.
- */
+/** Runs in one response. */
 const LIST_PAGE = 500
+/** Characters in one response. A status with a long escaped command has a hundred thousand. */
 const LIST_CHARS = 4 * 1024 * 1024
 
-/** `signal` aborts when the client is gone. Throws runner errors only. */
-export async function answer(
-  deps: AnswerDeps,
+/** `signal` aborts when the client disconnects. Throws runner errors only. */
+export async function respondTo(
+  deps: RespondDeps,
   request: Request,
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Reply<Method>> {
   const { supervisor } = deps
   switch (request.method) {
     case 'hello':
-      // The agent says at its start what its configuration wants; other callers have no say.
+      // The agent sends the settings of its configuration at its start. Other callers send none.
       if (request.keep !== undefined) supervisor.keep(request.keep)
       return { result: { protocol: RUNNER_PROTOCOL, pid: process.pid, live: supervisor.live() } }
     case 'start':
       return { result: await supervisor.start(request.order) }
     case 'status':
       return { result: supervisor.get(request.run).status() }
-    case 'list': {
-      const rest = supervisor.list().filter(({ id }) => id > request.after)
-      const runs: RunStatus[] = []
-      for (let chars = 0; runs.length < Math.min(rest.length, LIST_PAGE) && chars < LIST_CHARS; ) {
-        const status = (rest[runs.length] as Run).status()
-        runs.push(status)
-        chars += JSON.stringify(status).length
-      }
-      return { result: { runs, more: rest.length > runs.length } }
-    }
+    case 'list':
+      return { result: listAfter(supervisor, request.after) }
     case 'wait': {
       const run = supervisor.get(request.run)
       await until(deps, run, signal, () => hasEnded(run.record))
@@ -67,53 +56,68 @@ export async function answer(
     case 'signal':
       await supervisor.get(request.run).signal(request.signal)
       return { result: null }
-    case 'read': {
-      const run = supervisor.get(request.run)
-      const ended = run.isComplete()
-      const { offset, bytes, dropped } = await run.output.store.read(
-        request.stream,
-        request.offset,
-        request.max,
-      )
-      const size = run.output.store.count()[request.stream]
-      return {
-        result: { offset, dropped, size, end: ended && offset + bytes.length >= size },
-        body: bytes,
-      }
-    }
+    case 'read':
+      return read(supervisor.get(request.run), request)
     case 'next':
       return next(deps, supervisor.get(request.run), request, signal)
-    case 'shutdown': {
-      if (request.stopRuns)
-        await Promise.all(
-          supervisor.list().map((run) => run.stop({ signal: 'SIGTERM', graceMs: request.graceMs })),
-        )
-      if (supervisor.live() > 0) throw runnerError('runner.live', { live: supervisor.live() })
-      deps.shutdown()
-      return { result: null }
-    }
+    case 'shutdown':
+      return shutdown(deps, request)
     default:
       return request satisfies never
   }
 }
 
-/**
- * The next piece of output beyond the given offsets: waits for one, and says when there will be
- * none.
- */
+function listAfter(supervisor: Supervisor, after: string): Results['list'] {
+  const runs: RunStatus[] = []
+  let chars = 0
+  for (const run of supervisor.list()) {
+    if (run.id <= after) continue
+    if (runs.length === LIST_PAGE || chars >= LIST_CHARS) return { runs, more: true }
+    const status = run.status()
+    runs.push(status)
+    chars += JSON.stringify(status).length
+  }
+  return { runs, more: false }
+}
+
+async function read(
+  run: Run,
+  request: Request & { readonly method: 'read' },
+): Promise<Reply<'read'>> {
+  const { store } = run.output
+  const isComplete = run.isComplete()
+  const { offset, bytes, dropped } = await store.read(request.stream, request.offset, request.max)
+  const size = store.count()[request.stream]
+  const end = isComplete && offset + bytes.length >= size
+  return { result: { offset, dropped, size, end }, body: bytes }
+}
+
+async function shutdown(
+  { supervisor, shutdown: end }: RespondDeps,
+  { stopRuns, graceMs }: Request & { readonly method: 'shutdown' },
+): Promise<Reply<'shutdown'>> {
+  if (stopRuns)
+    await Promise.all(supervisor.list().map((run) => run.stop({ signal: 'SIGTERM', graceMs })))
+  const live = supervisor.live()
+  if (live > 0) throw runnerError('runner.live', { live })
+  end()
+  return { result: null }
+}
+
+/** The next output after the offsets. Waits for it, and reports the end of the output. */
 async function next(
-  deps: AnswerDeps,
+  deps: RespondDeps,
   run: Run,
   after: { stdout: number; stderr: number },
   signal: AbortSignal,
-): Promise<Answer> {
+): Promise<Reply<'next'>> {
   const behind = () => STREAMS.filter((name) => run.output.store.count()[name] > after[name])
   let ended = false
   await until(deps, run, signal, () => {
     ended = run.isComplete()
     return ended || behind().length > 0
   })
-  // The one that the reader saw less of comes first, so neither starves the other.
+  // The stream of which the reader has less is first, so that both are read.
   const [stream] = behind().sort((a, b) => after[a] - after[b])
   if (stream === undefined) return { result: { end: ended } }
   const { offset, bytes, dropped } = await run.output.store.read(
@@ -124,9 +128,9 @@ async function next(
   return { result: { end: false, stream, offset, dropped }, body: bytes }
 }
 
-/** Until the condition holds, the client is gone, or {@link WAIT_MS} passed. */
+/** Waits for the condition, the end of the client, or {@link WAIT_MS}. */
 async function until(
-  deps: AnswerDeps,
+  deps: RespondDeps,
   run: Run,
   signal: AbortSignal,
   condition: () => boolean,
