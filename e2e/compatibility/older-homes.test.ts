@@ -110,10 +110,12 @@ test('older homes: commands show what they showed before', { timeout: 240_000 },
   ])
     await assertShown(homes, words)
 
-  // The coordinator was killed after it had logged an intent.
-  const log = (await homes.today('audit log')) as { index: number }[]
-  assert.deepEqual(log.slice(0, -1), await homes.older('audit log'))
-  assert.match(await homes.ok(['audit', 'verify']), /^entries +34$[^]*^open +1$/m)
+  // The coordinator was killed after it had logged one more intent. Its outcome may come next.
+  const before = (await homes.older('audit log')) as object[]
+  const log = (await homes.today('audit log')) as object[]
+  assert.deepEqual(log.slice(0, before.length), before)
+  assert.partialDeepStrictEqual(log[before.length], { type: 'intent', arguments: { name: 'open' } })
+  assert.match(await homes.ok(['audit', 'verify']), /^entries +3\d$/m)
   const bundle = await homes.ok(['audit', 'verify', '--bundle', homes.path('bundle')])
   const { log: head } = (await homes.older('status')) as { log: { size: number; root: string } }
   assert.match(bundle, new RegExp(`^entries +${head.size}$[^]*^tree root +${head.root}$`, 'm'))
