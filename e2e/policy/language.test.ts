@@ -51,7 +51,6 @@ const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/formats/': 25,
   'coordinator/repositories/publish/': 27,
   'coordinator/repositories/sync/': 25,
-  'protocols/': 13,
   'shared/blobs/verified.test.ts': 4,
 }
 
@@ -67,7 +66,6 @@ const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'coordinator/repositories/publish/': 19,
   'coordinator/repositories/sync/': 7,
   'docs/': 3,
-  'protocols/': 10,
   'shared/blobs/verified.test.ts': 1,
 }
 

@@ -4,6 +4,7 @@
  * `muster-ticket1-` and `muster-token1-`, then base32: one word that is safe to paste into any
  * shell (ID-10). Both began with `muster1-` before 0.2, which is still read.
  */
+import { defined } from '../../shared/defined.ts'
 import { decode, encode } from 'cborg'
 import { z } from 'zod'
 import { decodeBase32, encodeBase32 } from '../../shared/base32.ts'
@@ -61,7 +62,7 @@ export function formatTicket(ticket: Ticket): string {
     f: Buffer.from(ticket.fleet, 'hex'),
     r: ticket.root,
     a: [...ticket.addresses],
-    ...(ticket.secret ? { s: ticket.secret } : {}),
+    ...defined({ s: ticket.secret }),
   }
   const prefix = ticket.secret === undefined ? TICKET_PREFIX : TOKEN_PREFIX
   return prefix + encodeBase32(encode(body))
@@ -101,6 +102,6 @@ export function parseTicket(text: string): Ticket {
     fleet: fleetId.parse(Buffer.from(f).toString('hex')),
     root: r,
     addresses: a,
-    ...(s ? { secret: s } : {}),
+    ...defined({ secret: s }),
   }
 }

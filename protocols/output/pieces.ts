@@ -56,34 +56,16 @@ export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): Pie
   let left = 0
   let kind = 0
 
-  const begin = (): void => {
-    kind = header[0] as number
-    left = header.readUInt32BE(1)
-    const isGap = kind === KINDS['gap in stdout'] || kind === KINDS['gap in stderr']
-    if (kind < 1 || kind > 4)
-      throw wireError('protocol.malformed', {
-        what: 'output',
-        reason: `a piece of unknown kind ${kind}`,
-      })
-    if (left > MAX_PIECE_BYTES || (isGap && left !== GAP_BYTES))
-      throw wireError('protocol.malformed', { what: 'output', reason: `a piece of ${left} bytes` })
-  }
-  const take = async (bytes: Uint8Array): Promise<void> => {
+  const pass = async (bytes: Uint8Array): Promise<void> => {
     left -= bytes.length
     if (kind === KINDS.stdout || kind === KINDS.stderr)
       await onPiece({ kind: kind === KINDS.stdout ? 'stdout' : 'stderr', bytes })
     else {
       gap.set(bytes, GAP_BYTES - left - bytes.length)
-      if (left === 0)
-        await onPiece({
-          kind: 'gap',
-          stream: kind === KINDS['gap in stdout'] ? 'stdout' : 'stderr',
-          dropped: Number(gap.readBigUInt64BE()),
-        })
+      if (left === 0) await onPiece(gapPiece(kind, gap))
     }
     if (left === 0) headerHas = 0
   }
-
   return {
     async write(chunk) {
       for (let at = 0; at < chunk.length; ) {
@@ -93,18 +75,40 @@ export function createPieceReader(onPiece: (piece: Piece) => Promise<void>): Pie
           headerHas += part.length
           at += part.length
           if (headerHas < HEADER_BYTES) return
-          begin()
+          ;({ kind, length: left } = readPieceHeader(header))
           if (left === 0) headerHas = 0
           continue
         }
         const part = chunk.subarray(at, at + left)
         at += part.length
-        await take(part)
+        await pass(part)
       }
     },
     end() {
       if (headerHas !== 0)
         throw wireError('protocol.malformed', { what: 'output', reason: 'it ends inside a piece' })
     },
+  }
+}
+
+function readPieceHeader(header: Buffer): { kind: number; length: number } {
+  const kind = header.readUInt8(0)
+  const length = header.readUInt32BE(1)
+  const isGap = kind === KINDS['gap in stdout'] || kind === KINDS['gap in stderr']
+  if (kind < 1 || kind > 4)
+    throw wireError('protocol.malformed', {
+      what: 'output',
+      reason: `a piece of unknown kind ${kind}`,
+    })
+  if (length > MAX_PIECE_BYTES || (isGap && length !== GAP_BYTES))
+    throw wireError('protocol.malformed', { what: 'output', reason: `a piece of ${length} bytes` })
+  return { kind, length }
+}
+
+function gapPiece(kind: number, gap: Buffer): Piece {
+  return {
+    kind: 'gap',
+    stream: kind === KINDS['gap in stdout'] ? 'stdout' : 'stderr',
+    dropped: Number(gap.readBigUInt64BE()),
   }
 }

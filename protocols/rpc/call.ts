@@ -1,8 +1,8 @@
 /**
- * The asking half of every protocol: typed calls over one duplex, one at a time in the order in
- * which they were made. A response is checked against its schema and its limits before the caller
- * sees it; a refusal becomes an error with prose of our own tables.
+ * The client of every protocol: typed calls over one duplex, one after another. Responses are
+ * checked against schema and limits. Errors of the peer get their text from our own tables.
  */
+import { requireDefined } from '../../shared/require-defined.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { createInterrupt, type Interrupt } from '../../shared/interrupt.ts'
 import { describeIssue } from '../../shared/schema-issue.ts'
@@ -22,44 +22,36 @@ import { wireError } from '../wire/errors.ts'
 import { encodeRequest } from '../wire/request.ts'
 import { decodeError } from '../wire/status.ts'
 
-/** An error frame carries a code and plain data; this is roomy for both. */
+/** An error frame has only a code and plain data. */
 const MAX_ERROR_BYTES = 16 * 1024
 
 export interface CallOptions<M> {
   readonly signal?: AbortSignal
-  /** Called for each progress report; the next one waits for what it returns. */
+  /** Called for each progress report. The next one waits until the returned promise settles. */
   readonly onProgress?: (report: ProgressOf<M>) => void | Promise<void>
   /** Sent after the request, for methods that take an upload. */
   readonly upload?: AsyncIterable<Uint8Array>
   /**
-   * Called for each piece of the download, valid until what it returns settles; the next one waits
-   * for that.
+   * Called for each part of the download. The bytes are valid until the returned promise settles.
+   * The next part waits for it.
    */
   readonly onData?: (bytes: Uint8Array) => void | Promise<void>
 }
 
 export interface Client<P extends Protocol> {
   /**
-   * Calls a method. Aborting `signal` ends the whole duplex, because the answer can't be told from
-   * the next one's; later calls then fail with protocol.closed. Rejects with the other side's
-   * refusal, protocol.timeout, protocol.closed, protocol.malformed, or what a callback threw.
+   * Calls a method. Aborting `signal` ends the whole duplex, because its late response would look
+   * like the next one. Later calls fail with protocol.closed.
+   * @throws the peer's error, protocol.timeout, .closed, .malformed, or a callback's error
    */
   call<K extends keyof P['methods'] & string>(
     method: K,
     request: RequestOf<P['methods'][K]>,
     options?: CallOptions<P['methods'][K]>,
   ): Promise<ResponseOf<P['methods'][K]>>
-  /** Half-closes once the calls under way are answered. */
+  /** Half-closes after all calls have ended. */
   close(): Promise<void>
   abort(reason: Error): void
-}
-
-/** Values that a person typed get here. One that no request holds is a mistake of the caller. */
-function checkedRequest(name: string, method: AnyMethod, request: unknown): unknown {
-  const parsed = method.request.safeParse(request)
-  if (parsed.success) return parsed.data
-  const reason = describeIssue(parsed.error.issues[0])
-  throw wireError('protocol.request', { method: name, reason }, { cause: parsed.error })
 }
 
 export function openClient<P extends Protocol>(
@@ -67,81 +59,117 @@ export function openClient<P extends Protocol>(
   duplex: Duplex,
   deps: { clock: Clock },
 ): Client<P> {
-  const methods: Readonly<Record<string, AnyMethod>> = protocol.methods
-  const limits = Object.values(methods).map((method) => limitsOf(protocol, method))
-  const maxBytes = Math.max(
-    MAX_ERROR_BYTES,
-    ...limits.flatMap((own) => [own.maxResponseBytes, own.maxProgressBytes]),
-  )
-  const channel = createChannel(deps, duplex, { maxBytes, stallMs: protocol.limits.stallMs })
-  let tail: Promise<unknown> = Promise.resolve()
-  let broken: unknown
+  const calls = new SerialCalls(protocol, duplex, deps)
+  return {
+    // The method's own types end here: its schemas check the request and the response.
+    call: (name, request, options = {}) =>
+      calls.call(name, request, options as CallOptions<AnyMethod>) as Promise<never>,
+    close: () => calls.close(),
+    abort: (reason) => calls.abort(reason),
+  }
+}
 
-  const call = async (
-    name: string,
-    request: unknown,
-    options: CallOptions<AnyMethod>,
-  ): Promise<unknown> => {
-    if (broken !== undefined)
-      throw wireError('protocol.closed', { what: `${protocol.name} ${name}` }, { cause: broken })
+/** Calls on one duplex, one after another. */
+class SerialCalls {
+  readonly #protocol: Protocol
+  readonly #clock: Clock
+  readonly #channel: Channel
+  #tail: Promise<unknown> = Promise.resolve()
+  /** Why the duplex can't be used any more. */
+  #broken: unknown
+
+  constructor(protocol: Protocol, duplex: Duplex, deps: { clock: Clock }) {
+    this.#protocol = protocol
+    this.#clock = deps.clock
+    this.#channel = createChannel(deps, duplex, {
+      maxBytes: maxFrameBytes(protocol),
+      stallMs: protocol.limits.stallMs,
+    })
+  }
+
+  call(name: string, request: unknown, options: CallOptions<AnyMethod>): Promise<unknown> {
+    const result = this.#tail.then(() => this.#call(name, request, options))
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  async close(): Promise<void> {
+    await this.#tail
+    if (this.#broken === undefined) await this.#channel.close()
+  }
+
+  abort(reason: Error): void {
+    this.#broken ??= reason
+    this.#channel.abort(reason)
+  }
+
+  async #call(name: string, request: unknown, options: CallOptions<AnyMethod>): Promise<unknown> {
+    const what = `${this.#protocol.name} ${name}`
+    if (this.#broken !== undefined)
+      throw wireError('protocol.closed', { what }, { cause: this.#broken })
     options.signal?.throwIfAborted()
-    const method = methods[name] as AnyMethod
-    const own = limitsOf(protocol, method)
-    const payload = encodeRequest(name, checkedRequest(name, method, request))
-    if (payload.length > own.maxRequestBytes) {
-      throw wireError('protocol.too-large', {
-        what: `request ${name}`,
-        bytes: payload.length,
-        limit: own.maxRequestBytes,
-      })
-    }
-    const what = `${protocol.name} ${name}`
-    const fail = (reason: unknown): void => {
-      broken ??= reason
-      channel.abort(
-        reason instanceof Error
-          ? reason
-          : wireError('protocol.closed', { what }, { cause: reason }),
-      )
-    }
+    const method = requireDefined(this.#protocol.methods[name], 'the type has this method')
+    const limits = limitsOf(this.#protocol, method)
+    const payload = encodeChecked(name, method, request, limits.maxRequestBytes)
+    const fail = (reason: unknown): void => this.#fail(what, reason)
     const onAbort = (): void => fail(options.signal?.reason)
     options.signal?.addEventListener('abort', onAbort, { once: true })
-    const cancelTimer =
-      own.callMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : deps.clock.after(own.callMs, () =>
-            fail(wireError('protocol.timeout', { what, ms: own.callMs })),
-          )
+    const cancelTimer = this.#failAfter(what, limits.callMs)
     try {
-      await channel.send('request', payload)
-      return await exchange(channel, { what, method, limits: own, options })
+      await this.#channel.send('request', payload)
+      return await exchange(this.#channel, { what, method, limits, options })
     } catch (error) {
       if (error instanceof Refusal) throw error.error
       fail(error)
-      throw broken
+      throw this.#broken
     } finally {
       cancelTimer?.()
       options.signal?.removeEventListener('abort', onAbort)
     }
   }
-  return {
-    call: (name, request, options = {}) => {
-      const mine = tail.then(() => call(name, request, options as CallOptions<AnyMethod>))
-      tail = mine.catch(() => undefined)
-      return mine as never
-    },
-    close: async () => {
-      await tail
-      if (broken === undefined) await channel.close()
-    },
-    abort: (reason) => {
-      broken ??= reason
-      channel.abort(reason)
-    },
+
+  #failAfter(what: string, ms: number): (() => void) | undefined {
+    if (ms === Number.POSITIVE_INFINITY) return undefined
+    return this.#clock.after(ms, () =>
+      this.#fail(what, wireError('protocol.timeout', { what, ms })),
+    )
+  }
+
+  #fail(what: string, reason: unknown): void {
+    this.#broken ??= reason
+    this.#channel.abort(
+      reason instanceof Error ? reason : wireError('protocol.closed', { what }, { cause: reason }),
+    )
   }
 }
 
-/** The other side's answer was a refusal: the duplex is whole and the next call may follow. */
+function maxFrameBytes(protocol: Protocol): number {
+  const limits = Object.values(protocol.methods).map((method) => limitsOf(protocol, method))
+  const sizes = limits.flatMap((own) => [own.maxResponseBytes, own.maxProgressBytes])
+  return Math.max(MAX_ERROR_BYTES, ...sizes)
+}
+
+/**
+ * Encodes a request. Values of a person may fail the schema, which is the caller's mistake.
+ * @throws protocol.request, protocol.too-large
+ */
+function encodeChecked(
+  name: string,
+  method: AnyMethod,
+  request: unknown,
+  limit: number,
+): Uint8Array {
+  const parsed = method.request.safeParse(request)
+  if (!parsed.success) {
+    const reason = describeIssue(parsed.error.issues[0])
+    throw wireError('protocol.request', { method: name, reason }, { cause: parsed.error })
+  }
+  const payload = encodeRequest(name, parsed.data)
+  measure(`request ${name}`, payload, limit)
+  return payload
+}
+
+/** The peer returned an error. The duplex is intact, and the next call may follow. */
 class Refusal extends Error {
   readonly error: Error
   constructor(error: Error) {
@@ -159,14 +187,14 @@ interface Call {
 
 async function exchange(channel: Channel, call: Call): Promise<unknown> {
   const answered = createInterrupt()
-  // A source that fails must end the call at once, not when the other side gives up waiting.
+  // A failed source must end the call at once, before the peer's timeout.
   const failed = createInterrupt()
   const uploaded =
     call.method.upload === true
       ? upload(channel, call.options.upload ?? nothing(), answered).catch(failed.end)
       : undefined
   try {
-    return await failed.wait(answer(channel, call))
+    return await failed.wait(receiveResponse(channel, call))
   } finally {
     answered.end(ANSWERED)
     await uploaded
@@ -175,9 +203,7 @@ async function exchange(channel: Channel, call: Call): Promise<unknown> {
 
 const ANSWERED = Symbol('answered')
 
-/**
- * Sends the source up to its end, or to the answer if that comes first: the rest is of no use then.
- */
+/** Sends the source until it ends or the response arrives. */
 async function upload(
   channel: Channel,
   source: AsyncIterable<Uint8Array>,
@@ -192,7 +218,7 @@ async function upload(
     }
   } catch (error) {
     if (error !== ANSWERED) throw error
-    // Not awaited: a source that waits for a person would hold the answer back.
+    // Not awaited: the source may wait for a person.
     chunks.return?.().catch(() => undefined)
   }
   await channel.send('end', new Uint8Array(0))
@@ -200,7 +226,7 @@ async function upload(
 
 async function* nothing(): AsyncIterable<Uint8Array> {}
 
-async function answer(channel: Channel, call: Call): Promise<unknown> {
+async function receiveResponse(channel: Channel, call: Call): Promise<unknown> {
   const { method, options, what } = call
   for (;;) {
     const frame = await channel.take()

@@ -1,7 +1,6 @@
 /**
- * What every protocol's table of messages and bytes must show: each message has exactly its bytes
- * and each bytes exactly their message, every part of every method is covered, unknown keys are
- * tolerated, and nothing that is cut short passes. For tests.
+ * Checks a protocol's table of messages and their bytes, for tests: both convert into each other,
+ * every part of every method has a case, unknown keys are allowed, and truncated bytes fail.
  */
 import assert from 'node:assert/strict'
 import type { Case } from './case.ts'
@@ -29,7 +28,8 @@ function checkCase(protocol: Protocol, one: Case): void {
   )
   const decoded = decodeCbor(bytes, one.id)
   assert.deepEqual(schema.parse(decoded), one.message, `${one.id}: decoded`)
-  const later = { ...(decoded as object), zzFromALaterVersion: [1, { x: null }] }
+  assert.ok(decoded instanceof Object, `${one.id}: an object`)
+  const later = { ...decoded, zzFromALaterVersion: [1, { x: null }] }
   assert.deepEqual(
     schema.parse(decodeCbor(new Uint8Array(encodeCbor(later)), one.id)),
     one.message,
@@ -52,7 +52,7 @@ function checkCase(protocol: Protocol, one: Case): void {
   )
 }
 
-/** An empty message has one encoding; the table need not repeat it for every method. */
+/** An empty message has one encoding, so the table need not repeat it for every method. */
 function partsOf(method: AnyMethod): Case['part'][] {
   const parts = (['request', 'response', 'progress'] as const).filter(
     (part) => method[part] !== undefined,
@@ -64,15 +64,17 @@ function isEmpty(method: AnyMethod, part: Case['part']): boolean {
   const parsed = method[part]?.safeParse({})
   return (
     parsed?.success === true &&
-    Object.keys(parsed.data as object).length === 0 &&
+    Object.keys(Object(parsed.data)).length === 0 &&
     Object.keys(shapeOf(method[part])).length === 0
   )
 }
 
 const shapeOf = (schema: unknown): object =>
-  (schema as { shape?: object }).shape ?? { unknown: true }
+  schema instanceof Object && 'shape' in schema && schema.shape instanceof Object
+    ? schema.shape
+    : { unknown: true }
 
-/** Messages that the schema refuses, each wrong in the one way that its name says. */
+/** Messages that the schema rejects, each for the named reason. */
 export function checkRefused(
   protocol: Protocol,
   refused: readonly (readonly [

@@ -1,31 +1,22 @@
 /**
  * Values that travel beside a signed intent, each with the salt that opens its commitment
  * (shared/trust/commitment.ts): from the command line to a coordinator, and from there to the hosts
- * that the intent names. Whoever receives them keeps them in memory, for as long as it acts.
+ * that the intent names. Receivers keep them only in memory, and only while they act.
  */
 import { z } from 'zod'
 import { SALT_BYTES } from '../../shared/trust/commitment.ts'
 import { KIB } from '../../shared/units.ts'
 
-/**
- * What an environment variable may be called here: what every shell can name. Nothing else is ever
- * meant.
- */
+/** The names of environment variables that every shell supports. */
 export const variableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and underscores, no digit first')
   .max(256, 'expected at most 256 characters')
   .refine((name) => name !== '__proto__', 'expected another name than __proto__')
 
-/**
- * More than any program reads; with names of usual length their commitments leave room for the rest
- * of an intent.
- */
+/** More than any program reads. Their commitments leave room for the rest of an intent. */
 export const MAX_VARIABLES = 256
-/**
- * Of all names and values together. The kernel takes 128 KiB for one variable; certificates and
- * keys have a few.
- */
+/** All names and values together. The kernel allows 128 KiB for one variable. */
 export const MAX_VALUES_BYTES = 128 * KIB
 
 const opening = z.object({

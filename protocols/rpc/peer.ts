@@ -84,7 +84,7 @@ export interface Ask {
 /**
  * Decides. Asked before the body of every request is parsed, and for methods of scope `targets`
  * again with the targets (an empty list is a request that touches nothing). Rejects with
- * protocol.denied or an error of its own; must answer alike whether or not the thing exists.
+ * protocol.denied or another error. Its decision must not show whether the target exists.
  */
 export interface Policy {
   allow(capability: Capability, peer: DuplexPeer, ask: Ask): Promise<Caller>

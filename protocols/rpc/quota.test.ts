@@ -9,12 +9,12 @@ function standing(): { clock: Clock; move(ms: number): void } {
   return { clock: { ...systemClock, monotonic: () => at }, move: (ms) => (at += ms) }
 }
 
-test('quota: a peer has its burst, then what comes back with time, never more than the burst', () => {
+test('quota: a bucket refills with time, up to the burst', () => {
   const { clock, move } = standing()
   const quota = createQuota({ clock }, { burst: 2, perSecond: 1 })
   const taken = (times: number): boolean[] => Array.from({ length: times }, () => quota.take('a'))
   assert.deepEqual(taken(3), [true, true, false])
-  assert.equal(quota.take('b'), true, 'another peer has a bucket of its own')
+  assert.equal(quota.take('b'), true, 'another peer has another bucket')
   move(999)
   assert.deepEqual(taken(1), [false])
   move(1)
@@ -23,7 +23,7 @@ test('quota: a peer has its burst, then what comes back with time, never more th
   assert.deepEqual(taken(3), [true, true, false])
 })
 
-test('quota: of more peers than it remembers, the one that asked longest ago is forgotten, and no other', () => {
+test('quota: above its limit of peers, it forgets the one with the oldest use', () => {
   const { clock } = standing()
   const quota = createQuota({ clock }, { burst: 1, perSecond: 1 })
   for (const peer of ['first', 'second']) assert.equal(quota.take(peer), true)

@@ -1,7 +1,6 @@
 /**
- * Requests per peer, as a bucket of tokens for each. libp2p bounds how many streams are open at
- * once, not how many are opened in a second. Memory is bounded: past {@link MAX_PEERS} the bucket
- * that was used longest ago is forgotten, which is full again in all but a flood of new peers.
+ * Limits the requests of each peer with a bucket of tokens. libp2p limits only the number of open
+ * streams. Above {@link MAX_PEERS} the bucket with the oldest use is removed; it is usually full.
  */
 import type { Clock } from '../../shared/clock.ts'
 
@@ -9,7 +8,7 @@ import type { Clock } from '../../shared/clock.ts'
 const MAX_PEERS = 10_000
 
 export interface Quota {
-  /** Takes one token of the peer's bucket; false if it is empty. */
+  /** Takes one token of the peer's bucket. False if it is empty. */
   take(peer: string): boolean
 }
 
@@ -28,7 +27,10 @@ export function createQuota(
           : Math.min(options.burst, old.tokens + ((now - old.at) / 1000) * options.perSecond)
       // Reinserted at the end: the map's order is the order of last use, oldest first.
       buckets.delete(peer)
-      if (buckets.size >= MAX_PEERS) buckets.delete(buckets.keys().next().value as string)
+      for (const oldest of buckets.keys()) {
+        if (buckets.size < MAX_PEERS) break
+        buckets.delete(oldest)
+      }
       buckets.set(peer, { tokens: tokens < 1 ? tokens : tokens - 1, at: now })
       return tokens >= 1
     },

@@ -171,7 +171,7 @@ test('serve: requests follow one another on one stream, each authorised anew', a
   await caller.close()
 })
 
-test('TR-16: a right that is revoked between two requests of one stream is refused at the second', async (t) => {
+test('TR-16: a right that was revoked before the second request is denied', async (t) => {
   let revoked = false
   const { client } = await serveTea(t, {
     refuse: () =>
@@ -185,7 +185,7 @@ test('TR-16: a right that is revoked between two requests of one stream is refus
   assert.deepEqual(await caller.call('echo', { text: 'again' }), { text: 'again' })
 })
 
-test('serve: the policy is asked before the body is parsed, and again with the targets', async (t) => {
+test('serve: asks the policy before it parses the body, and again with targets', async (t) => {
   const { seen, client, path } = await serveTea(t, {
     refuse: (ask) =>
       ask.method === 'echo'
@@ -194,7 +194,7 @@ test('serve: the policy is asked before the body is parsed, and again with the t
   })
   const duplex = await dialSocket(path, tea.id)
   const reply = duplex.source[Symbol.asyncIterator]()
-  // A body that is no CBOR at all: the refusal must be the policy's, not the parser's.
+  // The body isn't CBOR: the error must come from the policy, not from the parser.
   const request = encodeRequest('echo', {}).slice(0, -1)
   await duplex.write(encodeFrame('request', Buffer.concat([request, Buffer.from('ff', 'hex')])))
   const answer = Buffer.from((await reply.next()).value as Uint8Array).toString('latin1')
@@ -211,7 +211,7 @@ test('serve: the policy is asked before the body is parsed, and again with the t
   )
 })
 
-test('call: a request that its schema refuses is the mistake of the caller, and is never sent', async (t) => {
+test('call: never sends a request that its schema rejects', async (t) => {
   const { client, seen } = await serveTea(t)
   const tried = await client()
   await assert.rejects(tried.call('pour', { max: Number.NaN }, { upload: none() }), {
@@ -240,7 +240,7 @@ test('serve: refusals carry a code; a bug carries nothing but that there is one'
   await assert.rejects(caller.call('slow', {}), { code: 'protocol.timeout' })
 })
 
-test('serve: unknown methods, malformed bodies and oversized requests are refused and the stream goes on', async (t) => {
+test('serve: rejects unknown methods and invalid requests, and keeps the stream', async (t) => {
   const { path } = await serveTea(t)
   const loose = defineProtocol({
     ...tea,
@@ -296,7 +296,7 @@ test('serve: an aborted call and a caller that vanished both abort the handler',
   while (seen.aborted.length < 2) await systemClock.sleep(5)
 })
 
-test('serve: a progress report past its limit is our own fault, and the caller hears no more than that', async (t) => {
+test('serve: a progress report above its limit is an internal error', async (t) => {
   const { client, log } = await serveTea(t, {
     handlers: {
       count: async (_request, { progress }) => {
@@ -311,7 +311,7 @@ test('serve: a progress report past its limit is our own fault, and the caller h
   assert.deepEqual(await caller.call('echo', { text: 'still here' }), { text: 'still here' })
 })
 
-test('serve: a caller that sends more before its answer is cut off, so that its end can always be seen', async (t) => {
+test('serve: ends the stream of a caller that sends more before its response', async (t) => {
   const { path, seen } = await serveTea(t)
   const duplex = await dialSocket(path, tea.id)
   t.after(() => duplex.abort(new Error('the test is over')))
@@ -332,7 +332,7 @@ test('serve: a caller that sends more before its answer is cut off, so that its 
   })
 })
 
-test('serve: uploads arrive whole; one that is refused early leaves the stream usable', async (t) => {
+test('serve: uploads arrive whole; a rejected one leaves the stream usable', async (t) => {
   const { seen, client } = await serveTea(t)
   const caller = await client()
   const source = async function* (): AsyncGenerator<Uint8Array> {

@@ -1,9 +1,9 @@
 /**
- * The answering half of every protocol: requests come one after the other on a duplex, and each is
- * authorised anew before its body is parsed, measured against its limits, and answered with a
- * response or with a status of the fixed set. Nothing that a handler throws crosses the wire but an
- * error's code and plain data.
+ * The server of every protocol. Requests of a duplex run one after another. Each is authorised
+ * before its body is parsed, and checked against its limits. Only the code and plain data of a
+ * handler's error are sent.
  */
+import { asError } from '../../shared/as-error.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { type Handlers, type Protocol, limitsOf } from './define-protocol.ts'
@@ -57,16 +57,14 @@ export function serveProtocol<P extends Protocol>(
         { protocol: protocol.id, peer: peer.peerId ?? peer.address, error },
         'stream ended',
       )
-      duplex.abort(error as Error)
+      duplex.abort(asError(error))
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
   }
 }
 
-/**
- * A view, so that `member` is read from the connection at every request, with a session of its own.
- */
+/** The peer with a new session. A getter, so that each request reads the current `member`. */
 function duplexPeer(peer: PeerContext): DuplexPeer {
   return {
     transport: peer.transport,
@@ -97,7 +95,7 @@ async function converse(
       await answer(service, channel, peer, frame.payload, signal)
     }
   } catch (error) {
-    // The framing is lost, so the stream ends; a peer that still listens gets the reason first.
+    // The framing is lost, so the stream ends. A peer that still reads gets the reason first.
     if (error instanceof MusterError)
       await channel.send('error', encodeError(error)).then(channel.close, () => undefined)
     throw error

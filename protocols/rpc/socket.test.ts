@@ -74,7 +74,7 @@ test('socket: only its owner may open it, and it is gone after close', async (t)
   })
 })
 
-test('socket: a protocol that is not served is refused by name, and rubbish ends only its own connection', async (t) => {
+test('socket: names an unserved protocol, and invalid bytes end one connection', async (t) => {
   const server = await start(t, join(await folderFor(t), 's'))
   const client = openClient(
     { ...bell, id: '/muster/gong/1' },
@@ -95,7 +95,9 @@ test('socket: a protocol that is not served is refused by name, and rubbish ends
 test('socket: a second server on a live socket is refused, a dead one is replaced', async (t) => {
   const path = join(await folderFor(t), 's')
   // A process that is killed leaves its socket behind.
-  const script = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
+  const script =
+    `require('node:net').createServer().listen(${JSON.stringify(path)}, ` +
+    "() => process.kill(process.pid, 'SIGKILL'))"
   await promisify(execFile)(process.execPath, ['-e', script]).catch(() => undefined)
   assert.ok((await stat(path)).isSocket())
   await start(t, path)
@@ -139,7 +141,7 @@ test('socket: a server that accepts and says nothing ends a call at its deadline
   })
 })
 
-test('socket: a caller waits for a node that is starting, and is told so where that takes long', async (t) => {
+test('socket: a caller waits for a starting node, up to a limit', async (t) => {
   const path = join(await folderFor(t), 'run', 'bell.sock')
   const protocols = new Map<string, typeof serve>()
   let isStarting = true

@@ -1,8 +1,11 @@
 /**
  * Protocols over a unix socket: a select frame with the protocol's id, then the protocol as over
- * libp2p. The socket has mode 0600 in a folder of mode 0700, so whoever can open it is the node's
- * own user (or root): that is what the capability `local` means.
+ * libp2p. The socket has mode 0600 in a folder of mode 0700, so only the node's user and root can
+ * open it. This is the capability `local`.
  */
+import { errno } from '../../shared/errno.ts'
+import { defined } from '../../shared/defined.ts'
+import { asError } from '../../shared/as-error.ts'
 import { chmod, lstat, mkdir, rm } from 'node:fs/promises'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { dirname } from 'node:path'
@@ -22,7 +25,7 @@ export const socketError = defineErrors({
   'socket.absent': {
     exit: 'unreachable',
     retryable: true,
-    message: (d: { path: string }) => `nothing answers on ${d.path}`,
+    message: (d: { path: string }) => `no process listens on ${d.path}`,
     hint: () =>
       'start the coordinator or agent whose home this is, or name another one with --home',
   },
@@ -30,7 +33,7 @@ export const socketError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { path: string }) => `the node behind ${d.path} is starting`,
-    hint: () => 'repeat the command in a few seconds; the log of the node shows how far it is',
+    hint: () => 'retry in a few seconds; the log of the node shows its progress',
   },
   'socket.denied': {
     exit: 'denied',
@@ -39,26 +42,24 @@ export const socketError = defineErrors({
   },
   'socket.in-use': {
     exit: 'conflict',
-    message: (d: { path: string }) => `another process already answers on ${d.path}`,
+    message: (d: { path: string }) => `another process listens on ${d.path}`,
     hint: () => 'stop it first; two nodes cannot share one home',
   },
   'socket.unusable': {
     exit: 'usage',
     message: (d: { path: string; reason: string }) =>
-      `no socket can be made at ${d.path}: ${d.reason}`,
+      `cannot create a socket at ${d.path}: ${d.reason}`,
     hint: () => 'check space and permissions of the home, or name another one with --home',
   },
 })
 
 /** sockaddr_un.sun_path of Linux without its final zero (unix(7)). */
 const MAX_PATH_BYTES = 107
-/** The first frame holds a protocol id. */
+/** The first frame has a protocol id. */
 const MAX_SELECT_BYTES = 128
-/** A caller that has not named its protocol by then is a stray. */
+/** Time for a caller to send the protocol id. */
 const SELECT_MS = 10_000
-/**
- * A caller waits this long for a node that is starting. After a crash, recovery may take longer.
- */
+/** A caller waits this long for a starting node. Recovery after a crash may take longer. */
 const STARTING_MS = 5_000
 const STARTING_AGAIN_MS = 50
 /** Callers at once: a person, a handful of scripts, a dashboard. */
@@ -71,20 +72,17 @@ export interface SocketServer {
 }
 
 export interface ServeSocketOptions {
-  /**
-   * Absolute path of the socket; its folder is made with mode 0700, or must be ours and gets that
-   * mode.
-   */
+  /** Absolute path of the socket. Its folder is created, or must be ours, and gets mode 0700. */
   readonly path: string
-  /** What is served, by protocol id. */
+  /** The served protocols, by protocol id. */
   readonly protocols: ReadonlyMap<string, Serve>
-  /** True while more protocols will be added. Default: all are there. */
+  /** True while protocols will be added. Default: false. */
   readonly isStarting?: () => boolean
 }
 
 /**
- * Listens on the path. Replaces a socket that nobody answers on; throws socket.in-use where
- * somebody does.
+ * Listens on the path. Replaces a socket on which no process listens.
+ * @throws socket.in-use, socket.unusable
  */
 export async function serveSocket(
   deps: { clock: Clock; log: Logger },
@@ -118,8 +116,8 @@ export async function serveSocket(
 }
 
 /**
- * Opens the protocol on the socket. Throws socket.absent or socket.denied; a protocol that isn't
- * served shows at the first call.
+ * Opens the protocol on the socket. A protocol that isn't served fails at the first call.
+ * @throws socket.absent, socket.denied, socket.unusable
  */
 export async function dialSocket(
   path: string,
@@ -130,7 +128,7 @@ export async function dialSocket(
   signal?.throwIfAborted()
   const socket = connect({ path, allowHalfOpen: true })
   try {
-    await once(socket, 'connect', signal === undefined ? {} : { signal })
+    await once(socket, 'connect', defined({ signal }))
   } catch (cause) {
     socket.destroy()
     if (signal?.aborted === true) throw signal.reason
@@ -148,7 +146,7 @@ async function serveOne(
   signal: AbortSignal,
 ): Promise<void> {
   const duplex = socketDuplex(socket)
-  const stop = (): void => duplex.abort(signal.reason as Error)
+  const stop = (): void => duplex.abort(asError(signal.reason))
   signal.addEventListener('abort', stop, { once: true })
   try {
     const { id, rest } = await selected(deps, duplex)
@@ -168,15 +166,15 @@ async function serveOne(
       await duplex
         .write(encodeFrame('error', encodeError(error)))
         .then(duplex.close, () => undefined)
-    duplex.abort(error as Error)
+    duplex.abort(asError(error))
   } finally {
     signal.removeEventListener('abort', stop)
   }
 }
 
 /**
- * The protocol of that id, once the node serves it; undefined if it never will.
- * @throws socket.starting where that takes too long
+ * Waits until the node serves the protocol. Undefined if it never will.
+ * @throws socket.starting after {@link STARTING_MS}
  */
 async function whenStarted(
   deps: { clock: Clock },
@@ -192,7 +190,7 @@ async function whenStarted(
   return protocols.get(id)
 }
 
-/** Reads the select frame and gives back what comes behind it. */
+/** Reads the select frame. `rest` are the bytes after it. */
 async function selected(
   deps: { clock: Clock },
   duplex: Duplex,
@@ -221,11 +219,13 @@ function checkPath(path: string): void {
   if (bytes <= MAX_PATH_BYTES) return
   throw socketError('socket.unusable', {
     path,
-    reason: `the path has ${bytes} bytes, and the system allows ${MAX_PATH_BYTES}; choose a shorter --home`,
+    reason:
+      `the path has ${bytes} bytes, and the system allows ${MAX_PATH_BYTES}; ` +
+      'choose a shorter --home',
   })
 }
 
-/** Makes the folder with mode 0700, or gives an existing one of ours that mode. */
+/** Creates the folder with mode 0700, or sets this mode on our own folder. */
 async function makeFolder(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
@@ -244,7 +244,7 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-/** Removes a socket that a process left behind which is no more. */
+/** Removes the socket of a process that has ended. */
 async function removeStale(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined)
   if (found === undefined) return
@@ -284,5 +284,5 @@ function dialError(path: string, cause: unknown): MusterError {
 }
 
 function systemCode(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? 'unknown'
+  return errno(error) ?? 'unknown'
 }

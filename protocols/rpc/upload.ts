@@ -1,23 +1,20 @@
 /**
- * The upload behind a request: data frames up to an end frame. Whoever answers early leaves the
- * rest to `drain`, so that the next request is found behind it.
+ * The upload after a request: data frames up to an end frame. After an early response `drain` drops
+ * the rest, so that the next request can be read.
  */
 import { MIB } from '../../shared/units.ts'
 import type { Channel } from '../wire/channel.ts'
 import { wireError } from '../wire/errors.ts'
 
-/**
- * What may still be on its way when a caller learns that its upload was refused: several transport
- * windows.
- */
+/** Bytes under way when a caller gets the rejection of its upload: several transport windows. */
 const MAX_DRAIN_BYTES = 32 * MIB
 
 export interface Upload {
   readonly bytes: AsyncIterable<Uint8Array>
-  /** Called for methods that take an upload; without it the upload is empty. */
+  /** Called for methods with an upload. Without it the upload is empty. */
   expect(): void
   onEnd(run: () => void): void
-  /** Reads and drops what is left of an upload. */
+  /** Reads and drops the rest of an upload. */
   drain(): Promise<void>
 }
 

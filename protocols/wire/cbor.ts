@@ -33,8 +33,8 @@ class BoundedTokenizer extends Tokenizer {
 
   override next(): ReturnType<Tokenizer['next']> {
     const token = super.next()
-    const top = this.#open.length - 1
-    if (top >= 0) this.#open[top] = (this.#open[top] as number) - 1
+    const left = this.#open.pop()
+    if (left !== undefined) this.#open.push(left - 1)
     const { name } = token.type
     if ((name === 'array' || name === 'map') && token.value > 0) {
       if (this.#open.length === MAX_DEPTH) throw new Error(`nested deeper than ${MAX_DEPTH}`)

@@ -113,12 +113,12 @@ export class FrameReader {
         if (this.#length.empty) return undefined
         throw truncated()
       }
-      length = this.#length.push(this.#chunk[this.#offset++] as number)
+      length = this.#length.push(this.#chunk[this.#offset++] ?? 0)
     }
     if (length === 0)
       throw wireError('protocol.malformed', { what: 'frame', reason: 'it has no kind' })
     if (this.#offset === this.#chunk.length && !(await this.#fill())) throw truncated()
-    const byte = this.#chunk[this.#offset++] as number
+    const byte = this.#chunk[this.#offset++] ?? 0
     const kind = NAMES[byte]
     if (kind === undefined)
       throw wireError('protocol.malformed', { what: 'frame', reason: `kind ${byte} is unknown` })
