@@ -82,7 +82,7 @@ export async function composeSurfaces(
       gateway: gateway.url,
       coordinator,
       repositories: async (signal) =>
-        (await catalog.repositories(signal)).map(({ id, gpgkey }) => ({ id, gpgkey })),
+        (await catalog.repositories(signal)).map(({ snapshots: _, ...each }) => each),
       reportFacts,
     },
   )

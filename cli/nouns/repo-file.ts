@@ -4,6 +4,7 @@ import { openClient } from '../../protocols/rpc/call.ts'
 import { localProtocol } from '../../protocols/local/protocol.ts'
 import { dialSocket } from '../../protocols/rpc/socket.ts'
 import { defineErrors } from '../../shared/errors.ts'
+import { clientFileText } from '../../shared/repositories/client-file.ts'
 import { agentPaths } from '../../shared/home.ts'
 import { publishedPath } from '../../shared/repository-paths.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -13,7 +14,13 @@ export const repoFileError = defineErrors({
   'repo-file.unknown': {
     exit: 'notFound',
     message: (d: { id: string }) => `no repository ${d.id} is published`,
-    hint: () => 'muster repo list on the coordinator',
+    hint: () => 'run `muster repo list` on the coordinator',
+  },
+  'repo-file.unsupported': {
+    exit: 'usage',
+    message: (d: { id: string; type: string }) =>
+      `can't write a client file for ${d.id}: this version does not know the type ${d.type}`,
+    hint: () => 'update this host, or select another repository with --repo-id',
   },
 })
 
@@ -36,28 +43,14 @@ export async function writeRepoFile(
     if (chosen.length === 0)
       await context.note('no repository is published yet: muster repo sync on the coordinator')
     return chosen
-      .map((repository) => section(`${gateway}${publishedPath(repository.id)}`, repository))
+      .map(({ id, type = 'rpm', gpgkey }) => {
+        const url = `${gateway}${publishedPath(id)}`
+        const text = clientFileText({ id, type, url, key: gpgkey })
+        if (text === undefined) throw repoFileError('repo-file.unsupported', { id, type })
+        return text
+      })
       .join('\n')
   } finally {
     await client.close().catch(() => undefined)
   }
-}
-
-/**
- * Signatures are checked where the repository brings its key; that a key is there does not make it
- * trusted: dnf asks before it imports one.
- */
-function section(url: string, repository: { id: string; gpgkey: string | null }): string {
-  const key =
-    repository.gpgkey === null
-      ? ['gpgcheck=0']
-      : ['gpgcheck=1', `gpgkey=${url}${encodeURIComponent(repository.gpgkey)}`]
-  return [
-    `[muster-${repository.id}]`,
-    `name=${repository.id} (Muster)`,
-    `baseurl=${url}`,
-    'enabled=1',
-    ...key,
-    '',
-  ].join('\n')
 }

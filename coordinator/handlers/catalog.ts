@@ -26,11 +26,12 @@ export function catalogHandlers(deps: {
     },
     async repositories() {
       const rows = await Promise.all(
-        repositories.all.map(async ({ name }) => {
+        repositories.all.map(async ({ name, type }) => {
           const targets = (await lookup.targets(name)).map((target) => target.target)
           const gpgkey = (await lookup.keys(name, 'latest'))[0] ?? null
           return {
             id: name,
+            type,
             snapshots: targets.filter((target) => target !== 'latest'),
             gpgkey,
             latest: targets.includes('latest'),

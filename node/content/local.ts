@@ -17,7 +17,9 @@ export interface LocalInfo {
   /** The connected coordinator of an agent. Absent on a coordinator. */
   readonly coordinator?: () => string | undefined
   /** The repositories that the gateway serves. */
-  readonly repositories: (signal: AbortSignal) => Promise<{ id: string; gpgkey: string | null }[]>
+  readonly repositories: (
+    signal: AbortSignal,
+  ) => Promise<{ id: string; type?: string | undefined; gpgkey: string | null }[]>
   /** Collects and sends this host's packages. Absent on a coordinator. */
   readonly reportFacts?: (
     options: { accept: readonly string[] },

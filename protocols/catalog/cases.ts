@@ -56,4 +56,13 @@ export const cases: readonly Case[] = [
       7073686f74738267323032362d313067323032362d3131a36269646162666770676b6579f669736e617073686f74
       7380`,
   },
+  {
+    id: 'a repository with its type',
+    method: 'repositories',
+    part: 'response',
+    message: { repositories: [{ id: 'a', type: 'rpm', snapshots: [], gpgkey: null }] },
+    hex: `
+      a16c7265706f7369746f7269657381a4626964616164747970656372706d666770676b6579f669736e617073686f
+      747380`,
+  },
 ]

@@ -20,6 +20,12 @@ export const treeResponse = z.object({
 })
 export const repositoriesResponse = z.object({
   repositories: z.array(
-    z.object({ id: z.string(), snapshots: z.array(z.string()), gpgkey: z.string().nullable() }),
+    z.object({
+      id: z.string(),
+      /** As in the configuration. Absent from older coordinators, which only know rpm. */
+      type: z.string().max(32).optional(),
+      snapshots: z.array(z.string()),
+      gpgkey: z.string().nullable(),
+    }),
   ),
 })

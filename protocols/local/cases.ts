@@ -49,6 +49,13 @@ export const cases: readonly Case[] = [
       6162666770676b6579f6`,
   },
   {
+    id: 'a repository with its type',
+    method: 'repositories',
+    part: 'response',
+    message: { repositories: [{ id: 'a', type: 'rpm', gpgkey: null }] },
+    hex: 'a16c7265706f7369746f7269657381a3626964616164747970656372706d666770676b6579f6',
+  },
+  {
     id: 'facts that the coordinator had already',
     method: 'facts.report',
     part: 'response',

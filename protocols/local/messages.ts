@@ -23,7 +23,14 @@ export const providersResponse = z.object({
  * if there is none.
  */
 export const repositoriesResponse = z.object({
-  repositories: z.array(z.object({ id: z.string(), gpgkey: z.string().nullable() })),
+  repositories: z.array(
+    z.object({
+      id: z.string(),
+      /** As in the configuration. Absent from older agents, which only know rpm. */
+      type: z.string().max(32).optional(),
+      gpgkey: z.string().nullable(),
+    }),
+  ),
 })
 /** `accept`: managers whose packages are recorded as found, although the database looks damaged. */
 export const factsRequest = z.object({ accept: z.array(z.string().max(64)).max(32).optional() })

@@ -100,6 +100,8 @@ test('the key that a repository is configured with is known as its key, whatever
   assert.deepEqual(await lookup.keys('repo', 'latest'), ['vendor key.asc'])
   const catalog = catalogHandlers({ lookup, repositories: createRepositories([config]) })
   assert.deepEqual(await (catalog.repositories as () => Promise<unknown>)(), {
-    repositories: [{ id: 'repo', snapshots: [], gpgkey: 'vendor key.asc', latest: true }],
+    repositories: [
+      { id: 'repo', type: 'rpm', snapshots: [], gpgkey: 'vendor key.asc', latest: true },
+    ],
   })
 })
