@@ -17,8 +17,13 @@ import type { Greeting, GreetingAnswer, Trouble } from '../../protocols/hello/me
 import type { hello } from '../../protocols/hello/protocol.ts'
 import { type Member, requirePeerId } from '../../protocols/rpc/peer.ts'
 import { nodeError } from '../ground/errors.ts'
-import { createListeners } from '../ground/listeners.ts'
-import { createPeerRecords, newPeerRecord, type PeerRecord } from './peer-records.ts'
+import { createListeners, type Listeners } from '../ground/listeners.ts'
+import {
+  createPeerRecords,
+  newPeerRecord,
+  type PeerRecord,
+  type PeerRecords,
+} from './peer-records.ts'
 
 /** This node's certificate, and the check of others by root, issuing keys, revocations and time. */
 export interface Credentials {
@@ -64,6 +69,15 @@ export interface MembershipOptions {
   readonly trouble?: () => Trouble | undefined
 }
 
+/** The parts that learn and recheck share. */
+interface Known {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly credentials: Credentials
+  readonly records: PeerRecords
+  readonly changes: Listeners<[peer: string, standing: Standing]>
+}
+
 export function createMembership(
   deps: { clock: Clock; log: Logger },
   options: MembershipOptions,
@@ -72,44 +86,17 @@ export function createMembership(
   const { credentials } = options
   const records = createPeerRecords()
   const changes = createListeners<[peer: string, standing: Standing]>()
-
-  const endMembership = (peer: string, record: PeerRecord): void => {
-    record.member = undefined
-    record.certificate = undefined
-    records.put(peer, record)
-    changes.emit(peer, 'stranger')
-  }
+  const known: Known = { clock, log, credentials, records, changes }
   const introduce = (): Greeting => introduction(options, clock.now())
-  const learn = (peer: string, greeting: Greeting): string | undefined => {
-    const record = records.get(peer) ?? newPeerRecord()
-    record.capability = greeting.capability
-    record.clockOffset = greeting.at - clock.now()
-    record.trouble = greeting.trouble
-    records.put(peer, record)
-    if (greeting.certificate === undefined) {
-      if (record.member !== undefined) endMembership(peer, record)
-      return undefined
-    }
-    try {
-      const signed = fromWire(greeting.certificate)
-      record.member = memberAfter(record.member, peer, credentials.check(signed))
-      record.certificate = signed
-    } catch (error) {
-      if (!(error instanceof MusterError)) throw error
-      log.info({ peer, error }, 'certificate not accepted')
-      return error.code
-    }
-    records.put(peer, record)
-    changes.emit(peer, 'member')
-    return undefined
-  }
+  const learn = (peer: string, greeting: Greeting): string | undefined =>
+    learnGreeting(known, peer, greeting)
   return {
     member: (peer) => {
       const record = records.member(peer)
       if (record?.member === undefined) return undefined
       if (clock.now() < record.member.notAfter) return record.member
       log.info({ peer, name: record.member.name }, 'certificate expired')
-      endMembership(peer, record)
+      endMembership(known, peer, record)
       return undefined
     },
     capability: (peer) => records.get(peer)?.capability ?? 0,
@@ -123,21 +110,57 @@ export function createMembership(
         return refused === undefined ? introduce() : { ...introduce(), refused }
       },
     },
-    recheck: () => {
-      const lost: string[] = []
-      for (const [peer, record] of records.members()) {
-        if (record.certificate === undefined) continue
-        try {
-          record.member = toMember(peer, credentials.check(record.certificate))
-        } catch (error) {
-          log.info({ peer, error }, 'membership ended')
-          endMembership(peer, record)
-          lost.push(peer)
-        }
-      }
-      return lost
-    },
+    recheck: () =>
+      [...records.members()]
+        .filter(([peer, record]) => !keepsMembership(known, peer, record))
+        .map(([peer]) => peer),
     onChange: changes.on,
+  }
+}
+
+function endMembership({ records, changes }: Known, peer: string, record: PeerRecord): void {
+  record.member = undefined
+  record.certificate = undefined
+  records.put(peer, record)
+  changes.emit(peer, 'stranger')
+}
+
+/** Returns the error code if the certificate in the greeting was not accepted. */
+function learnGreeting(known: Known, peer: string, greeting: Greeting): string | undefined {
+  const { clock, log, credentials, records, changes } = known
+  const record = records.get(peer) ?? newPeerRecord()
+  record.capability = greeting.capability
+  record.clockOffset = greeting.at - clock.now()
+  record.trouble = greeting.trouble
+  records.put(peer, record)
+  if (greeting.certificate === undefined) {
+    if (record.member !== undefined) endMembership(known, peer, record)
+    return undefined
+  }
+  try {
+    const signed = fromWire(greeting.certificate)
+    record.member = memberAfter(record.member, peer, credentials.check(signed))
+    record.certificate = signed
+  } catch (error) {
+    if (!(error instanceof MusterError)) throw error
+    log.info({ peer, error }, 'certificate not accepted')
+    return error.code
+  }
+  records.put(peer, record)
+  changes.emit(peer, 'member')
+  return undefined
+}
+
+/** Checks the certificate of a member again. False if the membership ended. */
+function keepsMembership(known: Known, peer: string, record: PeerRecord): boolean {
+  if (record.certificate === undefined) return true
+  try {
+    record.member = toMember(peer, known.credentials.check(record.certificate))
+    return true
+  } catch (error) {
+    known.log.info({ peer, error }, 'membership ended')
+    endMembership(known, peer, record)
+    return false
   }
 }
 

@@ -157,27 +157,41 @@ function nextPiece(
  * {@link OwnFailure}.
  */
 async function runStream(work: Work, source: Source, first: Piece, workers: number): Promise<void> {
-  let client: Client<typeof blobs> | undefined
+  const connection: Connection = { client: undefined }
   let piece: Piece | undefined = first
   try {
     while (piece !== undefined) {
-      try {
-        client ??= await source.open(work.signal)
-        await runPiece(work, client, piece)
-        work.plan.finish(piece)
-        source.recordSuccess()
-      } catch (error) {
-        client?.abort(asError(error))
-        client = undefined
-        await afterFailure(work, source, piece, error)
-        if (work.signal.aborted) return
-      }
+      await tryPiece(work, source, connection, piece)
       work.changed.send()
       const isOver = !source.usable || work.signal.aborted
       piece = isOver ? undefined : nextPiece(work, source, workers, false)
     }
   } finally {
-    await client?.close().catch(() => undefined)
+    await connection.client?.close().catch(() => undefined)
+  }
+}
+
+/** Opened for the first piece, and again after a failure. */
+interface Connection {
+  client: Client<typeof blobs> | undefined
+}
+
+/** @throws an OwnFailure */
+async function tryPiece(
+  work: Work,
+  source: Source,
+  connection: Connection,
+  piece: Piece,
+): Promise<void> {
+  try {
+    connection.client ??= await source.open(work.signal)
+    await runPiece(work, connection.client, piece)
+    work.plan.finish(piece)
+    source.recordSuccess()
+  } catch (error) {
+    connection.client?.abort(asError(error))
+    connection.client = undefined
+    await afterFailure(work, source, piece, error)
   }
 }
 
