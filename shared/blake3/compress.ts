@@ -9,6 +9,7 @@
  * `high` are the halves of the chunk counter. Source: BLAKE3 paper, section 2.2.
  */
 // biome-ignore format: one line for each half of a quarter round, as in the paper
+// oxlint-disable-next-line max-lines-per-function -- generated, and unrolled for speed
 export function compress(w: Uint32Array, cv: number, block: number, low: number, high: number, length: number, flags: number, out: number): void {
   let v0 = w[cv + 0]! | 0, v1 = w[cv + 1]! | 0, v2 = w[cv + 2]! | 0, v3 = w[cv + 3]! | 0, v4 = w[cv + 4]! | 0, v5 = w[cv + 5]! | 0, v6 = w[cv + 6]! | 0, v7 = w[cv + 7]! | 0
   let v8 = 0x6a09e667 | 0, v9 = 0xbb67ae85 | 0, v10 = 0x3c6ef372 | 0, v11 = 0xa54ff53a | 0

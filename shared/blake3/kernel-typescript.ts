@@ -19,6 +19,7 @@ const ROOT = 8
 const BLOCK_BYTES = 64
 const GROUP_CHUNKS = GROUP_BYTES / CHUNK_BYTES
 
+// oxlint-disable-next-line max-lines-per-function -- its functions share one memory
 export function typescriptKernel(): Kernel {
   const memory = new ArrayBuffer(MEMORY_BYTES)
   const bytes = new Uint8Array(memory)

@@ -3,6 +3,7 @@ import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0002-registry',
+  // oxlint-disable-next-line max-lines-per-function -- one list of statements
   statements: ({ text, integer, bytes, end }) => [
     `create table agent (
       id ${text} primary key,

@@ -3,6 +3,7 @@ import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {
   name: '0003-mirror',
+  // oxlint-disable-next-line max-lines-per-function -- one list of statements
   statements: ({ text, integer, identity, end }) => [
     `create table repository (
       id ${text} primary key,
