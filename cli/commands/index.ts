@@ -119,7 +119,7 @@ export const registry: Registry = {
     },
   },
   context: {
-    summary: 'names for coordinators, for this user',
+    summary: 'named coordinators of this user',
     verbs: {
       add: () => import('./context/add.ts'),
       list: () => import('./context/list.ts'),

@@ -39,33 +39,31 @@ export function parseFlag(name: string, spec: FlagSpec, text: string, before: un
         text,
         convert(name, text, parseDuration, 'a duration, such as 10s, 15m or 30d'),
       )
-    case 'list': {
+    case 'list':
       checkText(`--${name}`, spec, text)
-      const list = [...(Array.isArray(before) ? before : []), text]
-      if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
-      return list
-    }
-    case 'pairs': {
-      const equals = text.indexOf('=')
-      if (equals <= 0) throw refuse(name, text, 'KEY=VALUE')
-      return Object.fromEntries([
-        ...Object.entries(before ?? {}),
-        [text.slice(0, equals), text.slice(equals + 1)],
-      ])
-    }
-    case 'variables': {
-      const equals = text.indexOf('=')
-      const key = equals < 0 ? text : text.slice(0, equals)
+      return appended(name, text, before)
+    case 'pairs':
+      if (text.indexOf('=') <= 0) throw refuse(name, text, 'KEY=VALUE')
+      return Object.fromEntries([...Object.entries(before ?? {}), pairOf(text)])
+    case 'variables':
       // The text may contain a secret, so the message doesn't quote it.
-      if (key === '') throw refuse(name, '', 'NAME=VALUE or NAME')
-      return Object.fromEntries([
-        ...Object.entries(before ?? {}),
-        [key, equals < 0 ? undefined : text.slice(equals + 1)],
-      ])
-    }
+      if (text === '' || text.startsWith('=')) throw refuse(name, '', 'NAME=VALUE or NAME')
+      return Object.fromEntries([...Object.entries(before ?? {}), pairOf(text)])
     default:
       return spec satisfies never
   }
+}
+
+function appended(name: string, text: string, before: unknown): string[] {
+  const list = [...(Array.isArray(before) ? before : []), text]
+  if (list.length > MAX_REPEATS) throw refuse(name, text, `at most ${MAX_REPEATS} times`)
+  return list
+}
+
+/** `K=V` as key and value. The value of a K without `=` is undefined. */
+function pairOf(text: string): [key: string, value: string | undefined] {
+  const equals = text.indexOf('=')
+  return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)]
 }
 
 /** @throws cli.usage if a flag or an argument doesn't accept this text */

@@ -30,9 +30,11 @@ export const orderError = defineErrors({
   },
 })
 
+type Context = Pick<CommandContext, 'env' | 'random' | 'clock' | 'signal' | 'note' | 'stderr'>
+
 /** Signs one intent for all hosts and sends it. */
 export async function startRuns(
-  context: Pick<CommandContext, 'env' | 'random' | 'clock' | 'signal' | 'note' | 'stderr'>,
+  context: Context,
   session: Session,
   flags: RunFlags,
   command: readonly string[],
@@ -53,30 +55,50 @@ export async function startRuns(
     targets: runs.map((run) => run.agent),
     arguments: { ...checked, runs: Object.fromEntries(runs.map((run) => [run.agent, run.run])) },
   })
-  const send = (own: Session): Promise<OperateResponse> => own.perform(intent, { values })
-  const response = await withPatience(
-    {
-      clock: context.clock,
-      signal: context.signal,
-      progress: () => 0,
-      waiting: ({ message }) => context.note(`${message}; sending the intent again`),
-      givenUp: (error, waitedMs) =>
-        orderError(
-          'order.unconfirmed',
-          {
-            runs: runs.map(({ run, host }) => `${run} on ${host}`),
-            first: runs[0]?.run ?? '',
-            waited: formatDuration(waitedMs),
-            reason: error.message,
-          },
-          { cause: error },
-        ),
-    },
-    // The coordinator carries out an intent once and returns the same outcome to each attempt.
-    (attempt) => (attempt === 1 ? send(session) : session.another(send)),
+  const response = await performPatiently(context, session, runs, (own) =>
+    own.perform(intent, { values }),
   )
   await warnOfStarted(context, runs, response)
   return { runs, response }
+}
+
+/**
+ * Sends an intent again after a lost connection. The coordinator carries it out once and returns
+ * the same outcome to each attempt. @throws order.unconfirmed
+ */
+function performPatiently(
+  { clock, signal, note }: Context,
+  session: Session,
+  runs: readonly StartedRun[],
+  send: (session: Session) => Promise<OperateResponse>,
+): Promise<OperateResponse> {
+  return withPatience(
+    {
+      clock,
+      signal,
+      progress: () => 0,
+      waiting: ({ message }) => note(`${message}; sending the intent again`),
+      givenUp: (error, waitedMs) => unconfirmed(runs, error, waitedMs),
+    },
+    (attempt) => (attempt === 1 ? send(session) : session.another(send)),
+  )
+}
+
+function unconfirmed(
+  runs: readonly StartedRun[],
+  cause: MusterError,
+  waitedMs: number,
+): MusterError {
+  return orderError(
+    'order.unconfirmed',
+    {
+      runs: runs.map(({ run, host }) => `${run} on ${host}`),
+      first: runs[0]?.run ?? '',
+      waited: formatDuration(waitedMs),
+      reason: cause.message,
+    },
+    { cause },
+  )
 }
 
 /** The error of a run that was not started or that its host has not confirmed. */

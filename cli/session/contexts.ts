@@ -67,53 +67,56 @@ export function contextFile(
   deps: { random: Random },
   env: Readonly<Record<string, string | undefined>>,
 ): ContextFile {
-  const path = join(
-    env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'),
-    'muster',
-    'contexts.json',
-  )
-  const failed = (reason: string, cause?: unknown): Error =>
-    contextError('context.file', { file: path, reason }, { cause })
+  const folder = env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config')
+  const path = join(folder, 'muster', 'contexts.json')
   return {
     path,
-    async read() {
-      let text: string
-      try {
-        const { size } = await stat(path)
-        if (size > MAX_FILE_BYTES) throw failed(`it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
-        text = await readFile(path, 'utf8')
-      } catch (error) {
-        if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? ''))
-          return { current: null, contexts: {} }
-        throw contextError.is(error)
-          ? error
-          : failed(diskReason(error) ?? 'it cannot be read', error)
-      }
-      try {
-        return shape.parse(JSON.parse(text))
-      } catch (cause) {
-        throw failed('the file was not written by muster', cause)
-      }
-    },
-    async write(contexts) {
-      try {
-        await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-        // The file may be a symbolic link to another folder. The link stays.
-        const target = await findOutputTarget(path)
-        if (target.kind === 'descriptor' || target.kind === 'stream')
-          throw failed('it is not a regular file')
-        const mode = target.kind === 'file' ? target.stats.mode & 0o777 : 0o600
-        // Crash before this is done: the old contexts stay.
-        await writeDurable(deps, target.path, `${JSON.stringify(contexts, undefined, 2)}\n`, {
-          mode,
-        })
-      } catch (error) {
-        throw contextError.is(error)
-          ? error
-          : failed(diskReason(error) ?? 'it cannot be written', error)
-      }
-    },
+    read: () => readContexts(path),
+    write: (contexts) => writeContexts(deps, path, contexts),
   }
+}
+
+async function readContexts(path: string): Promise<Contexts> {
+  let text: string
+  try {
+    const { size } = await stat(path)
+    if (size > MAX_FILE_BYTES)
+      throw unusable(path, `it has ${size} bytes, more than ${MAX_FILE_BYTES}`)
+    text = await readFile(path, 'utf8')
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(errno(error) ?? '')) return { current: null, contexts: {} }
+    if (contextError.is(error)) throw error
+    throw unusable(path, diskReason(error) ?? 'it cannot be read', error)
+  }
+  try {
+    return shape.parse(JSON.parse(text))
+  } catch (cause) {
+    throw unusable(path, 'the file was not written by muster', cause)
+  }
+}
+
+async function writeContexts(
+  deps: { random: Random },
+  path: string,
+  contexts: Contexts,
+): Promise<void> {
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    // The file may be a symbolic link to another folder. The link stays.
+    const target = await findOutputTarget(path)
+    if (target.kind === 'descriptor' || target.kind === 'stream')
+      throw unusable(path, 'it is not a regular file')
+    const mode = target.kind === 'file' ? target.stats.mode & 0o777 : 0o600
+    // Crash before this is done: the old contexts stay.
+    await writeDurable(deps, target.path, `${JSON.stringify(contexts, undefined, 2)}\n`, { mode })
+  } catch (error) {
+    if (contextError.is(error)) throw error
+    throw unusable(path, diskReason(error) ?? 'it cannot be written', error)
+  }
+}
+
+function unusable(file: string, reason: string, cause?: unknown): Error {
+  return contextError('context.file', { file, reason }, { cause })
 }
 
 /** @throws context.name */

@@ -140,20 +140,9 @@ export async function openSession(
   signal?: AbortSignal,
 ): Promise<Session> {
   const client: Client<typeof control> = openClient(control, await reach.open(signal), deps)
-  const options = signal === undefined ? {} : { signal }
-  const challenge = await client.call('session.begin', {}, options)
-  const fleet = fleetId.parse(challenge.fleet)
-  try {
-    requireExpected(reach, challenge)
-  } catch (error) {
-    client.abort(error instanceof Error ? error : new Error(String(error)))
-    throw error
-  }
-  await client.call(
-    'session.open',
-    await answerChallenge(deps, { ...challenge, fleet }, signal),
-    options,
-  )
+  const options = defined({ signal })
+  const challenge = await authenticate(deps, client, reach, signal)
+  const { fleet } = challenge
   const newId = uuidv7Generator(deps)
   const sign: Session['sign'] = (order) =>
     signIntent(deps, { ...order, fleet, operation: newId() }, signal)
@@ -190,6 +179,26 @@ export async function openSession(
       await reach.close()
     },
   }
+}
+
+/** Opens the session on the stream of `client`, and returns the coordinator's challenge. */
+async function authenticate(
+  deps: SessionDeps,
+  client: Client<typeof control>,
+  reach: Reach,
+  signal: AbortSignal | undefined,
+): Promise<ResponseOf<Methods['session.begin']> & { readonly fleet: FleetId }> {
+  const options = defined({ signal })
+  const received = await client.call('session.begin', {}, options)
+  const challenge = { ...received, fleet: fleetId.parse(received.fleet) }
+  try {
+    requireExpected(reach, challenge)
+  } catch (error) {
+    client.abort(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  }
+  await client.call('session.open', await answerChallenge(deps, challenge, signal), options)
+  return challenge
 }
 
 /**

@@ -7,26 +7,33 @@ import { withSession } from '../../session/connect.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './verify.ts'
 
-export async function handle(context: CommandContext<Flags>): Promise<void> {
-  const { bundle, root } = context.flags
-  if (bundle === undefined) {
-    const report = await withSession(context, (session) => session.ask('audit.verify', {}))
-    return context.printOne({
-      value: report,
-      name: String(report.size),
-      fields: [
-        ['entries', report.size],
-        ['root', report.root],
-        ['signed by', report.signer],
-        ['open', report.openIntents],
-        ['checkpoint', report.checkpoint, true],
-      ],
-    })
-  }
+export function handle(context: CommandContext<Flags>): Promise<void> {
+  const { bundle } = context.flags
+  return bundle === undefined ? verifyLog(context) : verifyExport(context, bundle)
+}
+
+async function verifyLog(context: CommandContext<Flags>): Promise<void> {
+  const report = await withSession(context, (session) => session.ask('audit.verify', {}))
+  await context.printOne({
+    value: report,
+    name: String(report.size),
+    fields: [
+      ['entries', report.size],
+      ['root', report.root],
+      ['signed by', report.signer],
+      ['open', report.openIntents],
+      ['checkpoint', report.checkpoint, true],
+    ],
+  })
+}
+
+async function verifyExport(context: CommandContext<Flags>, bundle: string): Promise<void> {
+  const { root } = context.flags
   const report = await verifyBundle(bundle, {
     signal: context.signal,
     ...defined({ root: root === undefined ? undefined : sha256Hex.parse(root) }),
   })
+  const operators = report.operators.map(({ fingerprint, name }) => `${fingerprint} ${name}`)
   await context.printOne({
     value: report,
     name: String(report.size),
@@ -35,10 +42,7 @@ export async function handle(context: CommandContext<Flags>): Promise<void> {
       ['tree root', report.treeRoot],
       ['fleet', report.fleet],
       ['root statement', report.root],
-      [
-        'operators',
-        report.operators.map((operator) => `${operator.fingerprint} ${operator.name}`).join('\n'),
-      ],
+      ['operators', operators.join('\n')],
       ['signed', `${rfc3339(report.signedAt)} by ${report.signer}`],
     ],
   })

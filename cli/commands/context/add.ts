@@ -24,7 +24,7 @@ export const command = defineCommand({
     },
     {
       command: 'muster context add lab - --identity ~/.ssh/lab',
-      does: 'reads the ticket from standard input, and stores the key',
+      does: 'reads the ticket from standard input, and stores the path of the key',
     },
   ],
   handler: () => import('./add.handler.ts'),

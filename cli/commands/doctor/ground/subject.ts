@@ -50,30 +50,14 @@ export interface Subject extends AsyncDisposable {
 export async function createSubject(context: CommandContext): Promise<Subject> {
   const home = context.home()
   const kind = await kindOfHome(home)
-  const soon = (): AbortSignal => AbortSignal.any([context.signal, context.clock.timeout(ASK_MS)])
   const target = await chooseTarget(context, kind)
+  const soon = (): AbortSignal => AbortSignal.any([context.signal, context.clock.timeout(ASK_MS)])
   // Opened by the first request, closed with the subject.
   let opened: Promise<Reach> | undefined
   const reach = (): Promise<Reach> =>
-    (opened ??=
-      target === undefined
-        ? Promise.reject(new Error('no coordinator is named'))
-        : target.reach(soon()))
+    (opened ??= target?.reach(soon()) ?? Promise.reject(new Error('no coordinator is named')))
   const greeting = once(async () => greetCoordinator(context, await reach(), soon()))
-
-  const ask = once(async (): Promise<FleetState> => {
-    const identity = context.globals.identity ?? target?.identity
-    const operator = await openOperatorKey(context, identity)
-    const shared = { ...(await reach()), close: async () => undefined }
-    const session = await openSession({ ...context, operator }, shared, soon())
-    try {
-      const status = await session.ask('status', {}, { signal: soon() })
-      return { status, agents: (await session.ask('agent.list', {}, { signal: soon() })).agents }
-    } finally {
-      await session.close().catch(() => undefined)
-    }
-  })
-
+  const ask = once(async () => askFleet(context, target?.identity, await reach(), soon))
   return {
     context,
     home,
@@ -103,6 +87,25 @@ export async function createSubject(context: CommandContext): Promise<Subject> {
     async [Symbol.asyncDispose]() {
       await opened?.then((one) => one.close()).catch(() => undefined)
     },
+  }
+}
+
+/** Requests the state of the fleet in a session that leaves `reach` open. */
+async function askFleet(
+  context: CommandContext,
+  identity: string | undefined,
+  reach: Reach,
+  soon: () => AbortSignal,
+): Promise<FleetState> {
+  const operator = await openOperatorKey(context, context.globals.identity ?? identity)
+  const shared = { ...reach, close: async () => undefined }
+  const session = await openSession({ ...context, operator }, shared, soon())
+  try {
+    const status = await session.ask('status', {}, { signal: soon() })
+    const { agents } = await session.ask('agent.list', {}, { signal: soon() })
+    return { status, agents }
+  } finally {
+    await session.close().catch(() => undefined)
   }
 }
 
