@@ -83,6 +83,7 @@ export function defineErrors<const T extends Kinds>(kinds: T): Fail<T> {
   const is = (error: unknown, ...codes: readonly string[]): boolean =>
     error instanceof MusterError &&
     (codes.length === 0 ? Object.hasOwn(kinds, error.code) : codes.includes(error.code))
+  // Forced: the types tie the code to its data, and the code is only known at the call.
   return Object.assign(fail, { is, codes: Object.keys(kinds) }) as unknown as Fail<T>
 }
 

@@ -89,6 +89,7 @@ export const KINDS = Object.keys(ROWS) as readonly Kind[]
 export function kindRow<K extends Kind>(
   kind: K,
 ): KindRow<K> & { readonly schema: z.ZodType<Statement<K>> } {
+  // Forced: TypeScript doesn't relate an entry of the table to its key.
   return { ...ROWS[kind], schema: SCHEMAS[kind] as unknown as z.ZodType<Statement<K>> }
 }
 
