@@ -53,7 +53,7 @@ const RULES = {
     looked: /^(?:shared|protocols|node|coordinator|agent|cli)\//,
     allowed: [
       [/^shared\/repository-paths\.ts$/, 'the grammar'],
-      [/^protocols\/control\/cases\.ts$/, 'a message as it is on the wire'],
+      [/^protocols\/control\/cases\//, 'messages as they are on the wire'],
     ],
     finds: /['"`/}]repos\/|'repos'/g,
     advice: 'use shared/repository-paths.ts',

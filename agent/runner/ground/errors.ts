@@ -38,7 +38,7 @@ export const runnerError = defineErrors({
   'runner.live': {
     exit: 'conflict',
     message: (d: { live: number }) => `the runner has ${d.live} live runs`,
-    hint: () => 'stop the runs with `muster process stop`, or wait until they end',
+    hint: () => 'stop each run with `muster process stop RUN`, or wait until it ends',
   },
   'runner.closing': {
     exit: 'unreachable',
