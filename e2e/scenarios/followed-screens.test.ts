@@ -102,14 +102,15 @@ test('screen: process wait prints how the run ended, and one line after Ctrl-C',
 })
 
 test('screen: a followed log has one header, fits the terminal, ends with Ctrl-C', async () => {
-  for (const [round, columns] of WIDTHS.entries()) {
+  // The table of the log needs about 130 columns. In a narrower terminal each row is a block.
+  for (const [round, columns] of [200, ...WIDTHS].entries()) {
     const log = screen(['audit', 'log', '--follow', '--count', '2'], columns)
     await log.shows(/INDEX/)
     await fleet.ok(['agent', 'label', 'web-1', `round=${round}`])
     await log.until(() => log.lines().filter((line) => line.includes('agent.label')).length >= 2)
     for (const line of log.lines()) assert.ok(line.length <= columns, `${columns}: ${line}`)
     const headers = log.lines().filter((line) => /^INDEX +AT/.test(line))
-    assert.ok(headers.length <= 1, log.lines().join('\n'))
+    assert.equal(headers.length, columns === 200 ? 1 : 0, log.lines().join('\n'))
     assert.deepEqual(await interrupted(log), ['muster: error: interrupted'])
   }
 })
