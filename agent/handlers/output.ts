@@ -1,13 +1,14 @@
 /**
- * The agent's side of `/muster/output/1`: a run's output from the runner's files, as pieces that
- * name their stream.
+ * The agent's side of `/muster/output/1`: a run's output from the runner's files, in pieces with
+ * the name of their stream.
  */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { encodePiece } from '../../protocols/output/pieces.ts'
 import type { output } from '../../protocols/output/protocol.ts'
-import { runId } from '../../shared/ids.ts'
+import { type RunId, runId } from '../../shared/ids.ts'
 import { statusMessage } from '../commands/status.ts'
-import type { RunnerClient } from '../runner/socket/client.ts'
+import { type Stream, STREAMS } from '../runner/ground/run-state.ts'
+import type { OutputPart, RunnerClient } from '../runner/socket/client.ts'
 
 /** Bytes of one read. */
 const PIECE_BYTES = 64 * 1024
@@ -17,38 +18,35 @@ export function outputHandlers(deps: { runner: RunnerClient }): Handlers<typeof 
   return {
     async read(request, context) {
       const run = runId.parse(request.run)
-      const send = async (
-        stream: 'stdout' | 'stderr',
-        part: { bytes: Uint8Array; dropped: number },
-      ): Promise<void> => {
-        if (part.dropped > 0)
-          await context.send(encodePiece({ kind: 'gap', stream, dropped: part.dropped }))
-        if (part.bytes.length > 0)
-          await context.send(encodePiece({ kind: stream, bytes: part.bytes }))
-      }
+      const { signal } = context
       const offsets = { stdout: request.stdout, stderr: request.stderr }
-      if (request.follow)
-        for await (const part of runner.follow(run, { offsets }, context.signal))
-          await send(part.stream, part)
-      else
-        for (const stream of ['stdout', 'stderr'] as const) {
-          // What there is at this moment: a run that writes faster than it is read must not make
-          // this endless.
-          const { size } = await runner.read(run, stream, offsets[stream], 1, context.signal)
-          for (let at = offsets[stream]; at < size; ) {
-            const part = await runner.read(
-              run,
-              stream,
-              at,
-              Math.min(PIECE_BYTES, size - at),
-              context.signal,
-            )
-            await send(stream, part)
-            if (part.bytes.length === 0) break
-            at = part.offset + part.bytes.length
-          }
-        }
-      return { status: statusMessage(await runner.status(run, context.signal)) }
+      const parts = request.follow
+        ? runner.follow(run, { offsets }, signal)
+        : readNow(runner, run, offsets, signal)
+      for await (const { stream, bytes, dropped } of parts) {
+        if (dropped > 0) await context.send(encodePiece({ kind: 'gap', stream, dropped }))
+        if (bytes.length > 0) await context.send(encodePiece({ kind: stream, bytes }))
+      }
+      return { status: statusMessage(await runner.status(run, signal)) }
     },
+  }
+}
+
+/** The output up to now. A run that writes faster than its reader must not make this endless. */
+async function* readNow(
+  runner: RunnerClient,
+  run: RunId,
+  offsets: Readonly<Record<Stream, number>>,
+  signal: AbortSignal,
+): AsyncGenerator<OutputPart> {
+  for (const stream of STREAMS) {
+    const { size } = await runner.read(run, stream, offsets[stream], 1, signal)
+    for (let at = offsets[stream]; at < size; ) {
+      const max = Math.min(PIECE_BYTES, size - at)
+      const part = await runner.read(run, stream, at, max, signal)
+      yield { stream, ...part }
+      if (part.bytes.length === 0) break
+      at = part.offset + part.bytes.length
+    }
   }
 }

@@ -13,7 +13,7 @@ import { eventually, openRunnerHome, type RunnerHome } from './testing/runner-ho
 
 const DAY_MS = 86_400_000
 
-/** Changes a run's record while no runner is there to notice. */
+/** Changes a run's record while no runner is running. */
 async function rewrite(
   runner: RunnerHome,
   run: string,
@@ -31,7 +31,7 @@ const stream = async (runner: RunnerHome, run: RunStatus['run']): Promise<string
   (await runner.output(run)).stdout.toString()
 
 for (const containment of ['auto', 'none'] as const)
-  test(`PC-24: the runner is killed: its runs live, write on without a gap, are found again, and can be stopped (${containment})`, async () => {
+  test(`PC-24: runs survive the runner and are adopted (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const ticks = join(runner.home, 'ticks')
     await writeFile(ticks, '..')
@@ -63,7 +63,7 @@ for (const containment of ['auto', 'none'] as const)
     assert.equal(lives(readStat(deaf.pid as number)), false)
   })
 
-test('PC-24: a run that writes more than a pipe holds waits for the next runner, and none of it is lost', async () => {
+test('PC-24: a run with a full pipe waits for the next runner', async () => {
   await using runner = await openRunnerHome()
   const go = join(runner.home, 'go')
   const { run } = await runner.start([
@@ -79,7 +79,7 @@ test('PC-24: a run that writes more than a pipe holds waits for the next runner,
   assert.equal(await stream(runner, run), expected)
 })
 
-test('PC-24: what a run left behind when it ended is still ended by a stop after the runner died too', async () => {
+test('PC-24: the next runner stops the rest of a run that has ended', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sh', '-c', 'sleep 614 & echo "left $!"'])
   const left = Number((await stream(runner, run)).slice('left '.length))
@@ -88,19 +88,19 @@ test('PC-24: what a run left behind when it ended is still ended by a stop after
   assert.equal(lives(readStat(left)), false)
 })
 
-test('PC-03: a process that has a run’s pid now is not the run, and no stop touches it', async () => {
+test('PC-03: a stop does not signal another process with the same pid', async () => {
   await using runner = await openRunnerHome()
   const stranger = spawn('/bin/sleep', ['615'], { stdio: 'ignore', detached: true })
   await once(stranger, 'spawn')
   const pid = stranger.pid as number
   const { run } = await runner.start(['sleep', '616'])
   const another = await runner.start(['sleep', '617'])
-  // Same pid, another start; and the whole identity of a process that isn't in the run's group.
+  // The same pid with another start time, and a live process outside of the run's group.
   await rewrite(runner, run, (record) => ({
     ...record,
     process: { ...(record.process as NonNullable<typeof record.process>), pid },
   }))
-  // Without control groups boot, pid and start are all there is to know a process by.
+  // Without control groups, only boot, pid and start time identify a process.
   const grouped = another.containment !== 'process group'
   if (grouped)
     await rewrite(runner, another.run, (record) => ({
@@ -120,7 +120,7 @@ test('PC-03: a process that has a run’s pid now is not the run, and no stop to
   await once(stranger, 'exit')
 })
 
-test('PC-04: after a reboot every run is lost, and nothing is signalled', async () => {
+test('PC-04: after a reboot every run is lost and nothing is signalled', async () => {
   await using runner = await openRunnerHome()
   const { run, pid } = await runner.start(['sleep', '618'])
   await rewrite(runner, run, (record) => ({
@@ -136,12 +136,12 @@ test('PC-04: after a reboot every run is lost, and nothing is signalled', async 
   process.kill(pid as number, 'SIGKILL')
 })
 
-test('a time limit counts from the start by the kernel’s clock, whatever the wall clock was set to', async () => {
+test('a time limit does not depend on the wall clock', async () => {
   for (const stepMs of [2 * DAY_MS, -30 * DAY_MS]) {
     await using runner = await openRunnerHome()
     const long = await runner.start(['sleep', '651'], {}, { timeoutMs: 3_600_000 })
     const short = await runner.start(['sleep', '652'], {}, { timeoutMs: 2000 })
-    // A clock that was set by so much looks to the next runner as if the run had started then.
+    // With such a clock, the run seems to have started then.
     for (const { run } of [long, short])
       await rewrite(runner, run, (record) => ({ ...record, startedAt: record.startedAt - stepMs }))
     assert.equal((await runner.client.wait(short.run)).reason, 'timeout')

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { describeRun } from '../../shared/describe-run.ts'
 import { newRunId, openRunnerHome } from './testing/runner-home.ts'
 
-test('PC-16: wherever a runner is killed, an order that is sent again never starts a second child', async () => {
+test('PC-16: a repeated start after any crash never starts a second child', async () => {
   const file = fileURLToPath(new URL('./testing/crashing-runner.ts', import.meta.url))
   const states: string[] = []
   for (let moment = 1; states.at(-1) !== 'quiet'; moment += 1) {
@@ -31,14 +31,13 @@ test('PC-16: wherever a runner is killed, an order that is sent again never star
     const status = await runner.client.wait(order.run)
     const started = (await readFile(marks, 'utf8').catch(() => '')).length / 2
     assert.ok(started <= 1, `${started} children after a crash at write ${moment}`)
-    // What is told agrees with what happened: an exit code only if it ran, and a failed start only
-    // if it didn't.
+    // The report is true: an exit code only if the program ran, a failed start only if it didn't.
     if (status.state === 'exited') assert.equal(started, 1)
     if (status.state === 'failed to start') assert.equal(started, 0)
     states.push(code === 0 ? 'quiet' : describeRun(status))
   }
-  // Nothing was written; the order was; the program may have begun; (its end was written, but not
-  // that of its output;) all was.
+  // Nothing was written; the definition was; the program may have started; (its end was written,
+  // but not that of its output;) everything was.
   const told = [
     'exited: 3',
     'failed to start: EINTR: the runner died before the program began',

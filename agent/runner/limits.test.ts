@@ -8,10 +8,10 @@ import { type Containment, openRunnerHome } from './testing/runner-home.ts'
 const MIB = 1024 * 1024
 
 for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Containment[]) {
-  test(`PC-10: a run that takes too much memory is killed for it, whole and alone (${containment})`, async () => {
+  test(`PC-10: a run above its memory limit is killed alone (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const beside = await runner.start(['sleep', '616'])
-    // The shell itself is small: without the group's rule only its child would go.
+    // The shell is small. Without the rule of the group, only its child would be killed.
     const hog = await runner.start(
       ['sh', '-c', 'tail /dev/zero; sleep 617'],
       {},
@@ -27,7 +27,7 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
     )
   })
 
-  test(`PC-09: a fork bomb stays within its limit and is ended (${containment})`, async () => {
+  test(`PC-09: a fork bomb stays below its limit and is stopped (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const bomb = await runner.start([program('fork-bomb.sh')], {}, { pids: 30 })
     if (bomb.limits === 'enforced') {
@@ -41,7 +41,7 @@ for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Contai
   })
 }
 
-test('without control groups limits are said to be weak, and a run without limits is contained all the same', async () => {
+test('without control groups, limits are reported as weak', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const status = await runner.start(['sleep', '618'], {}, { memoryBytes: MIB })
   assert.deepEqual([status.limits, status.containment], ['weak', 'process group'])
@@ -55,7 +55,7 @@ test('without control groups limits are said to be weak, and a run without limit
   assert.equal(describeRun(await runner.client.stop(status.run, { graceMs: 1000 })), 'stopped')
 })
 
-test('a run whose time is up is asked, then killed, and said to have run out of time', async () => {
+test('a timeout sends SIGTERM, then SIGKILL, and is the reason', async () => {
   await using runner = await openRunnerHome()
   const polite = await runner.start(['sleep', '619'], {}, { timeoutMs: 50 })
   const ended = await runner.client.wait(polite.run)
@@ -64,13 +64,13 @@ test('a run whose time is up is asked, then killed, and said to have run out of 
   assert.equal(describeRun(await runner.client.wait(quick.run)), 'exited: 0')
 })
 
-test('a limit of time ends with the program: what it left goes on until the run is stopped', async () => {
+test('a time limit does not apply to processes that the program left', async () => {
   await using runner = await openRunnerHome()
   const script = 'setsid sleep 620 >/dev/null 2>&1 & echo $!'
   const { run } = await runner.start(['sh', '-c', script], {}, { timeoutMs: 1_000 })
   assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   const left = Number((await runner.output(run)).stdout)
-  // Started later, so its time is up later.
+  // It started later, so its timeout is later.
   const { run: later } = await runner.start(['sleep', '621'], {}, { timeoutMs: 1_000 })
   assert.equal((await runner.client.wait(later)).reason, 'timeout')
   assert.ok(lives(readStat(left)))
@@ -78,11 +78,12 @@ test('a limit of time ends with the program: what it left goes on until the run 
   assert.equal(lives(readStat(left)), false)
 })
 
-test('a processor limit holds', async () => {
+test('a processor limit is enforced', async () => {
   await using runner = await openRunnerHome()
-  // Counts the processor time that a busy second gives it; a tenth of one processor is asked for.
+  // Counts the processor time of a busy second, with a tenth of one processor as the limit.
   const script =
-    'end=$(($(date +%s%N) + 600000000)); while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'
+    'end=$(($(date +%s%N) + 600000000)); ' +
+    'while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'
   const { run, limits } = await runner.start(['sh', '-c', script], {}, { cpu: 0.1 })
   const fields = (await runner.output(run)).stdout.toString().trim().split(' ')
   const ticks = [13, 14, 15, 16].reduce((sum, index) => sum + Number(fields[index]), 0)

@@ -12,7 +12,7 @@ before(async () => {
 })
 after(() => runner[Symbol.asyncDispose]())
 
-test('PC-11: a flood ends at its own speed with nobody reading, keeps its beginning and its newest, and says what is missing', async () => {
+test('PC-11: a flood without a reader keeps its beginning and its end', async () => {
   const { run } = await runner.start(
     ['head', '-c', String(40 * MIB), '/dev/zero'],
     {},
@@ -31,7 +31,7 @@ test('PC-11: a flood ends at its own speed with nobody reading, keeps its beginn
   )
 })
 
-test('PC-11: a reader that does not read and twenty that do harm neither the run nor each other', async () => {
+test('PC-11: readers do not slow a run or each other', async () => {
   const { run } = await runner.start(
     ['sh', '-c', 'seq 1 300000; sleep 616'],
     {},
@@ -61,14 +61,14 @@ test('PC-11: a reader that does not read and twenty that do harm neither the run
   await stuck.return?.(undefined)
 })
 
-test('PC-12: a run’s end is seen though a grandchild holds its output, and its output ends too', async () => {
+test('PC-12: a run ends although a grandchild has its pipes', async () => {
   const { run } = await runner.start(['sh', '-c', 'sleep 617 & echo started'])
   assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   assert.equal((await runner.output(run)).stdout.toString(), 'started\n')
   await runner.client.stop(run, { graceMs: 0 })
 })
 
-test('PC-12: a run that closed its output lives, and one whose grandchild writes on a moment keeps what it wrote', async () => {
+test('PC-12: output of a grandchild shortly after the end is kept', async () => {
   const closed = await runner.start(['sh', '-c', 'exec >&- 2>&-; exec sleep 618'])
   assert.equal(describeRun(await runner.client.status(closed.run)), 'running')
   await runner.client.stop(closed.run, { graceMs: 0 })
@@ -76,7 +76,7 @@ test('PC-12: a run that closed its output lives, and one whose grandchild writes
   assert.equal((await runner.output(late.run)).stdout.toString(), 'early\nlate\n')
 })
 
-test('PC-12: a grandchild that writes on after the end is not stuck', async () => {
+test('PC-12: a grandchild that writes after the end does not block', async () => {
   const { run } = await runner.start([
     'sh',
     '-c',
@@ -88,9 +88,10 @@ test('PC-12: a grandchild that writes on after the end is not stuck', async () =
   await eventually('the grandchild went on', () => existsSync(`${runner.home}/unstuck`))
 })
 
-test('PC-13: bytes stay the bytes they were', async () => {
+test('PC-13: output is kept byte for byte', async () => {
   const script =
-    'printf "\\377\\376\\000\\200\\033]52;c;x\\007\\r\\n"; printf "\\xc3(" >&2; head -c 3000000 /dev/zero | tr "\\0" a'
+    'printf "\\377\\376\\000\\200\\033]52;c;x\\007\\r\\n"; printf "\\xc3(" >&2; ' +
+    'head -c 3000000 /dev/zero | tr "\\0" a'
   const { run } = await runner.start(['bash', '-c', script])
   const { stdout, stderr } = await runner.output(run)
   assert.deepEqual(
@@ -102,7 +103,7 @@ test('PC-13: bytes stay the bytes they were', async () => {
   assert.deepEqual(stderr, Buffer.from('\xc3(', 'latin1'))
 })
 
-test('stdout and stderr stay apart, each in its order', async () => {
+test('stdout and stderr are separate, each in its order', async () => {
   const { run } = await runner.start([program('flood-both.sh'), '10000'])
   const { stdout, stderr } = await runner.output(run)
   const lines = (word: string): string =>
@@ -111,7 +112,7 @@ test('stdout and stderr stay apart, each in its order', async () => {
   assert.equal(stderr.toString(), lines('err'))
 })
 
-test('a script that writes to /dev/stderr loses nothing of what it said before', async () => {
+test('a script that writes to /dev/stderr loses no earlier output', async () => {
   const { run } = await runner.start([
     'sh',
     '-c',
@@ -121,7 +122,7 @@ test('a script that writes to /dev/stderr loses nothing of what it said before',
   assert.deepEqual([stdout.toString(), stderr.toString()], ['three\n', 'one\ntwo\nfour\n'])
 })
 
-test('PC-14: output is read from any offset, before and after the end, and a stream that is left leaves the run alone', async () => {
+test('PC-14: output can be read from any offset at any time', async () => {
   const { run } = await runner.start(['sh', '-c', 'echo 0123456789; sleep 619'])
   await eventually(
     'ten digits',

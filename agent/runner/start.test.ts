@@ -11,7 +11,7 @@ import { newRunId, openRunnerHome, type RunnerHome } from './testing/runner-home
 
 let runner: RunnerHome
 before(async () => {
-  // The runner is started with these in our environment: no run may see them.
+  // The runner inherits these variables. No run may get them.
   process.env.MUSTER_LEAK = 'leaked'
   process.env.NODE_OPTIONS = '--no-warnings'
   runner = await openRunnerHome()
@@ -28,7 +28,7 @@ const print = async (
   return stdout.toString()
 }
 
-test('PC-15: what can not be started is recorded with what the operating system said', async () => {
+test('PC-15: a failed start is recorded with the error of the operating system', async () => {
   const folder = join(runner.home, 'programs')
   await mkdir(folder)
   const file = async (name: string, text: string, mode: number): Promise<string> => {
@@ -83,8 +83,8 @@ test('PC-15: what can not be started is recorded with what the operating system 
   assert.deepEqual(children, [], 'nothing is left of them, no zombie either')
 })
 
-test('PC-15: an exec that only the kernel refuses is a failed start too, and says nothing into the output', async () => {
-  // A file that is open for writing passes every check beforehand.
+test('PC-15: an exec that the kernel refuses is a failed start', async () => {
+  // A file that is open for writing passes all checks before the exec.
   const busy = join(runner.home, 'busy')
   await writeFile(busy, await readFile('/bin/true'))
   await chmod(busy, 0o755)
@@ -95,7 +95,7 @@ test('PC-15: an exec that only the kernel refuses is a failed start too, and say
   assert.deepEqual(status.outputBytes, { stdout: 0, stderr: 0 })
 })
 
-test('exit codes that mean a failed exec to a shell are the program’s own when it says so itself', async () => {
+test('exit codes 125 to 127 of a program are not a failed start', async () => {
   for (const code of [125, 126, 127]) {
     const { run } = await runner.start([
       'sh',
@@ -106,7 +106,7 @@ test('exit codes that mean a failed exec to a shell are the program’s own when
   }
 })
 
-test('PC-18: a run gets four variables and what was ordered, nothing of the runner’s or the agent’s', async () => {
+test('PC-18: a run inherits no environment of the runner or the agent', async () => {
   const lines = (
     await print(['env'], { env: { A: 'x y', LD_PRELOAD: '', 'odd.name': '1', BASH_ENV: '/x' } })
   )
@@ -126,7 +126,7 @@ test('PC-18: a run gets four variables and what was ordered, nothing of the runn
   assert.ok(lines.includes('A=x y'))
 })
 
-test('PC-18: a variable that the launch itself would obey reaches the program only', async () => {
+test('PC-18: a variable for the shell has no effect on the launch', async () => {
   const env = {
     SHELLOPTS: 'xtrace',
     PS4: '+$(touch /tmp/muster-never)',
@@ -137,7 +137,7 @@ test('PC-18: a variable that the launch itself would obey reaches the program on
   assert.equal(await print(['/bin/echo', 'hello there'], { env }), 'hello there\n')
 })
 
-test('PC-19: arguments arrive as they are, whatever a shell would make of them', async () => {
+test('PC-19: arguments reach the program unchanged', async () => {
   const odd = [
     '',
     ' ',
@@ -169,7 +169,7 @@ test('PC-19: arguments arrive as they are, whatever a shell would make of them',
   await runner.client.stop(status.run, { graceMs: 0 })
 })
 
-test('PC-19: a program whose name looks like an option or a variable is just a program', async () => {
+test('PC-19: a program may have the name of an option or a variable', async () => {
   for (const name of ['-i', '--', 'A=B', 'a b;c']) {
     await writeFile(join(runner.home, name), '#!/bin/sh\necho "$1"\n')
     await chmod(join(runner.home, name), 0o755)
@@ -181,12 +181,13 @@ test('PC-19: a program whose name looks like an option or a variable is just a p
   }
 })
 
-test('a run has its own session, an empty input, a common umask and the folder that was ordered', async () => {
+test('a run has a new session, an empty input, a umask and its folder', async () => {
   const status = await runner.start(
     [
       'sh',
       '-c',
-      'umask; pwd; cat; cut -d" " -f 5,6 /proc/$$/stat; ulimit -Sn; ls /proc/self/fd | tr "\\n" " "',
+      'umask; pwd; cat; cut -d" " -f 5,6 /proc/$$/stat; ' +
+        'ulimit -Sn; ls /proc/self/fd | tr "\\n" " "',
     ],
     { cwd: '/usr' },
   )
@@ -195,12 +196,12 @@ test('a run has its own session, an empty input, a common umask and the folder t
     .split('\n')
   assert.deepEqual([umask, cwd, session], ['0022', '/usr', `${status.pid} ${status.pid}`])
   assert.ok(Number(files) <= 1024)
-  // 3 is the listing's own.
+  // 3 is the descriptor of the listing.
   assert.equal(fds, '0 1 2 3 ')
   assert.equal(await print(['pwd']), '/\n')
 })
 
-test('PC-17: the same order sent again, at once or later, names one run and starts one child', async () => {
+test('PC-17: a repeated start is one run with one child', async () => {
   const file = join(runner.home, 'started')
   const order = {
     run: newRunId(),

@@ -6,14 +6,13 @@ import { describeRun } from '../../shared/describe-run.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 
 /**
- * The numbers of threats.md divided by a hundred: enough for a leak of one a run to show, small
- * enough for every test run.
+ * A hundredth of the numbers of the threat: enough to find a leak of one for each run, and fast.
  */
 const SHORT_RUNS = 100
 const RACES = 60
 const AT_ONCE = 10
 
-test('PC-21: after many short runs there is no zombie, no open file and no control group more than before', async () => {
+test('PC-21: many short runs leave no zombies, files or control groups', async () => {
   await using runner = await openRunnerHome()
   const { pid } = await runner.client.info()
   const files = (): number => readdirSync(`/proc/${pid}/fd`).length
@@ -34,7 +33,7 @@ test('PC-21: after many short runs there is no zombie, no open file and no contr
     await Promise.all(Array.from({ length: AT_ONCE }, batch))
   const children = readdirSync('/proc').filter((name) => readStat(Number(name))?.parent === pid)
   assert.deepEqual(children, [])
-  // One connection more or less may still be closing.
+  // One connection may still be closing.
   await eventually('no more open files than before', () => files() <= before + 1)
   await eventually(
     'one control group: that of the run that looks',
@@ -44,10 +43,10 @@ test('PC-21: after many short runs there is no zombie, no open file and no contr
   assert.equal((await runner.client.info()).live, 0)
 })
 
-test('PC-22: a stop that meets the natural end gives one end, told the same by everybody', async () => {
+test('PC-22: a stop at the natural end of a run gives one result', async () => {
   await using runner = await openRunnerHome()
   const race = async (index: number): Promise<string> => {
-    // Ends by itself while the stop is on its way: sooner or later from race to race.
+    // It ends by itself during the stop, at another time in each race.
     const { run } = await runner.start(['sh', '-c', `sleep 0.0${index % 10}; exit 5`])
     const [stopped, waited] = await Promise.all([
       runner.client.stop(run, { graceMs: 5000 }),

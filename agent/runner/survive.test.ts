@@ -13,7 +13,7 @@ import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 
 const limits = { outputBytes: 1024 * 1024 }
 
-/** Starts the order from a process of its own, which stands in for the agent. */
+/** Starts the run from a separate process, which stands in for the agent. */
 async function agent(
   home: string,
   order: object,
@@ -26,7 +26,7 @@ async function agent(
   return { child, status: JSON.parse(line.toString()) as RunStatus }
 }
 
-test('PC-01: an agent is killed and comes back: its run went on, no line is missing, the exit code is there', async () => {
+test('PC-01: a run continues while its agent is killed and restarted', async () => {
   await using runner = await openRunnerHome()
   const ticks = join(runner.home, 'ticks')
   await writeFile(ticks, '')
@@ -57,7 +57,7 @@ test('PC-01: an agent is killed and comes back: its run went on, no line is miss
   await once(second.child, 'exit')
 })
 
-test('PC-02: a run that ended while no agent was there is known with its exit code', async () => {
+test('PC-02: the exit code of a run without an agent is known later', async () => {
   await using runner = await openRunnerHome()
   const ticks = join(runner.home, 'ticks')
   await writeFile(ticks, '')

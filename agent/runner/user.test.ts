@@ -8,7 +8,7 @@ import { ownAccount } from './launch/account.ts'
 import { describeRun } from '../../shared/describe-run.ts'
 import { openRunnerHome } from './testing/runner-home.ts'
 
-/** Exists on every distribution. */
+/** A user of every distribution. */
 const NOBODY = 'nobody'
 
 /** A user with supplementary groups if there is one, because exact groups are more than none. */
@@ -19,11 +19,12 @@ function anotherUser(): string {
   return names.find((name) => name !== '' && name !== ownAccount().name) ?? NOBODY
 }
 
-test('PC-20: a run as another user has exactly that user’s identity, or fails to start where the runner may not give it', async () => {
+test('PC-20: a run as another user has exactly its identity', async () => {
   await using runner = await openRunnerHome()
   const user = anotherUser()
   const script =
-    'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
+    'id; umask; grep -E "NoNewPrivs|CapEff|CapPrm|CapInh|CapAmb" /proc/self/status; ' +
+    'ls /proc/self/fd | tr "\\n" " "; echo; env; echo up >/dev/stderr'
   const { run, ...status } = await runner.start(['sh', '-c', script], { user })
   if (process.geteuid?.() !== 0)
     return assert.equal(
@@ -47,12 +48,12 @@ test('PC-20: a run as another user has exactly that user’s identity, or fails 
   assert.equal(stderr.toString(), 'up\n', 'its pipes belong to it: /dev/stderr can be opened')
 })
 
-test('PC-20: a run as another user reads no secret of the agent’s, not even by what it inherits', async (t) => {
+test('PC-20: a run as another user cannot read secrets of the agent', async (t) => {
   if (process.geteuid?.() !== 0) return t.diagnostic('only root can become another user: not tried')
   await using runner = await openRunnerHome()
   const key = join(runner.home, 'key')
   await writeFile(key, 'secret', { mode: 0o600 })
-  // The folder itself is open, so that it is the file's own mode that protects it.
+  // The folder is open, so that only the mode of the file protects it.
   await chmod(runner.home, 0o755)
   const { run } = await runner.start(
     [
@@ -70,7 +71,7 @@ test('PC-20: a run as another user reads no secret of the agent’s, not even by
   assert.equal(stderr.toString().match(/denied/gi)?.length, 3)
 })
 
-test('PC-15: a program that its user may not execute is a failed start in the kernel’s words', async (t) => {
+test('PC-15: a program without execute permission is a failed start', async (t) => {
   if (process.geteuid?.() !== 0) return t.diagnostic('only root can become another user: not tried')
   await using runner = await openRunnerHome()
   const own = join(runner.home, 'own')
@@ -80,7 +81,7 @@ test('PC-15: a program that its user may not execute is a failed start in the ke
   assert.equal(describeRun(status), `failed to start: EACCES: permission denied: ${own}`)
 })
 
-test('the runner’s own user may be named by anybody', async () => {
+test('every runner may start runs as its user', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['id', '-u'], { user: ownAccount().name })
   assert.equal((await runner.output(run)).stdout.toString(), `${process.geteuid?.()}\n`)

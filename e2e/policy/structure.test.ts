@@ -14,9 +14,7 @@ import { assertNone, placeOf } from './findings.ts'
 const LONG_FUNCTIONS_LEFT: Readonly<Record<string, number>> = {
   'coordinator/': 4,
 }
-const DEEP_BLOCKS_LEFT: Readonly<Record<string, number>> = {
-  'agent/': 1,
-}
+const DEEP_BLOCKS_LEFT: Readonly<Record<string, number>> = {}
 const FORCED_TYPES_LEFT: Readonly<Record<string, number>> = {
   'coordinator/': 1,
 }

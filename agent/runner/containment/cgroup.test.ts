@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cgroupMounts, ownGroups } from './cgroup.ts'
 
-test('control group mounts are read from mountinfo: both versions, several controllers on one mount, blanks in a path', () => {
+test('parses control group mounts of both versions from mountinfo', () => {
   const text = [
     '25 30 0:23 / /sys rw,nosuid shared:7 - sysfs sysfs rw',
     '33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw,relatime shared:9 - cgroup cgroup rw,cpu,cpuacct',
@@ -17,7 +17,7 @@ test('control group mounts are read from mountinfo: both versions, several contr
   ])
 })
 
-test('our own control groups are read by controller, and by nothing for version 2', () => {
+test('parses the own control groups by controller', () => {
   const groups = ownGroups('9:name=systemd:/a\n4:cpu,cpuacct:/b c\n0::/user.slice/x:y\n')
   assert.deepEqual(
     [...groups],

@@ -20,7 +20,7 @@ const pids = (all: readonly ProcessStat[], options: Partial<MembersOptions> = {}
     .map(({ pid }) => pid)
     .sort((a, b) => a - b)
 
-test('a process group run is its session and all that descends from it', () => {
+test('a process group run has its session and all descendants', () => {
   const all = [
     stat(1, 0, 1),
     leader,
@@ -32,7 +32,7 @@ test('a process group run is its session and all that descends from it', () => {
   assert.deepEqual(pids(all), [10, 11, 12, 13])
 })
 
-test('a process group run keeps those it knew when their parent ended and they changed session', () => {
+test('a process group run keeps members that lost parent and session', () => {
   const all = [leader, stat(12, 1, 12, '201'), stat(14, 12, 14)]
   assert.deepEqual(pids(all), [10])
   assert.deepEqual(pids(all, { known: new Map([[12, '201']]) }), [10, 12, 14])
@@ -40,13 +40,13 @@ test('a process group run keeps those it knew when their parent ended and they c
   assert.deepEqual(pids(all, { marked: new Set([14]) }), [10, 14])
 })
 
-test('PC-03: a process that has the pid of a run’s main process now is not the run’s, nor is its session', () => {
+test('PC-03: a reused pid of the main process is not a member', () => {
   const all = [stat(10, 1, 10, '555'), stat(11, 10, 10)]
   assert.deepEqual(pids(all), [])
   assert.deepEqual(pids(all, { parent: false }), [])
 })
 
-test('an adopted process group run whose main process is gone trusts only what it can prove', () => {
+test('an adopted group without its main process has only proved members', () => {
   const all = [stat(11, 1, 10)]
   assert.deepEqual(pids(all), [11], 'we are the parent: the session is still ours')
   assert.deepEqual(pids(all, { parent: false }), [])

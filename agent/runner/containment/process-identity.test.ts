@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { allProcesses, isAlive, lives, readBootId, readStat } from './process-identity.ts'
 import { eventually } from '../testing/runner-home.ts'
 
-test('a process is known by boot, pid and start, whatever it calls itself', async () => {
+test('boot, pid and start time identify a process with any name', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-name-'))
   const odd = join(folder, 'a) R 1 (b')
   await symlink('/bin/sleep', odd)
@@ -33,9 +33,8 @@ test('a process is known by boot, pid and start, whatever it calls itself', asyn
   await rm(folder, { recursive: true })
 })
 
-test('a zombie does not live', async () => {
-  // The inner program ends when its input does; by then the outer one is a sleep that never asks
-  // how.
+test('a zombie counts as ended', async () => {
+  // The inner program ends with its input. The outer one is then a sleep without a wait(2).
   const parent = spawn(
     '/bin/sh',
     ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'],

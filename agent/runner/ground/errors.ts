@@ -55,7 +55,7 @@ export const runnerError = defineErrors({
     message: (d: { run: string; processes: number; waitedMs: number }) =>
       `run ${d.run}: ${d.processes} of its processes still live ${d.waitedMs} ms after SIGKILL`,
     hint: () =>
-      'repair the disk or network file system for which the processes wait, then stop the run again',
+      'repair the disk or network file system that blocks its processes, then stop the run again',
   },
   'runner.unreachable': {
     exit: 'unreachable',

@@ -7,7 +7,7 @@ import { MAX_ARGUMENT_BYTES, MIN_OUTPUT_BYTES, orderDigest, parseOrder } from '.
 const run = '01890a5d-ac96-774b-bcce-b302099a8057'
 const least = { run, command: ['true'], env: {}, limits: {} }
 
-test('an order without limits gets the default output limit, a tiny one is raised', () => {
+test('the output limit has a default and a minimum', () => {
   assert.deepEqual(parseOrder(least), { ...least, limits: { outputBytes: DEFAULT_OUTPUT_BYTES } })
   assert.equal(
     parseOrder({ ...least, limits: { outputBytes: 1 } }).limits.outputBytes,
@@ -15,7 +15,7 @@ test('an order without limits gets the default output limit, a tiny one is raise
   )
 })
 
-test('an order is taken whole or refused with the field that is wrong', () => {
+test('an invalid run is rejected with the name of the field', () => {
   const wrong: [Record<string, unknown>, string][] = [
     [{ run: 'x' }, 'run'],
     [{ run: `${run}/../..` }, 'run'],
@@ -45,7 +45,7 @@ test('an order is taken whole or refused with the field that is wrong', () => {
     )
 })
 
-test('AL-13: an order has the same digest whatever the values of its environment, and another one for any other order', () => {
+test('AL-13: the digest of a run ignores only the values of its environment', () => {
   const order = parseOrder({ ...least, env: { A: '1', B: '2' } })
   assert.equal(orderDigest(order), orderDigest(parseOrder({ ...least, env: { B: '3', A: '' } })))
   const others = [

@@ -41,7 +41,7 @@ const events: fc.Arbitrary<RunEvent> = fc.oneof(
 )
 const play = (...played: RunEvent[]): RunRecord => played.reduce(advance, fresh)
 
-test('a run has one terminal state, and nothing that happens later changes it', () => {
+test('a run has one terminal state that never changes', () => {
   fc.assert(
     fc.property(fc.array(events), (played) => {
       let ended: RunRecord | undefined
@@ -58,7 +58,7 @@ test('a run has one terminal state, and nothing that happens later changes it', 
   )
 })
 
-test('the first cause of a run’s end is the one that is told', () => {
+test('a run reports the first cause of its end', () => {
   fc.assert(
     fc.property(fc.array(causes, { minLength: 1 }), fc.constantFrom(null, 0, 3), (list, code) => {
       const asked = list.map((cause) => ({ type: 'ended by us', cause }) as const)
@@ -76,7 +76,7 @@ test('the first cause of a run’s end is the one that is told', () => {
   )
 })
 
-test('run statuses read as the command line documents them', () => {
+test('run statuses have the documented texts', () => {
   const at = 1
   const exited = (code: number | null, signal: string | null, oom = false): RunEvent => ({
     type: 'exited',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fromSystemError, parseExecError } from './start-failure.ts'
 
-test('what env says about an exec that failed is read, if it is about the program that was ordered', () => {
+test('parses the exec error of env if it names the program', () => {
   const read = (stderr: string, program = '/x/y'): string | undefined =>
     parseExecError(stderr, program)?.message
   assert.equal(read("/usr/bin/env: '/x/y': Permission denied\n"), 'EACCES: permission denied: /x/y')
@@ -22,7 +22,7 @@ test('what env says about an exec that failed is read, if it is about the progra
   assert.equal(read(''), undefined)
 })
 
-test('a system error becomes a start failure, anything else does not', () => {
+test('only a system error becomes a start failure', () => {
   assert.equal(
     fromSystemError(Object.assign(new Error('spawn E2BIG'), { code: 'E2BIG' }), 'x')?.message,
     'E2BIG: argument list too long: x',

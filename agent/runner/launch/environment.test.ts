@@ -7,7 +7,7 @@ import { findTools } from './system-tools.ts'
 
 const account = { name: 'deploy', uid: 1000, gid: 1000, home: '/home/deploy' }
 
-test('PC-18: the environment of a run is four variables and what was ordered', () => {
+test('PC-18: the environment of a run has four variables and those of its definition', () => {
   assert.deepEqual(buildEnvironment(account, {}), [
     'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HOME=/home/deploy',
@@ -24,7 +24,7 @@ test('PC-18: the environment of a run is four variables and what was ordered', (
   ])
 })
 
-test('PC-18: an environment that no program could be given is refused', () => {
+test('PC-18: an invalid environment is rejected', () => {
   for (const name of ['', 'A=B', 'FOO\n', 'FOO\n=', 'A\0'])
     assert.throws(() => buildEnvironment(account, { [name]: 'x' }), StartFailure, name)
   assert.throws(
@@ -33,7 +33,7 @@ test('PC-18: an environment that no program could be given is refused', () => {
   )
 })
 
-test('a run’s user is found by name and by number, and a missing one is said', async () => {
+test('finds the user of a run by name and by number', async () => {
   const tools = findTools()
   const own = ownAccount()
   assert.deepEqual(await findAccount(tools, own.name), own)

@@ -1,4 +1,4 @@
-/** The gate, looked at from outside while it is shut. */
+/** The closed gate, as other processes see it. */
 import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
@@ -23,7 +23,7 @@ async function shut(
   return launched
 }
 
-test('AL-13: while a run waits for its start, its environment stands in no command line that every user can read', async (t) => {
+test('AL-13: the environment of a run is not in a public command line', async (t) => {
   const { pid } = await shut(
     t,
     ['true', 'argument'],
@@ -32,11 +32,11 @@ test('AL-13: while a run waits for its start, its environment stands in no comma
   const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   assert.match(line, /argument/)
   assert.doesNotMatch(line, /canary|TOKEN/)
-  // Where it stands instead only the same user and root can read.
+  // Only the same user and root can read the place where it is.
   assert.match(readFileSync(`/proc/${pid}/environ`, 'utf8'), /canary one/)
 })
 
-test('AL-13: values get through the launch byte for byte, whatever a shell or env(1) would make of them', async (t) => {
+test('AL-13: values reach the program byte for byte', async (t) => {
   const values = [
     '',
     ' ',

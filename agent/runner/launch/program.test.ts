@@ -37,7 +37,7 @@ before(async () => {
 })
 after(() => rm(folder, { recursive: true }))
 
-test('a program is found as execvp would find it', async () => {
+test('finds a program as execvp does', async () => {
   assert.match(await findProgram('sh', options()), /\/sh$/)
   assert.equal(await findProgram('./script', options()), join(folder, 'script'))
   assert.equal(await findProgram('bin/muster-script', options()), join(folder, 'bin/muster-script'))
@@ -56,7 +56,7 @@ test('a program is found as execvp would find it', async () => {
   )
 })
 
-test('PC-15: a program that can not be started is refused in the words of the operating system', async () => {
+test('PC-15: an impossible start has the error of the operating system', async () => {
   await refused('/no/such/program', 'ENOENT: no such file or directory: /no/such/program')
   await refused('no-such-program', 'ENOENT: no such file or directory: no-such-program')
   await refused('./plain', `EACCES: permission denied: ./plain (${folder}/plain)`)
@@ -67,7 +67,8 @@ test('PC-15: a program that can not be started is refused in the words of the op
   await refused(join(folder, 'dangling'), `ENOENT: no such file or directory: ${folder}/dangling`)
   await refused(
     join(folder, 'bad-interpreter'),
-    `ENOENT: no such file or directory: /no/such/interpreter, the interpreter of ${folder}/bad-interpreter`,
+    'ENOENT: no such file or directory: /no/such/interpreter, ' +
+      `the interpreter of ${folder}/bad-interpreter`,
   )
   await refused('a\0b', 'EINVAL: invalid argument: program "a\\u0000b"')
   await assert.rejects(findProgram(join(folder, 'loop'), options()), /^StartFailure: ELOOP/)

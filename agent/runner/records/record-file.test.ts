@@ -8,7 +8,7 @@ import { loadRecords } from './record-file.ts'
 import { endedRun } from '../testing/ended-runs.ts'
 import { newRunId } from '../testing/runner-home.ts'
 
-test('run records: what cannot be read is left alone with its output, what a crash began is removed, and the rest is read', (t) => {
+test('run records: keeps damaged records and removes unfinished ones', (t) => {
   const home = mkdtempSync(join(tmpdir(), 'muster-records-'))
   t.after(() => rmSync(home, { recursive: true, force: true }))
   const { runs } = runnerPaths(home)
@@ -16,7 +16,7 @@ test('run records: what cannot be read is left alone with its output, what a cra
   const begun = join(runs, newRunId())
   mkdirSync(begun)
   const damaged: Record<string, (folder: string) => void> = {
-    // Stands for every error of the disk but that there is no such file.
+    // An example of an error of the disk other than a missing file.
     'a record that the disk does not give': (folder) => mkdirSync(join(folder, 'record.json')),
     'a record that is cut': (folder) => writeFileSync(join(folder, 'record.json'), '{"format":1,'),
     'a record of something else': (folder) =>
@@ -31,7 +31,7 @@ test('run records: what cannot be read is left alone with its output, what a cra
     return folder
   })
   const file = join(runs, newRunId())
-  writeFileSync(file, 'somebody put it here')
+  writeFileSync(file, 'another program made it')
   writeFileSync(join(runs, 'notes.txt'), '')
 
   const { records, broken } = loadRecords(runs)

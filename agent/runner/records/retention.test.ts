@@ -20,7 +20,7 @@ const ended = (hoursAgo: number, bytes = 0): EndedRun => ({
   bytes,
 })
 
-test('ended runs are forgotten oldest first, beyond as many as are wanted, and not for their number within an hour', () => {
+test('the oldest ended runs above the number are removed after an hour', () => {
   const old = Array.from({ length: 1003 }, (_, index) => ended(2 + index))
   const oldest = old
     .slice(1000)
@@ -33,24 +33,24 @@ test('ended runs are forgotten oldest first, beyond as many as are wanted, and n
   assert.equal(forgettable(old, { ...DEFAULT_KEEP, runs: 0 }).length, 1003)
 })
 
-test('ended runs are forgotten when together they take too much of the disk, within the hour too', () => {
+test('ended runs above the limit of bytes are removed', () => {
   const [newest, middle, oldest] = [ended(0.2, 3 * GIB), ended(0.3, GIB), ended(0.4, 1)]
   assert.deepEqual(forgettable([oldest, middle, newest]), [oldest.run])
 })
 
-test('ended runs are forgotten for their age if a host wants that, and none of the last ten minutes for any reason', () => {
+test('ended runs above the age are removed, except for ten minutes', () => {
   const [week, month] = [ended(7 * 24 - 1), ended(30 * 24)]
   assert.deepEqual(forgettable([week, month], { ...DEFAULT_KEEP, days: 7 }), [month.run])
   const justNow = Array.from({ length: 12_000 }, () => ended(0.1, GIB))
   assert.deepEqual(forgettable(justNow, { runs: 0, bytes: 0, days: 0 }), [])
 })
 
-test('PC-21: a storm of runs does not take the memory of the runner: ten thousand of the last hour stay', () => {
+test('PC-21: a storm of runs keeps ten thousand of the last hour', () => {
   const storm = Array.from({ length: 30_000 }, (_, index) => ended(0.2 + index / 60_000))
   assert.equal(forgettable(storm).length, 20_000)
 })
 
-test('ended runs: a runner keeps what the agent says when it connects, and forgets the rest from its disk', async () => {
+test('ended runs: a runner applies the settings of the agent', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-keep-'))
   const runs = Array.from({ length: 5 }, (_, index) =>
     endedRun(home, { endedAt: clock.now() - (10 - index) * HOUR }),
@@ -74,7 +74,7 @@ test('ended runs: a runner keeps what the agent says when it connects, and forge
   await rm(home, { recursive: true, force: true })
 })
 
-test('runner list: hosts with a thousand runs of long commands in any script are listed whole', async () => {
+test('runner list: lists a thousand runs with long commands', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-list-'))
   const command = Array.from({ length: 32 }, () => '\u0001走'.repeat(256))
   const runs = Array.from({ length: 600 }, () => endedRun(home, { command, endedAt: clock.now() }))
@@ -87,7 +87,7 @@ test('runner list: hosts with a thousand runs of long commands in any script are
   await rm(home, { recursive: true, force: true })
 })
 
-test('ended runs: a clock that was set back makes none of them young for longer than this runner knows them', async () => {
+test('ended runs: a clock that was set back does not keep them forever', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-age-'))
   const at = { now: clock.now(), monotonic: 1000 }
   const stepped = { ...clock, now: () => at.now, monotonic: () => at.monotonic }

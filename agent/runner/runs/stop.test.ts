@@ -16,19 +16,19 @@ import type { RunId } from '../../../shared/ids.ts'
 
 const CONTAINMENTS: readonly Containment[] = ['auto', 'cgroup1', 'none']
 
-/** Waits until the run has written a line that matches, and gives what it caught. */
-function said(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> {
-  return eventually(`the run says ${pattern}`, async () => {
+/** Waits until the run has written a line that matches, and returns the match. */
+function waitFor(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> {
+  return eventually(`the run writes ${pattern}`, async () => {
     const { bytes } = await runner.client.read(run, 'stdout', 0, 4096)
     return pattern.exec(Buffer.from(bytes).toString())?.at(-1)
   })
 }
 
 for (const containment of CONTAINMENTS) {
-  test(`PC-08: a stop ends all that a run started, daemons and the deaf too (${containment})`, async () => {
+  test(`PC-08: a stop ends all processes of a run (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
-    // What is ignored stays ignored in those that it starts: only being killed ends the grandchild,
-    // which no process group reaches.
+    // Children inherit an ignored signal, so only SIGKILL ends the grandchild, which is in another
+    // process group.
     const daemon = await runner.start([
       'sh',
       '-c',
@@ -37,10 +37,10 @@ for (const containment of CONTAINMENTS) {
       program('spawn-setsid-child.sh'),
       join(runner.home, 'pid'),
     ])
-    const grandchild = Number(await said(runner, daemon.run, /ready \d+ (\d+)/))
+    const grandchild = Number(await waitFor(runner, daemon.run, /ready \d+ (\d+)/))
     assert.equal(readStat(grandchild)?.session, grandchild)
     const deaf = await runner.start([program('ignore-sigterm.sh')])
-    await said(runner, deaf.run, /ready/)
+    await waitFor(runner, deaf.run, /ready/)
     const [first, second] = await Promise.all(
       [daemon, deaf].map(({ run }) => runner.client.stop(run, { graceMs: 200 })),
     )
@@ -53,10 +53,10 @@ for (const containment of CONTAINMENTS) {
       assert.equal(lives(readStat(pid as number)), false)
   })
 
-  test(`what an ended run left behind is ended by a stop, and the run stays as it ended (${containment})`, async () => {
+  test(`a stop ends the processes that a run left (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const { run } = await runner.start(['sh', '-c', 'sleep 615 & echo "left $!"'])
-    const left = Number(await said(runner, run, /left (\d+)/))
+    const left = Number(await waitFor(runner, run, /left (\d+)/))
     assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
     assert.ok(lives(readStat(left)))
     assert.equal(describeRun(await runner.client.stop(run, { graceMs: 10_000 })), 'exited: 0')
@@ -64,7 +64,7 @@ for (const containment of CONTAINMENTS) {
   })
 }
 
-test('five stops at once agree, and a stop of what was stopped says so again', async () => {
+test('five stops at once and a later one have the same result', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sleep', '616'])
   const stops = await Promise.all(
@@ -75,48 +75,48 @@ test('five stops at once agree, and a stop of what was stopped says so again', a
   assert.equal(describeRun(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
 })
 
-test('a run that ends well when it is asked to is stopped, whatever its exit code', async () => {
+test('a run that ends after the signal is stopped with any exit code', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start([
     'sh',
     '-c',
     'trap "echo bye; exit 3" TERM; echo ready; while :; do sleep 0.05; done',
   ])
-  await said(runner, run, /ready/)
+  await waitFor(runner, run, /ready/)
   const status = await runner.client.stop(run, { graceMs: 20_000 })
   assert.deepEqual([describeRun(status), status.exitCode], ['stopped', 3])
   assert.match((await runner.output(run)).stdout.toString(), /bye/)
 })
 
-test('the signal of a stop can be chosen, and a hurried stop shortens the grace of the one under way', async () => {
+test('a stop has a signal, and a second stop shortens its grace period', async () => {
   await using runner = await openRunnerHome()
   const polite = await runner.start([
     'sh',
     '-c',
     'trap "exit 4" HUP; echo ready; while :; do sleep 0.05; done',
   ])
-  await said(runner, polite.run, /ready/)
+  await waitFor(runner, polite.run, /ready/)
   assert.equal(
     (await runner.client.stop(polite.run, { graceMs: 20_000, signal: 'hup' })).exitCode,
     4,
   )
   const deaf = await runner.start([program('ignore-sigterm.sh')])
-  await said(runner, deaf.run, /ready/)
+  await waitFor(runner, deaf.run, /ready/)
   const patient = runner.client.stop(deaf.run, { graceMs: 600_000 })
   assert.equal(describeRun(await runner.client.stop(deaf.run, { graceMs: 0 })), 'stopped')
   assert.equal((await patient).signal, 'SIGKILL')
 })
 
-test('a signal goes to the main process, and to an ended run not at all', async () => {
+test('a signal goes to the main process of a live run', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start([
     'sh',
     '-c',
     'trap "echo got it" USR1; echo ready; while :; do sleep 0.05; done',
   ])
-  await said(runner, run, /ready/)
+  await waitFor(runner, run, /ready/)
   await runner.client.signal(run, 'USR1')
-  await said(runner, run, /got it/)
+  await waitFor(runner, run, /got it/)
   await assert.rejects(runner.client.signal(run, 'SIGNOTHING'), (error) =>
     runnerError.is(error, 'runner.invalid-request'),
   )
@@ -127,22 +127,23 @@ test('a signal goes to the main process, and to an ended run not at all', async 
   )
 })
 
-test('PC-08: without control groups a stop ends a daemon that left its session, its output and its environment', async () => {
+test('PC-08: without control groups, a stop ends a hidden daemon', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const pidFile = join(runner.home, 'daemon')
-  // Twice forked, so that its parent is gone before the runner looks, and nothing of it is as the
-  // run's.
-  const daemon = `env -i setsid sh -c 'sleep 641 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}' </dev/null >/dev/null 2>&1 &`
+  // It forks twice, so that its parent is gone before the runner checks, and changes all traits of
+  // the run.
+  const script = `sleep 641 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}`
+  const daemon = `env -i setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`
   const { run } = await runner.start(['sh', '-c', `(${daemon}) ; sleep 640`])
   const pid = Number(await eventually('the daemon runs', () => readText(pidFile)))
   assert.ok(lives(readStat(pid)))
   await runner.killRunner()
-  // The next runner never saw its parents.
+  // The next runner does not know its parents.
   assert.equal(describeRun(await runner.client.stop(run, { graceMs: 2000 })), 'stopped')
   assert.equal(lives(readStat(pid)), false)
 })
 
-test('without control groups a stop ends no process of another run', async () => {
+test('without control groups, a stop ends no process of another run', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const [one, other] = [await runner.start(['sleep', '642']), await runner.start(['sleep', '643'])]
   assert.equal(describeRun(await runner.client.stop(one.run, { graceMs: 2000 })), 'stopped')

@@ -19,7 +19,7 @@ import { eventually, newRunId, openRunnerHome } from '../testing/runner-home.ts'
 const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) =>
   runnerError.is(error, code)
 
-test('many agents that start at once reach one runner', async () => {
+test('many agents that start at once connect to one runner', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-race-'))
   const clients = await Promise.all(
     Array.from({ length: 4 }, () => connectRunner({ clock }, { home, spawnIfAbsent: true })),
@@ -31,7 +31,7 @@ test('many agents that start at once reach one runner', async () => {
   await rm(home, { recursive: true })
 })
 
-test('without a runner there is an answer that says so, and none is started unasked', async () => {
+test('without a runner, calls fail and do not start one', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-none-'))
   await assert.rejects(
     connectRunner({ clock }, { home, spawnIfAbsent: false }),
@@ -52,7 +52,7 @@ test('a runner that dies between two calls is replaced at the next one', async (
   assert.notEqual((await runner.client.info()).pid, before.pid)
 })
 
-test('a run that nobody knows is not found, and asking for it changes nothing', async () => {
+test('an unknown run is not found', async () => {
   await using runner = await openRunnerHome()
   const run = newRunId()
   for (const call of [
@@ -68,7 +68,7 @@ test('a run that nobody knows is not found, and asking for it changes nothing', 
   assert.deepEqual(await runner.client.list(), [])
 })
 
-test('a runner with live runs does not end unless it is told to end them', async () => {
+test('a runner with live runs ends only if they may be stopped', async () => {
   await using runner = await openRunnerHome()
   const { run, pid } = await runner.start(['sleep', '616'])
   await assert.rejects(runner.client.shutdown(), is('runner.live'))
@@ -82,7 +82,7 @@ test('a runner with live runs does not end unless it is told to end them', async
   )
 })
 
-test('a runner that nobody needs ends by itself, and one whose home is removed does too', async () => {
+test('an idle runner ends, and one without its home', async () => {
   for (const remove of [false, true]) {
     const home = await mkdtemp(join(tmpdir(), 'muster-idle-'))
     const client = await connectRunner(
@@ -96,14 +96,17 @@ test('a runner that nobody needs ends by itself, and one whose home is removed d
   }
 })
 
-test('PC-25: the socket is its owner’s alone', async (t) => {
+test('PC-25: only the owner can use the socket', async (t) => {
   await using runner = await openRunnerHome()
   const paths = runnerPaths(runner.home)
   assert.equal((await stat(paths.socket)).mode & 0o777, 0o600)
   assert.equal((await stat(paths.runFolder)).mode & 0o777, 0o700)
   if (process.geteuid?.() !== 0) return t.diagnostic('only root can be another user: not tried')
-  const script = `require('node:net').createConnection(${JSON.stringify(paths.socket)}).on('error', (e) => { console.log(e.code); process.exit() })`
-  // From the root folder, with a node of the system: the checkout may lie where only root may read.
+  const script =
+    `require('node:net').createConnection(${JSON.stringify(paths.socket)})` +
+    ".on('error', (e) => { console.log(e.code); process.exit() })"
+  // In the root folder, with a node of the system, because only root may be able to read the
+  // checkout.
   const stranger = spawn(
     '/bin/sh',
     [
@@ -123,7 +126,7 @@ test('PC-25: the socket is its owner’s alone', async (t) => {
   assert.equal(line.toString(), 'EACCES\n')
 })
 
-test('PC-25: a runner does not start on a path that somebody prepared', async () => {
+test('PC-25: a runner does not start on a prepared path', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-prepared-'))
   const paths = runnerPaths(home)
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -143,11 +146,11 @@ test('PC-25: a runner does not start on a path that somebody prepared', async ()
   await rm(home, { recursive: true })
 })
 
-test('PC-20: a runner lets go of files that it inherited, so that no run has them', async () => {
+test('PC-20: a runner closes inherited files', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-inherit-'))
   const secret = join(home, 'secret')
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-  // A number far from the others: node itself protects those that follow its own without a gap.
+  // A high number, because Node protects the descriptors after its own.
   const script = 'exec 40>"$1"; exec "$2" "$3" --home "$4"'
   const child = spawn('bash', ['-c', script, 'bash', secret, process.execPath, main, home], {
     stdio: 'ignore',
@@ -168,7 +171,7 @@ test('PC-20: a runner lets go of files that it inherited, so that no run has the
   }
 })
 
-test('what is no request ends its connection and nothing else', async () => {
+test('an invalid request ends only its connection', async () => {
   await using runner = await openRunnerHome()
   const { pid } = await runner.client.info()
   const send = async (bytes: Buffer): Promise<string> => {
@@ -210,7 +213,7 @@ function frame(head: object): Buffer {
   return Buffer.concat([prefix, json])
 }
 
-/** Nothing for a descriptor that was closed since it was listed. */
+/** Empty for a descriptor that was closed since it was listed. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path)

@@ -13,7 +13,7 @@ const heads = fc.dictionary(
 )
 const bodies = fc.uint8Array({ maxLength: 300 })
 
-test('runner frames come out as they went in, however they are cut into chunks', () => {
+test('runner frames are read from any chunks', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(heads, bodies), { maxLength: 5 }),
@@ -35,7 +35,7 @@ test('runner frames come out as they went in, however they are cut into chunks',
   )
 })
 
-test('a runner frame that announces too much is refused before its bytes arrive', () => {
+test('a runner frame that is too large is rejected before its bytes arrive', () => {
   for (const [head, body] of [
     [MAX_HEAD_BYTES + 1, 0],
     [2, MAX_BODY_BYTES + 1],
@@ -57,7 +57,7 @@ test('a runner frame that announces too much is refused before its bytes arrive'
   )
 })
 
-test('any bytes at all make the runner frame reader wait, give frames, or refuse', () => {
+test('the runner frame reader handles arbitrary bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
       const reader = new FrameReader()
@@ -71,7 +71,7 @@ test('any bytes at all make the runner frame reader wait, give frames, or refuse
   )
 })
 
-test('a runner frame whose head is not a JSON object is refused', () => {
+test('a runner frame without a JSON object is rejected', () => {
   for (const text of ['[]', 'null', '1', '{', '\xff']) {
     const json = Buffer.from(text, 'latin1')
     const prefix = Buffer.alloc(8)

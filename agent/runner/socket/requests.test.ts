@@ -13,7 +13,7 @@ const refused = (head: Record<string, unknown>, what: string): void =>
     JSON.stringify(head),
   )
 
-test('runner requests: numbers are whole, not negative, and within what the runner can hold or wait', () => {
+test('runner requests: numbers are whole and have bounds', () => {
   const read = { method: 'read', run, stream: 'stdout', offset: 0, max: MAX_BODY_BYTES }
   assert.deepEqual(parseRequest(read), read)
   for (const value of [-1, 1.5, Number.NaN, 2 ** 53, '0', null, undefined]) {
@@ -27,7 +27,7 @@ test('runner requests: numbers are whole, not negative, and within what the runn
   refused({ method: 'stop', run, graceMs: 86_400_001 }, 'graceMs')
 })
 
-test('runner requests: what is no method, run, stream or signal is refused by its name', () => {
+test('runner requests: invalid methods, runs, streams and signals are rejected', () => {
   refused({ method: 'toString' }, 'method')
   refused({}, 'method')
   refused({ method: 'status', run: `${run}/..` }, 'run')

@@ -13,7 +13,7 @@ let home: string
 let run: string
 let socket: string
 const unsafe = (error: unknown): boolean => runnerError.is(error, 'runner.unsafe-path')
-/** Any id but ours and root's. */
+/** Any id except this user and root. */
 const STRANGER = 65534
 const isRoot = process.geteuid?.() === 0
 
@@ -29,7 +29,7 @@ function listening(path: string): Promise<Server & AsyncDisposable> {
   return new Promise((resolve) => server.listen(path, () => resolve(server)))
 }
 
-test('PC-25: the folder of the runner’s socket is ours alone, or refused', async () => {
+test('PC-25: rejects a socket folder that others can write to', async () => {
   ownFolder(run)
   await chmod(run, 0o755)
   ownFolder(run)
@@ -42,7 +42,7 @@ test('PC-25: the folder of the runner’s socket is ours alone, or refused', asy
   assert.throws(() => ownFolder(run), unsafe)
 })
 
-test('PC-25: a path that somebody prepared is neither listened on nor connected to', async () => {
+test('PC-25: rejects a prepared path for listening and connecting', async () => {
   ownFolder(run)
   assert.equal(checkSocket(socket), false)
   clearSocket(socket)
@@ -57,7 +57,7 @@ test('PC-25: a path that somebody prepared is neither listened on nor connected 
   assert.throws(() => checkSocket(socket), unsafe)
 })
 
-test('PC-25: a socket or folder of another user is refused', async (t) => {
+test('PC-25: rejects a socket or folder of another user', async (t) => {
   if (!isRoot) return t.diagnostic('only root can make files of another user: not tried')
   ownFolder(run)
   await using server = await listening(socket)
@@ -69,12 +69,12 @@ test('PC-25: a socket or folder of another user is refused', async (t) => {
   await chown(run, STRANGER, STRANGER)
   assert.throws(() => checkSocket(socket), unsafe)
   assert.throws(() => ownFolder(run), unsafe)
-  // Root may use the runner of the home's owner, whoever that is.
+  // Root may use the runner of any home's owner.
   for (const path of [home, socket]) await chown(path, STRANGER, STRANGER)
   assert.equal(checkSocket(socket), true)
 })
 
-test('an old socket of ours is cleared', async () => {
+test('an old socket of this user is removed', async () => {
   ownFolder(run)
   await using server = await listening(socket)
   assert.ok(server.listening)
@@ -82,7 +82,7 @@ test('an old socket of ours is cleared', async () => {
   assert.equal(checkSocket(socket), false)
 })
 
-test('a socket path longer than the kernel takes works through its folder', async () => {
+test('a long socket path works through its folder', async () => {
   const deep = join(home, 'x'.repeat(100), 'run')
   await mkdir(dirname(deep))
   ownFolder(deep)
@@ -94,7 +94,7 @@ test('a socket path longer than the kernel takes works through its folder', asyn
   short.release()
 })
 
-test('a lock is held once, and a file of another kind or owner is no lock', async () => {
+test('a lock has one holder and must be a file of this user', async () => {
   ownFolder(run)
   const path = join(run, 'runner.lock')
   const lock = acquireLock(path)

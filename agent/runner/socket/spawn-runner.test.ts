@@ -11,7 +11,7 @@ import { acquireLock } from '../lock.ts'
 import { runnerPaths } from '../ground/paths.ts'
 import { ownFolder } from './socket-path.ts'
 
-test('a runner is started although the one before, which is about to end, still holds the lock', async () => {
+test('starts a runner after the one that holds the lock ends', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-held-'))
   const paths = runnerPaths(home)
   ownFolder(paths.runFolder)
@@ -20,7 +20,7 @@ test('a runner is started although the one before, which is about to end, still 
   const clock: Clock = {
     ...systemClock,
     sleep: (ms, signal) => {
-      // The pause after a runner that found the lock held.
+      // The pause after a runner that ended because of the lock.
       if (ms === 100 && ++tries === 2) lock.release()
       return systemClock.sleep(ms, signal)
     },
@@ -32,12 +32,12 @@ test('a runner is started although the one before, which is about to end, still 
   await rm(home, { recursive: true, force: true })
 })
 
-test('a runner is started under an id that no passwd entry names, as in some containers', {
+test('starts a runner for a user id without an entry in passwd', {
   skip: process.geteuid?.() !== 0 && 'needs root',
 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'muster-nobody-'))
+  const folder = await mkdtemp(join(tmpdir(), 'muster-unnamed-'))
   const home = join(folder, 'home')
-  // Where that user may read, wherever the checkout lies.
+  // A folder that this user may read.
   for (const part of ['agent/runner', 'protocols/output', 'shared'])
     await cp(join(import.meta.dirname, '../../..', part), join(folder, 'code', part), {
       recursive: true,
@@ -45,7 +45,8 @@ test('a runner is started under an id that no passwd entry names, as in some con
   await cp(process.execPath, join(folder, 'node'))
   const script = `
       const [home, client, time] = process.argv.slice(1)
-      const [{ connectRunner }, { systemClock: clock }] = await Promise.all([client, time].map((path) => import(path)))
+      const [{ connectRunner }, { systemClock: clock }] =
+    await Promise.all([client, time].map((path) => import(path)))
       process.getBuiltinModule('node:fs').mkdirSync(home)
       const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true })
       console.log((await runner.info()).live)

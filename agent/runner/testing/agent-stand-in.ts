@@ -1,6 +1,8 @@
 /**
- * An agent as far as the runner can tell: connects to the runner of a home (starting it if need
- * be), starts one order, says so, and stays. usage: node agent-stand-in.ts HOME ORDER-AS-JSON
+ * Stands in for an agent: connects to the runner of a home or starts it, starts one run, prints its
+ * status, and waits.
+ *
+ * usage: node agent-stand-in.ts HOME RUN-AS-JSON
  */
 import { systemClock as clock } from '../../../shared/clock.ts'
 import { connectRunner } from '../socket/client.ts'

@@ -1,8 +1,8 @@
 /**
- * A runner that is killed at a chosen moment: kill -9 of itself when it is about to make its Nth
- * durable write, after the Nth, or right after its Nth write but before anything else happens.
- * (Each durable write draws six random bytes for its temporary file: that is the moment.) usage:
- * node crashing-runner.ts HOME ORDER-AS-JSON N
+ * A runner that kills itself right before its Nth durable write. Each durable write draws random
+ * bytes for the name of its temporary file, which is the moment of the kill.
+ *
+ * usage: node crashing-runner.ts HOME RUN-AS-JSON N
  */
 import { realpathSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,5 @@
 /**
- * Writes the records of runs that ended, as an earlier runner left them, so that a test need not
- * run thousands.
+ * Writes records of ended runs as an earlier runner does, so that a test need not start thousands.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/** Where the tiny programs for runs stand. */
+/** Paths of the small programs for runs. */
 import { fileURLToPath } from 'node:url'
 
 export function program(name: string): string {

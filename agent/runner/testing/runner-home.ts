@@ -1,6 +1,5 @@
 /**
- * A real runner on a home of its own for tests; when the test ends nothing of it is left, however
- * it ended.
+ * A real runner with a separate home for tests. Nothing of it is left when the test ends.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +13,7 @@ import type { RunLimits, RunOrder } from '../ground/order.ts'
 import type { RunStatus } from '../records/run-status.ts'
 
 const newUuid = uuidv7Generator({ clock, random })
-/** Longer than anything here takes on a busy machine; what isn't so by then won't be. */
+/** Longer than anything here takes on a busy machine. */
 const PATIENCE_MS = 30_000
 
 export type Containment = 'auto' | 'cgroup1' | 'none'
@@ -22,15 +21,15 @@ export type Containment = 'auto' | 'cgroup1' | 'none'
 export interface RunnerHome extends AsyncDisposable {
   readonly home: string
   readonly client: RunnerClient
-  /** Starts a command; everything else has defaults. */
+  /** Starts a command. All other fields have defaults. */
   start(
     command: readonly string[],
     order?: Partial<Omit<RunOrder, 'limits'>>,
     limits?: Partial<RunLimits>,
   ): Promise<RunStatus>
-  /** The whole output, once it ended. */
+  /** The whole output, after the end of the run. */
   output(run: RunId): Promise<{ stdout: Buffer; stderr: Buffer; dropped: number }>
-  /** kill -9; the next call on `client` starts a new runner. */
+  /** Sends SIGKILL. The next call of `client` starts a new runner. */
   killRunner(): Promise<void>
 }
 
@@ -38,7 +37,7 @@ export function newRunId(): RunId {
   return runId.parse(newUuid())
 }
 
-/** Looks until `condition` gives something, then gives it back. */
+/** Checks until `condition` returns a value, and returns it. */
 export async function eventually<T>(
   what: string,
   condition: () => T | Promise<T>,
