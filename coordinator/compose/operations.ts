@@ -5,7 +5,7 @@
 import type { Ledger } from '../audit/ledger.ts'
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.ts'
 import { createRuns, type Runs } from '../dispatch/runs.ts'
-import { announcedLedger, createAnnouncer } from '../fleet/gossip.ts'
+import { announcedLedger, createAnnouncer } from '../fleet/announcer.ts'
 import { createOutcomes } from '../operations/outcomes.ts'
 import { createOperations, type Operations } from '../operations/perform.ts'
 import { createEnrolment, type Enrolment } from '../registry/enrolment.ts'

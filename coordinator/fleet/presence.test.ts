@@ -1,4 +1,4 @@
-/** What is left undone while the coordinator's disk is full is done once there is room. */
+/** Steps that fail while the coordinator's disk is full are repeated once there is room. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { MusterNode } from '../../node/node.ts'
@@ -16,7 +16,7 @@ const HOST = {
   status: 'approved',
 } as unknown as AgentRecord
 
-/** A host that has connected, on a coordinator whose database has no room as long as it is said. */
+/** A connected host, on a coordinator whose database is full at first. */
 function scene() {
   const disk = { isFull: true }
   const steps: string[] = []
@@ -61,10 +61,10 @@ const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await systemClock.sleep(1)
 }
 
-test('a host that comes while the disk is full is taken up once there is room', async () => {
+test('presence: the steps for a host that connected while the disk was full are repeated', async () => {
   const { disk, steps, log, off, tick, connect } = scene()
   connect()
-  // One line says that it has come, and one for each step that failed.
+  // One line for the connection, and one for each failed step.
   await until(() => log.lines.length === 5)
   tick()
   await until(() => log.lines.length === 9)
@@ -73,7 +73,7 @@ test('a host that comes while the disk is full is taken up once there is room', 
   tick()
   await until(() => steps.length === 4)
   assert.deepEqual(steps, ['seen', 'witness', 'settle', 'pull'])
-  // From now on it is only noted that the host is there.
+  // From now on only the contact is recorded.
   tick()
   await until(() => steps.length === 5)
   assert.equal(steps[4], 'seen')

@@ -1,6 +1,6 @@
 /**
- * What the coordinator does when hosts come and go: notes when it saw them, compares the log with
- * what they have seen of it, and asks them for the facts that it missed.
+ * Follows which hosts are connected. When a host connects, the coordinator records the contact,
+ * compares the log with the host's checkpoint, settles unknown outcomes, and pulls missing facts.
  */
 import type { MusterNode } from '../../node/node.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -9,83 +9,110 @@ import { isOwnTrouble } from '../database/own-trouble.ts'
 import type { Ingest } from '../inventory/ingest.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 
-/** `lastSeen` of a connected host is at most this old: one write a host and minute. */
+/** `lastSeen` of a connected host is at most this old: one write for each host in a minute. */
 const SEEN_MS = 60_000
 
-export interface MembersDeps {
+export interface PresenceDeps {
   readonly node: MusterNode
   readonly agents: Agents
   readonly ingest: Ingest
-  /** Compares the log with what the host has seen of it. */
+  /** Compares the log with the checkpoint that the host holds. */
   readonly witness: (agent: AgentRecord, signal: AbortSignal) => Promise<void>
-  /** Finds out what became of orders to this host whose outcome is not known. */
+  /** Asks the host for its outcomes of intents that the log has as `unknown`. */
   readonly settle: (agent: AgentRecord, signal: AbortSignal) => Promise<unknown>
   readonly clock: Clock
   readonly log: Logger
 }
 
 /** @returns a function that stops watching */
-export function watchPresence(deps: MembersDeps, signal: AbortSignal): () => void {
-  const { node, agents } = deps
-  const logged = (work: Promise<unknown>): void => {
+export function watchPresence(deps: PresenceDeps, signal: AbortSignal): () => void {
+  const { node, clock, log } = deps
+  const arrivals = new Arrivals(deps, signal)
+  const logFailure = (work: Promise<void>): void => {
     work.catch((error: unknown) => {
-      if (!signal.aborted) deps.log.warn({ error }, 'a host could not be noted')
+      if (!signal.aborted) log.warn({ error }, 'the presence of a host was not recorded')
     })
   }
-  const seen = async (peerId: string): Promise<void> => {
-    const agent = await agents.byPeer(peerId)
-    if (agent !== undefined) await agents.recordContact(agent.id, deps.clock.now())
-  }
-  // Owned by takeUp() and the listeners: hosts of which a step failed for the coordinator's own
-  // disk or database.
-  const unfinished = new Set<string>()
-
-  /** Each step by itself: one that fails keeps none of the others from being done. */
-  const takeUp = async (agent: AgentRecord): Promise<void> => {
-    unfinished.delete(agent.peerId)
-    const step = async (what: string, work: () => Promise<unknown>): Promise<void> => {
-      try {
-        await work()
-      } catch (error) {
-        if (signal.aborted) return
-        deps.log.warn({ host: agent.name, error }, what)
-        if (isOwnTrouble(error)) unfinished.add(agent.peerId)
-      }
-    }
-    await step('when a host was seen was not written down', () =>
-      agents.recordContact(agent.id, deps.clock.now()),
-    )
-    // Before the rest: after a restore it is the hosts that know how far the log was.
-    await step('the log could not be compared with what a host has seen of it', () =>
-      deps.witness(agent, signal),
-    )
-    await step('unknown outcomes were not settled', () => deps.settle(agent, signal))
-    await step('the facts of a host were not pulled', () => deps.ingest.pull(agent, signal))
-  }
-  const arrived = async (peerId: string): Promise<void> => {
-    if (node.peer(peerId)?.member?.role !== 'agent') return
-    const agent = await agents.byPeer(peerId)
-    if (agent?.status !== 'approved') return
-    deps.log.info({ host: agent.name, address: node.peer(peerId)?.address }, 'host connected')
-    await takeUp(agent)
-  }
-  const again = async (peerId: string): Promise<void> => {
-    const agent = await agents.byPeer(peerId)
-    if (agent?.status !== 'approved') return
-    if (unfinished.has(peerId)) await takeUp(agent)
-    else await agents.recordContact(agent.id, deps.clock.now())
-  }
-  const offs = [
-    node.on('connect', (peerId) => logged(arrived(peerId))),
-    node.on('disconnect', (peerId) => {
-      unfinished.delete(peerId)
-      logged(seen(peerId))
-    }),
-    deps.clock.every(SEEN_MS, () => {
-      for (const peer of node.peers()) if (peer.member?.role === 'agent') logged(again(peer.id))
+  const stops = [
+    node.on('connect', (peerId) => logFailure(arrivals.connected(peerId))),
+    node.on('disconnect', (peerId) => logFailure(arrivals.disconnected(peerId))),
+    clock.every(SEEN_MS, () => {
+      for (const { id, member } of node.peers())
+        if (member?.role === 'agent') logFailure(arrivals.stillConnected(id))
     }),
   ]
   return () => {
-    for (const off of offs) off()
+    for (const stop of stops) stop()
+  }
+}
+
+class Arrivals {
+  readonly #deps: PresenceDeps
+  readonly #signal: AbortSignal
+  /** Peer ids of hosts with a step that failed because of the coordinator's own disk or database. */
+  readonly #unfinished = new Set<string>()
+
+  constructor(deps: PresenceDeps, signal: AbortSignal) {
+    this.#deps = deps
+    this.#signal = signal
+  }
+
+  async connected(peerId: string): Promise<void> {
+    const { node, log } = this.#deps
+    const peer = node.peer(peerId)
+    if (peer?.member?.role !== 'agent') return
+    const agent = await this.#approved(peerId)
+    if (agent === undefined) return
+    log.info({ host: agent.name, address: peer.address }, 'host connected')
+    await this.#receive(agent)
+  }
+
+  async disconnected(peerId: string): Promise<void> {
+    this.#unfinished.delete(peerId)
+    const agent = await this.#deps.agents.byPeer(peerId)
+    if (agent !== undefined) await this.#recordContact(agent)
+  }
+
+  async stillConnected(peerId: string): Promise<void> {
+    const agent = await this.#approved(peerId)
+    if (agent === undefined) return
+    if (this.#unfinished.has(peerId)) await this.#receive(agent)
+    else await this.#recordContact(agent)
+  }
+
+  async #approved(peerId: string): Promise<AgentRecord | undefined> {
+    const agent = await this.#deps.agents.byPeer(peerId)
+    return agent?.status === 'approved' ? agent : undefined
+  }
+
+  #recordContact(agent: AgentRecord): Promise<void> {
+    return this.#deps.agents.recordContact(agent.id, this.#deps.clock.now())
+  }
+
+  async #receive(agent: AgentRecord): Promise<void> {
+    const { witness, settle, ingest } = this.#deps
+    this.#unfinished.delete(agent.peerId)
+    await this.#step(agent, 'the contact of a host was not recorded', () =>
+      this.#recordContact(agent),
+    )
+    // Comes before the rest: after a restore, only the hosts know how far the log was.
+    await this.#step(agent, "the log was not compared with a host's checkpoint", () =>
+      witness(agent, this.#signal),
+    )
+    await this.#step(agent, 'unknown outcomes were not settled', () => settle(agent, this.#signal))
+    await this.#step(agent, 'the facts of a host were not pulled', () =>
+      ingest.pull(agent, this.#signal),
+    )
+  }
+
+  /** A step that fails doesn't prevent the others. */
+  async #step(agent: AgentRecord, failure: string, work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      if (this.#signal.aborted) return
+      this.#deps.log.warn({ host: agent.name, error }, failure)
+      if (isOwnTrouble(error)) this.#unfinished.add(agent.peerId)
+    }
   }
 }
