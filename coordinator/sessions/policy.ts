@@ -3,79 +3,100 @@
  * one rule here, and no rule means no access. Only `authorize()` decides whether a grant covers a
  * request.
  */
-import { describeCapability } from '../../protocols/capability.ts'
-import type { Caller, Policy, Target } from '../../protocols/rpc/peer.ts'
+import { type Capability, describeCapability, type Role } from '../../protocols/capability.ts'
+import type { Ask, Caller, DuplexPeer, Policy } from '../../protocols/rpc/peer.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { isAboutHosts } from '../../shared/trust/authorize.ts'
 import type { Fingerprint } from '../../shared/ids.ts'
 import type { Access } from '../registry/access.ts'
 
-export function createPolicy(deps: { access: Access; clock: Clock }): Policy {
-  const nameOf = async (operator: Fingerprint): Promise<Caller> => ({
-    kind: 'operator',
-    name: await deps.access.nameOf(operator),
-    operator,
-  })
+interface PolicyDeps {
+  readonly access: Access
+  readonly clock: Clock
+}
+
+export function createPolicy(deps: PolicyDeps): Policy {
   return {
     async allow(capability, peer, ask) {
-      const refuse = (): Error =>
-        wireError('protocol.denied', {
-          method: `${ask.protocol} ${ask.method}`,
-          needs: describeCapability(capability),
-        })
-      const now = deps.clock.now()
-      const session =
-        peer.session !== undefined && peer.session.notAfter > now ? peer.session : undefined
-      switch (capability.kind) {
-        case 'stranger':
-          return { kind: 'stranger', name: peer.peerId ?? peer.address, peerId: peer.peerId }
-        case 'member': {
-          const { member, peerId } = peer
-          if (
-            member === undefined ||
-            peerId === undefined ||
-            member.notAfter <= now ||
-            !capability.roles.includes(member.role)
-          )
-            throw refuse()
-          return { kind: 'member', name: member.name, peerId, member }
-        }
-        case 'intent': {
-          // The operation authorises the intent later. Submitting one requires a proved session, so
-          // a stolen intent is useless without the actor's session.
-          if (session === undefined) throw refuse()
-          return nameOf(session.operator)
-        }
-        case 'operator': {
-          if (session === undefined) throw refuse()
-          const question = { actor: session.operator, level: capability.level, at: now }
-          // A `targets` method is checked twice: first before its body is parsed, then for the
-          // targets that the body names.
-          const targets: readonly (Target | undefined)[] =
-            ask.targets ?? (capability.scope === 'fleet' ? [undefined] : [])
-          for (const target of targets) {
-            const namespace = target?.namespace ?? capability.namespace
-            await deps.access.require(
-              {
-                ...question,
-                namespace,
-                ...(target?.agent === undefined
-                  ? {}
-                  : { target: { agent: target.agent, labels: target.labels ?? {} } }),
-              },
-              // A repository is a target too, but `--on` of a grant does not apply to it.
-              capability.scope === 'targets' && isAboutHosts(namespace) ? 'host' : 'fleet',
-            )
-          }
-          return nameOf(session.operator)
-        }
-        case 'local':
-          if (peer.transport !== 'unix') throw refuse()
-          return { kind: 'local', name: 'local' }
-        default:
-          throw new Error(`unknown capability ${capability satisfies never}`)
-      }
+      const caller = await recognise(deps, capability, peer, ask)
+      if (caller !== undefined) return caller
+      throw wireError('protocol.denied', {
+        method: `${ask.protocol} ${ask.method}`,
+        needs: describeCapability(capability),
+      })
     },
+  }
+}
+
+/**
+ * The caller that the capability admits; undefined if it admits none.
+ * @throws trust.denied if a session lacks the right
+ */
+async function recognise(
+  { access, clock }: PolicyDeps,
+  capability: Capability,
+  peer: DuplexPeer,
+  ask: Ask,
+): Promise<Caller | undefined> {
+  const now = clock.now()
+  const operator = operatorOf(peer, now)
+  switch (capability.kind) {
+    case 'stranger':
+      return { kind: 'stranger', name: peer.peerId ?? peer.address, peerId: peer.peerId }
+    case 'member':
+      return memberOf(peer, capability.roles, now)
+    case 'intent':
+      // The operation authorises the intent later. Submitting one requires a proved session, so a
+      // stolen intent is useless without the actor's session.
+      return operator && operatorCaller(access, operator)
+    case 'operator':
+      if (operator === undefined) return undefined
+      await requireRights(access, capability, ask, { actor: operator, at: now })
+      return operatorCaller(access, operator)
+    case 'local':
+      return peer.transport === 'unix' ? { kind: 'local', name: 'local' } : undefined
+    default:
+      throw new Error(`unknown capability ${capability satisfies never}`)
+  }
+}
+
+/** The operator of the peer's session; undefined if it has none, or if it has ended. */
+function operatorOf({ session }: DuplexPeer, now: number): Fingerprint | undefined {
+  return session !== undefined && session.notAfter > now ? session.operator : undefined
+}
+
+async function operatorCaller(access: Access, operator: Fingerprint): Promise<Caller> {
+  return { kind: 'operator', name: await access.nameOf(operator), operator }
+}
+
+function memberOf(
+  { member, peerId }: DuplexPeer,
+  roles: readonly Role[],
+  now: number,
+): Caller | undefined {
+  if (member === undefined || peerId === undefined || member.notAfter <= now) return undefined
+  return roles.includes(member.role)
+    ? { kind: 'member', name: member.name, peerId, member }
+    : undefined
+}
+
+/**
+ * Checks each target. A method with targets is checked twice: first before its body is parsed, then
+ * for the targets that the body names.
+ * @throws trust.denied
+ */
+async function requireRights(
+  access: Access,
+  { namespace: whole, level, scope }: Extract<Capability, { kind: 'operator' }>,
+  ask: Ask,
+  about: { readonly actor: Fingerprint; readonly at: number },
+): Promise<void> {
+  const targets = ask.targets ?? (scope === 'fleet' ? [{}] : [])
+  for (const { agent, labels = {}, namespace = whole } of targets) {
+    const host = agent === undefined ? {} : { target: { agent, labels } }
+    // A repository is a target too, but `--on` of a grant does not apply to it.
+    const isHost = scope === 'targets' && isAboutHosts(namespace)
+    await access.require({ ...about, level, namespace, ...host }, isHost ? 'host' : 'fleet')
   }
 }
