@@ -12,18 +12,27 @@ interface DriverError {
   readonly detail?: unknown
 }
 
+function driverError(error: unknown): DriverError {
+  return typeof error === 'object' && error !== null ? error : {}
+}
+
+/** The code of a driver's error; empty if it has none. */
+export function driverCode(error: unknown): string {
+  return String(driverError(error).code ?? '')
+}
+
 /** One line of the driver's message, for errors where it helps an operator. */
-function reasonOf(error: DriverError): string {
-  return String(error.message ?? error).split('\n', 1)[0] as string
+function reasonOf(error: unknown): string {
+  const [line = ''] = String(driverError(error).message ?? error).split('\n', 1)
+  return line
 }
 
 /** An error of better-sqlite3 on the database `shown`. Result codes: sqlite.org/rescode.html. */
 export function sqliteFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
-  const thrown = error as DriverError
-  const code = String(thrown.code ?? '')
+  const code = driverCode(error)
   const options = { cause: error }
-  const reason = reasonOf(thrown)
+  const reason = reasonOf(error)
   // "UNIQUE constraint failed: agent.name" names columns, but no values of the row.
   const what = reason.replace(/^.*constraint failed:? ?/, '') || code
   if (code === 'SQLITE_CONSTRAINT_UNIQUE' || code === 'SQLITE_CONSTRAINT_PRIMARYKEY')
@@ -69,23 +78,21 @@ const TIMED_OUT = new Set(['25P03', '25P04'])
 
 /** True if the statement may or may not have reached the server. */
 export function connectionLost(error: unknown): boolean {
-  const thrown = error as DriverError
-  const code = String(thrown.code ?? '')
+  const code = driverCode(error)
   return (
     CONNECTION_LOST.test(code) ||
     SOCKET_LOST.test(code) ||
-    (code === '' && PG_LOST.test(String(thrown.message ?? '')))
+    (code === '' && PG_LOST.test(String(driverError(error).message ?? '')))
   )
 }
 
 /** An error of `pg` on the database `shown`. */
 export function postgresqlFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
-  const thrown = error as DriverError
-  const code = String(thrown.code ?? '')
+  const code = driverCode(error)
   const options = { cause: error }
-  const reason = reasonOf(thrown)
-  const what = String(thrown.constraint ?? code)
+  const reason = reasonOf(error)
+  const what = String(driverError(error).constraint ?? code)
   if (code === '23505') return databaseError('database.exists', { what }, options)
   if (code === '23503') return databaseError('database.missing-reference', { what }, options)
   if (code.startsWith('23')) return databaseError('database.constraint', { what }, options)
@@ -110,6 +117,6 @@ export function postgresqlFailure(error: unknown, shown: string): MusterError {
  * another one.
  */
 export function rolledBackForAnother(error: unknown): boolean {
-  const cause = (error as { cause?: DriverError }).cause
-  return cause?.code === '40001' || cause?.code === '40P01'
+  const code = driverCode(error instanceof Error ? error.cause : undefined)
+  return code === '40001' || code === '40P01'
 }

@@ -14,15 +14,12 @@ import {
   type QueryResult,
 } from 'kysely'
 import pg from 'pg'
-import type { Clock } from '../../shared/clock.ts'
+import { z } from 'zod'
+import { asError } from '../../shared/as-error.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
-import {
-  openConnections,
-  type PostgresqlConnection,
-  type PostgresqlConnections,
-  type QueryLimits,
-} from './postgresql-connections.ts'
+import type { ConnectionDeps, PostgresqlConnection } from './postgresql-connection.ts'
+import { openConnections, type PostgresqlConnections } from './postgresql-connections.ts'
 import { retryRolledBack } from './retry.ts'
 
 /** A row lock is held for one short transaction. A longer wait means that a process hangs. */
@@ -52,18 +49,12 @@ const types: pg.CustomTypesConfig = {
       : pg.types.getTypeParser(oid, format),
 }
 
-export interface PostgresqlDeps {
-  readonly clock: Clock
-  /** The limits of the current query's caller. */
-  readonly limits: () => QueryLimits | undefined
-}
-
 /**
  * Connects once to check the server.
  * @throws database.unreachable, database.absent, database.settings, database.library
  */
 export async function openPostgresql(
-  deps: PostgresqlDeps,
+  deps: ConnectionDeps,
   url: string,
   shown: string,
 ): Promise<Dialect> {
@@ -71,7 +62,9 @@ export async function openPostgresql(
   try {
     const connection = await connections.connect()
     try {
-      return await checkedDialect(deps, connections, connection, shown)
+      const settings = await readSettings(connection)
+      requireUsable(settings, shown)
+      return createDialect(deps, connections, { shown, begin: beginStatement(settings) })
     } finally {
       connection.release()
     }
@@ -81,139 +74,178 @@ export async function openPostgresql(
   }
 }
 
-async function checkedDialect(
-  deps: PostgresqlDeps,
-  connections: PostgresqlConnections,
-  connection: PostgresqlConnection,
-  shown: string,
-): Promise<Dialect> {
+const serverSettings = z.object({
+  version: z.int(),
+  encoding: z.string(),
+  commit: z.string(),
+  replica: z.boolean(),
+})
+type ServerSettings = z.infer<typeof serverSettings>
+
+async function readSettings(connection: PostgresqlConnection): Promise<ServerSettings> {
   const { rows } = await connection.query(
     `select current_setting('server_version_num')::bigint as version,
             current_setting('server_encoding') as encoding,
             current_setting('synchronous_commit') as commit, pg_is_in_recovery() as replica`,
   )
-  const { version, encoding, commit, replica } = rows[0] as {
-    version: number
-    encoding: string
-    commit: string
-    replica: boolean
-  }
+  return serverSettings.parse(rows[0])
+}
+
+/** @throws database.settings, database.library */
+function requireUsable({ version, encoding, replica }: ServerSettings, database: string): void {
   if (version < OLDEST_SERVER)
     throw databaseError('database.library', {
       library: 'PostgreSQL',
       version: String(version),
       reason: 'it is older than 14',
     })
-  if (encoding !== 'UTF8')
-    throw databaseError('database.settings', {
-      database: shown,
-      setting: 'server_encoding',
-      expected: 'UTF8',
-      got: encoding,
-    })
-  if (replica)
-    throw databaseError('database.settings', {
-      database: shown,
-      setting: 'role',
-      expected: 'primary',
-      got: 'replica',
-    })
-  // Settings last for the transaction: a pooler before the server keeps no session.
-  const begin = [
+  const wrong = (setting: string, expected: string, got: string): Error =>
+    databaseError('database.settings', { database, setting, expected, got })
+  if (encoding !== 'UTF8') throw wrong('server_encoding', 'UTF8', encoding)
+  if (replica) throw wrong('role', 'primary', 'replica')
+}
+
+/** Settings last for the transaction: a pooler before the server keeps no session. */
+function beginStatement({ commit }: ServerSettings): string {
+  return [
     'begin isolation level read committed',
     `set local lock_timeout = ${LOCK_TIMEOUT_MS}`,
     `set local idle_in_transaction_session_timeout = ${IDLE_IN_TRANSACTION_MS}`,
     ...(commit === 'off' ? ['set local synchronous_commit = on'] : []),
   ].join('; ')
+}
+
+interface DriverOptions {
+  /** The database's name in errors. */
+  readonly shown: string
+  /** The statement that begins a transaction. */
+  readonly begin: string
+}
+
+function createDialect(
+  deps: ConnectionDeps,
+  connections: PostgresqlConnections,
+  options: DriverOptions,
+): Dialect {
   return {
     createAdapter: () => new PostgresAdapter(),
     createQueryCompiler: () => new PostgresQueryCompiler(),
     createIntrospector: (db) => new PostgresIntrospector(db),
-    createDriver: () => postgresqlDriver(deps, connections, { shown, begin }),
+    createDriver: () => new PostgresqlDriver(deps, connections, options),
   }
 }
 
-function postgresqlDriver(
-  deps: PostgresqlDeps,
-  connections: PostgresqlConnections,
-  { shown, begin }: { shown: string; begin: string },
-): Driver {
-  // The connection behind each object that Kysely holds.
-  const leases = new WeakMap<DatabaseConnection, PostgresqlConnection>()
-  const inTransaction = new WeakSet<PostgresqlConnection>()
-  const leaseOf = (connection: DatabaseConnection): PostgresqlConnection =>
-    leases.get(connection) as PostgresqlConnection
-  const ask = async (
-    lease: PostgresqlConnection,
-    query: CompiledQuery,
-  ): Promise<pg.QueryResult> => {
+/** A leased connection as Kysely uses it. */
+class Lease implements DatabaseConnection {
+  readonly connection: PostgresqlConnection
+  readonly #deps: ConnectionDeps
+  readonly #shown: string
+  isInTransaction = false
+
+  constructor(deps: ConnectionDeps, connection: PostgresqlConnection, shown: string) {
+    this.#deps = deps
+    this.connection = connection
+    this.#shown = shown
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const once = (): Promise<pg.QueryResult> => this.query(query)
+    // Outside a transaction a statement is its own transaction, so a deadlock rolled it back
+    // completely.
+    return resultOf(
+      this.isInTransaction
+        ? await once()
+        : await retryRolledBack(this.#deps.clock, once, this.#deps.limits()?.signal),
+    )
+  }
+
+  streamQuery(): never {
+    throw databaseError('database.query', {
+      database: this.#shown,
+      reason: 'streams are not used',
+    })
+  }
+
+  async query({ sql, parameters }: CompiledQuery): Promise<pg.QueryResult> {
     try {
-      return await lease.query(query.sql, query.parameters)
+      return await this.connection.query(sql, parameters)
     } catch (error) {
-      throw failureOf(deps, error, shown)
+      throw this.failureOf(error)
     }
   }
-  return {
-    init: async () => undefined,
-    acquireConnection: async () => {
-      const lease = await connections.connect()
-      const connection: DatabaseConnection = {
-        executeQuery: async (query) => {
-          const once = (): Promise<pg.QueryResult> => ask(lease, query)
-          // Outside a transaction a statement is its own transaction, so a deadlock rolled it back
-          // completely.
-          return resultOf(
-            inTransaction.has(lease)
-              ? await once()
-              : await retryRolledBack(deps.clock, once, deps.limits()?.signal),
-          )
-        },
-        streamQuery: () => {
-          throw databaseError('database.query', { database: shown, reason: 'streams are not used' })
-        },
-      }
-      leases.set(connection, lease)
-      return connection
-    },
-    releaseConnection: async (connection) => leaseOf(connection).release(),
-    beginTransaction: async (connection) => {
-      const lease = leaseOf(connection)
-      inTransaction.add(lease)
-      await ask(lease, CompiledQuery.raw(begin))
-    },
-    commitTransaction: async (connection) => {
-      const lease = leaseOf(connection)
-      // Lost before the commit was sent: the server has certainly rolled back.
-      const lost = lease.lost()
-      if (lost !== undefined) throw failureOf(deps, lost, shown)
-      await commit(lease, shown)
-      inTransaction.delete(lease)
-    },
-    rollbackTransaction: async (connection) => {
-      const lease = leaseOf(connection)
-      await lease.query('rollback').then(
-        () => inTransaction.delete(lease),
-        // The connection is lost, so the server rolls back. The caller must get the first error,
-        // above all an unknown outcome.
-        () => undefined,
-      )
-    },
-    destroy: () => connections.close(),
+
+  /** The signal's reason is passed on unchanged. */
+  failureOf(error: unknown): unknown {
+    const signal = this.#deps.limits()?.signal
+    return signal?.aborted === true && error === signal.reason
+      ? error
+      : postgresqlFailure(error, this.#shown)
   }
 }
 
-/** The signal's reason is passed on unchanged. */
-function failureOf(deps: PostgresqlDeps, error: unknown, shown: string): unknown {
-  const signal = deps.limits()?.signal
-  return signal?.aborted === true && error === signal.reason
-    ? error
-    : postgresqlFailure(error, shown)
+class PostgresqlDriver implements Driver {
+  readonly #deps: ConnectionDeps
+  readonly #connections: PostgresqlConnections
+  readonly #options: DriverOptions
+
+  constructor(deps: ConnectionDeps, connections: PostgresqlConnections, options: DriverOptions) {
+    this.#deps = deps
+    this.#connections = connections
+    this.#options = options
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<Lease> {
+    const connection = await this.#connections.connect()
+    return new Lease(this.#deps, connection, this.#options.shown)
+  }
+
+  async releaseConnection(lease: DatabaseConnection): Promise<void> {
+    ownLease(lease).connection.release()
+  }
+
+  async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    const lease = ownLease(connection)
+    lease.isInTransaction = true
+    await lease.query(CompiledQuery.raw(this.#options.begin))
+  }
+
+  async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    const lease = ownLease(connection)
+    // Lost before the commit was sent: the server has certainly rolled back.
+    const { lost } = lease.connection
+    if (lost !== undefined) throw lease.failureOf(lost)
+    await commit(lease.connection, this.#options.shown)
+    lease.isInTransaction = false
+  }
+
+  async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    const lease = ownLease(connection)
+    try {
+      await lease.connection.query('rollback')
+      lease.isInTransaction = false
+    } catch {
+      // The connection is lost, so the server rolls back. The caller must get the first error,
+      // above all an unknown outcome.
+    }
+  }
+
+  destroy(): Promise<void> {
+    return this.#connections.close()
+  }
 }
 
-async function commit(lease: PostgresqlConnection, shown: string): Promise<void> {
+/** Kysely passes the connections that the driver returned. */
+function ownLease(connection: DatabaseConnection): Lease {
+  if (connection instanceof Lease) return connection
+  throw new TypeError('expected a connection of this driver')
+}
+
+async function commit(connection: PostgresqlConnection, shown: string): Promise<void> {
   try {
-    const { command } = await lease.query('commit')
-    // PostgreSQL answers ROLLBACK if an earlier statement failed and the work continued
+    const { command } = await connection.query('commit')
+    // PostgreSQL returns ROLLBACK if an earlier statement failed and the work continued
     // nevertheless.
     if (command === 'ROLLBACK')
       throw databaseError('database.query', {
@@ -225,19 +257,17 @@ async function commit(lease: PostgresqlConnection, shown: string): Promise<void>
     if (connectionLost(error) || databaseError.is(error, 'database.unreachable'))
       throw databaseError(
         'database.outcome-unknown',
-        { database: shown, reason: String((error as Error).message) },
+        { database: shown, reason: asError(error).message },
         { cause: error },
       )
     throw postgresqlFailure(error, shown)
   }
 }
 
-/** Statements that change rows, by the tag of the server's answer. */
+/** Statements that change rows, by the tag of the server's response. */
 const CHANGES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 
 function resultOf<R>({ command, rowCount, rows }: pg.QueryResult): QueryResult<R> {
-  return {
-    rows: rows ?? [],
-    ...(CHANGES.has(command) && { numAffectedRows: BigInt(rowCount ?? 0) }),
-  }
+  if (!CHANGES.has(command)) return { rows: rows ?? [] }
+  return { rows: rows ?? [], numAffectedRows: BigInt(rowCount ?? 0) }
 }

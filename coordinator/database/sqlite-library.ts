@@ -6,7 +6,7 @@ import { databaseError } from './errors.ts'
 
 /** True for 3.7.0 to 3.51.2, except for the branches with the fix: from 3.44.6 and from 3.50.7. */
 export function hasWalBug(version: string): boolean {
-  const [major, minor, patch] = version.split('.').map(Number) as [number, number, number]
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   if (major !== 3) return major < 3
   if (minor === 44) return patch < 6
   if (minor === 50) return patch < 7
@@ -22,7 +22,7 @@ export function checkSqliteLibrary(version: string): void {
       reason: 'its version cannot be read',
     })
   // STRICT tables need 3.37.
-  const [, minor] = version.split('.').map(Number) as [number, number, number]
+  const [, minor = 0] = version.split('.').map(Number)
   if (hasWalBug(version))
     throw databaseError('database.library', {
       library: 'SQLite',

@@ -8,7 +8,7 @@ import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
 import Sqlite from 'better-sqlite3'
 import { databaseError } from './errors.ts'
-import { sqliteFailure } from './failure.ts'
+import { driverCode, sqliteFailure } from './failure.ts'
 
 /** Attempts before the owner's name in the file is left as another process wrote it. */
 const NAME_TRIES = 5
@@ -19,49 +19,57 @@ const NAME_TRIES = 5
  */
 export function lockSqlite(path: string): () => void {
   const file = `${path}.lock`
-  let lock: Sqlite.Database
+  const lock = openLockFile(file)
   try {
-    // SQLite would create it with the mode of the umask.
-    closeSync(openSync(file, 'a', 0o600))
-    lock = new Sqlite(file, { timeout: 0 })
+    takeLock(lock, `process ${process.pid} on ${hostname()}`)
   } catch (error) {
-    throw sqliteFailure(error, file)
-  }
-  const me = `process ${process.pid} on ${hostname()}`
-  const owner = (): string | undefined =>
-    (lock.prepare('select name from owner').get() as { name: string } | undefined)?.name
-  try {
-    lock.pragma('journal_mode = delete')
-    for (let tries = 1; ; tries += 1) {
-      lock.exec('begin immediate')
-      lock.exec(
-        `create table if not exists owner (
-          id integer primary key check (id = 1), name text not null)`,
-      )
-      lock
-        .prepare(
-          'insert into owner values (1, ?) on conflict (id) do update set name = excluded.name',
-        )
-        .run(me)
-      // Between this commit and the next begin another process may take the lock. Then that process
-      // is the owner, and `begin` fails here.
-      lock.exec('commit')
-      lock.exec('begin immediate')
-      if (owner() === me || tries >= NAME_TRIES) break
-      lock.exec('commit')
-    }
-  } catch (error) {
-    let name = 'another process'
-    try {
-      name = owner() ?? name
-    } catch {
-      // The owner has not written its name yet.
-    }
+    const owner = ownerOf(lock) ?? 'another process'
     lock.close()
-    const busy = String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')
-    throw busy
-      ? databaseError('database.in-use', { database: path, owner: name }, { cause: error })
+    throw driverCode(error).startsWith('SQLITE_BUSY')
+      ? databaseError('database.in-use', { database: path, owner }, { cause: error })
       : sqliteFailure(error, file)
   }
   return () => lock.close()
+}
+
+function openLockFile(file: string): Sqlite.Database {
+  try {
+    // SQLite would create it with the mode of the umask.
+    closeSync(openSync(file, 'a', 0o600))
+    return new Sqlite(file, { timeout: 0 })
+  } catch (error) {
+    throw sqliteFailure(error, file)
+  }
+}
+
+/** Leaves a write transaction open, with this process as the owner. @throws SQLITE_BUSY */
+function takeLock(lock: Sqlite.Database, me: string): void {
+  lock.pragma('journal_mode = delete')
+  for (let tries = 1; ; tries += 1) {
+    lock.exec('begin immediate')
+    lock.exec(
+      `create table if not exists owner (
+          id integer primary key check (id = 1), name text not null)`,
+    )
+    lock
+      .prepare(
+        'insert into owner values (1, ?) on conflict (id) do update set name = excluded.name',
+      )
+      .run(me)
+    // Between this commit and the next begin another process may take the lock. Then that process
+    // is the owner, and `begin` fails here.
+    lock.exec('commit')
+    lock.exec('begin immediate')
+    if (ownerOf(lock) === me || tries >= NAME_TRIES) return
+    lock.exec('commit')
+  }
+}
+
+/** Undefined if the owner has not written its name yet. */
+function ownerOf(lock: Sqlite.Database): string | undefined {
+  try {
+    return lock.prepare<[], { name: string }>('select name from owner').get()?.name
+  } catch {
+    return undefined
+  }
 }

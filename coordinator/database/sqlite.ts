@@ -45,15 +45,7 @@ export interface SqliteFile {
  * database.damaged
  */
 export function openSqlite(path: string, options: { create: boolean }): SqliteFile {
-  const folder = dirname(path)
-  let filesystem: string | undefined
-  try {
-    filesystem = networkFilesystem(Number(statfsSync(folder).type))
-  } catch (cause) {
-    throw databaseError('database.absent', { database: path }, { cause })
-  }
-  if (filesystem !== undefined)
-    throw databaseError('database.network-folder', { database: path, filesystem })
+  requireLocalDisk(path)
   if (sizeOf(path) === undefined && !options.create)
     throw databaseError('database.absent', { database: path })
   const unlock = lockSqlite(path)
@@ -65,9 +57,7 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
     tighten(path)
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
     raw = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
-    checkSqliteLibrary(
-      (raw.prepare('select sqlite_version() as version').get() as { version: string }).version,
-    )
+    checkSqliteLibrary(libraryVersion(raw))
     configure(raw, path)
     if (unclean) checkSqlite(raw, path)
     const opened = raw
@@ -83,6 +73,23 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
     unlock()
     throw sqliteFailure(error, path)
   }
+}
+
+/** @throws database.absent, database.network-folder */
+function requireLocalDisk(path: string): void {
+  let filesystem: string | undefined
+  try {
+    filesystem = networkFilesystem(Number(statfsSync(dirname(path)).type))
+  } catch (cause) {
+    throw databaseError('database.absent', { database: path }, { cause })
+  }
+  if (filesystem !== undefined)
+    throw databaseError('database.network-folder', { database: path, filesystem })
+}
+
+function libraryVersion(raw: Sqlite.Database): string {
+  const row = raw.prepare<[], { version: string }>('select sqlite_version() as version').get()
+  return row?.version ?? ''
 }
 
 /** Files that an earlier version or a restored backup left readable by other users. */
@@ -141,23 +148,35 @@ function configure(raw: Sqlite.Database, path: string): void {
 export function checkSqlite(raw: Sqlite.Database, path: string): void {
   let findings: string[]
   try {
-    findings = (raw.pragma('quick_check(1)') as { quick_check: string }[])
-      .map((row) => row.quick_check)
-      .filter((line) => line !== 'ok')
-    // Violations are returned as rows, not as an error.
-    const violations = raw.pragma('foreign_key_check') as {
-      table: string
-      rowid: number | null
-      parent: string
-    }[]
-    findings.push(
-      ...violations.map(
-        (v) => `${v.table} row ${v.rowid ?? '?'} refers to a missing row of ${v.parent}`,
-      ),
-    )
+    findings = [...damagedPages(raw), ...missingReferences(raw)]
   } catch (error) {
     throw sqliteFailure(error, path)
   }
-  if (findings.length > 0)
-    throw databaseError('database.damaged', { database: path, reason: findings[0] as string })
+  const [reason] = findings
+  if (reason !== undefined) throw databaseError('database.damaged', { database: path, reason })
+}
+
+function damagedPages(raw: Sqlite.Database): string[] {
+  return raw
+    .prepare<[], { quick_check: string }>('pragma quick_check(1)')
+    .all()
+    .map((row) => row.quick_check)
+    .filter((line) => line !== 'ok')
+}
+
+interface Violation {
+  readonly table: string
+  readonly rowid: number | null
+  readonly parent: string
+}
+
+/** Violations are returned as rows, not as an error. */
+function missingReferences(raw: Sqlite.Database): string[] {
+  return raw
+    .prepare<[], Violation>('pragma foreign_key_check')
+    .all()
+    .map(
+      ({ table, rowid, parent }) =>
+        `${table} row ${rowid ?? '?'} refers to a missing row of ${parent}`,
+    )
 }
