@@ -1,4 +1,4 @@
-/** A coordinator starts whole or not at all, and leaves nothing open. */
+/** A coordinator starts completely or not at all, and leaves nothing open. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ import { runCoordinator } from './main.ts'
 
 const signer = testKey(1)
 
-/** A home, and a way to run its coordinator. */
+/** A home, and a function that runs its coordinator. */
 async function scene(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-main-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -46,7 +46,7 @@ async function scene(t: TestContext) {
   return { run, isReleased }
 }
 
-test('coordinator: a start that fails late releases all; the next one succeeds', async (t) => {
+test('coordinator: a late failure of a start releases everything', async (t) => {
   const { run, isReleased } = await scene(t)
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
@@ -62,7 +62,7 @@ test('coordinator: a start that fails late releases all; the next one succeeds',
   await isReleased()
 })
 
-test('coordinator: a second one on the same home is refused, and the first goes on', async (t) => {
+test('coordinator: rejects a second one on the same home', async (t) => {
   const { run, isReleased } = await scene(t)
   const ended = new AbortController()
   const ready = Promise.withResolvers<void>()

@@ -55,10 +55,15 @@ function requireSupported(log: Logger, { unsupported }: Config): void {
   if (unsupported.settings.length > 0)
     throw configError('config.unsupported', { problems: unsupported.settings })
   for (const problem of unsupported.repositories)
-    log.warn({ problem }, 'a repository asks for what this version does not do; it is not synced')
+    log.warn(
+      { problem },
+      'a repository has settings that this version does not support; it is not synced',
+    )
 }
 
-/** Orders to hosts that a crash left open. Their hosts come back one by one and are asked. */
+/**
+ * Closes the intents to hosts that a crash left open. Each host is asked when it reconnects.
+ */
 async function recoverRuns(
   deps: { readonly log: Logger; readonly stores: Stores; readonly operations: OperationsPart },
   working: AbortSignal,
@@ -68,6 +73,6 @@ async function recoverRuns(
     await deps.operations.operations.recover(working, (verb) => verb.startsWith('run.'))
   } catch (error) {
     if (!working.aborted)
-      deps.log.error({ error }, 'open orders could not be closed; the next start tries again')
+      deps.log.error({ error }, 'open intents could not be closed; the next start tries again')
   }
 }

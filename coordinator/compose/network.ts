@@ -1,6 +1,6 @@
 /**
- * The coordinator's place in the network: the registry that decides who is let in, the node, and
- * what the node shares. The node doesn't listen yet.
+ * The network parts of a coordinator: the registry, which decides which peers are admitted, the
+ * node, and the content that it shares. The node doesn't listen yet.
  */
 import { type Content, createContent } from '../../node/content/content.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
@@ -28,7 +28,7 @@ const MAX_CONNECTIONS = 4096
  * and many people watch a run.
  */
 const MAX_STRANGERS = 256
-/** A whole fleet behind one address comes back within seconds after a restart. */
+/** After a restart, a whole fleet behind one address reconnects within seconds. */
 const INBOUND_PER_SECOND = 200
 
 export interface Network {
@@ -43,7 +43,7 @@ export interface Network {
   readonly copies: CloneDetector
   readonly facts: FactStore
   readonly ingest: Ingest
-  /** What every protocol is served with. */
+  /** The dependencies that every protocol is served with. */
   readonly serving: ServeDeps
 }
 

@@ -57,7 +57,7 @@ export async function composeOperations(
   const dispatch = createDispatch({ ...shared, open: node.open, copies: network.copies.of })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
   const unknownOutcomes = createUnknownOutcomes({ ...shared, database, outcomes, dispatch, runs })
-  /** A host or an operator that lost a right is cut off at once. */
+  /** A host or an operator that lost a right loses its access at once. */
   const rightsChanged = (): void => {
     network.trust
       .refresh()
@@ -66,8 +66,8 @@ export async function composeOperations(
   }
   const handlers = verbs(deps, { dispatch, runs, rightsChanged })
   const operations = createOperations({ ...shared, database, outcomes, fleet, handlers })
-  // Runs after the node is closed and before the database is: operations that are under way then
-  // still log their outcomes.
+  // Runs after the node is closed and before the database is: running operations can still log
+  // their outcomes.
   scope.defer(() => operations.idle())
   return { ledger, enrolment, runs, dispatch, unknownOutcomes, operations }
 }

@@ -1,4 +1,4 @@
-/** Repositories, their mirror and what is published of them, put right after a crash. */
+/** Repositories, their mirror and their publications, repaired after a crash. */
 import type { PoolCheck } from '../../node/content/pool-check.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -79,7 +79,9 @@ async function recover(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
       .withdraw(orphan, {
         also: (tx) => deps.snapshots.requireAbsent(tx, { ...orphan, name: orphan.target }),
       })
-      .catch((error: unknown) => log.error({ error, ...orphan }, 'it could not be withdrawn'))
+      .catch((error: unknown) =>
+        log.error({ error, ...orphan }, 'a published target could not be withdrawn'),
+      )
   }
   await publisher.recover(known, signal)
 }

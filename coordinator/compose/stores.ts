@@ -1,6 +1,6 @@
 /**
- * What a coordinator keeps: its home, keys, database, pool and log. The home's socket is taken
- * first, so that a second coordinator is refused before it repairs what the first one is changing.
+ * The storage of a coordinator: its home, keys, database, pool and log. The home's socket is opened
+ * first. So a second coordinator ends before it repairs what the first one is changing.
  */
 import { join } from 'node:path'
 import { control } from '../../protocols/control/protocol.ts'
@@ -34,14 +34,14 @@ type Key = Awaited<ReturnType<typeof loadKeyFile>>
 
 export interface Stores {
   readonly identity: CoordinatorIdentity
-  /** The key that the node's peer id is made of. */
+  /** The key of the node's peer id. */
   readonly nodeKey: Key
   /** The key that signs certificates, outcomes and the log. */
   readonly issuer: Key
   readonly database: Database
   readonly pool: Pool
   readonly ledger: Ledger
-  /** Where this coordinator writes: its home, and the place of the content. */
+  /** The folders that this coordinator writes to: its home and the content. */
   readonly folders: readonly string[]
   /** Ends every connection of the home's socket. */
   closeSocket(): Promise<void>

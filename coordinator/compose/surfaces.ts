@@ -1,6 +1,6 @@
 /**
- * What others reach a coordinator by: the protocols of its node, its web server and its socket.
- * Control is open once everything that a crash left open is closed.
+ * The interfaces of a coordinator: the protocols of its node, its web server and its socket. The
+ * control protocol opens after everything that a crash left open is closed.
  */
 import type { WebServer } from '../../node/http/listen.ts'
 import { localHandlers } from '../../node/content/local.ts'
@@ -24,7 +24,7 @@ import { createSessions } from '../sessions/sessions.ts'
 import type { Below, OperationsPart } from './operations.ts'
 import type { Gates } from './stores.ts'
 
-/** The coordinator's own certificate lives a day; renewed at half-life. */
+/** The coordinator's own certificate is valid for a day, and is renewed at half-life. */
 const RENEW_MS = 12 * 3_600_000
 
 export interface Surfaces {
@@ -48,14 +48,14 @@ export async function composeSurfaces(
   const { gates } = options
   await registerProtocols(deps, gates)
   await node.listen()
-  // Callers are sent away before what they use is taken down, so the node closes here.
+  // The node closes before the parts that its callers use.
   scope.defer(() => node.close())
   const frozen = stores.ledger.frozen()
-  // A log that contradicts itself takes no entries: observing goes on, operations are refused.
+  // A frozen log accepts no entries. It can still be read, and operations are refused.
   if (frozen !== undefined)
     log.error(
       { error: frozen },
-      'the log is frozen: every operation is refused until docs/RECOVERY.md was followed',
+      'the log is frozen, and every operation is refused; see docs/RECOVERY.md',
     )
   else await operations.operations.recover(working, (verb) => !verb.startsWith('run.'))
   const http = await createHttpServer(
@@ -70,7 +70,7 @@ export async function composeSurfaces(
   return { http }
 }
 
-/** Registered before the node listens, so that an early peer finds nothing missing. */
+/** Call it before the node listens, so that early peers find all protocols. */
 async function registerProtocols(deps: All, gates: Gates): Promise<void> {
   const { network } = deps
   const { node, copies, connections, agents, ingest, serving } = network
@@ -130,7 +130,7 @@ function serveLocal({ stores, network, repositories }: All): Serve {
   return serveProtocol(localProtocol, handlers, network.serving)
 }
 
-/** Takes hosts' facts, watches them come and go, and renews the coordinator's certificate. */
+/** Follows hosts' facts and connections, and renews the coordinator's certificate. */
 function followFleet(deps: All, working: AbortSignal, scope: AsyncDisposableStack): void {
   const { clock, log, network } = deps
   const { node, agents, ingest, ownCertificate } = network

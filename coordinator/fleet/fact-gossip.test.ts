@@ -14,7 +14,7 @@ import type { Ingest } from '../inventory/ingest.ts'
 import { VerifiedFacts } from '../inventory/verified-facts.ts'
 import { acceptFactGossip } from './fact-gossip.ts'
 
-test('FG-03: of facts that arrive faster than they are written, only the newest is kept', async () => {
+test('FG-03: of facts that arrive too fast, only the newest is kept', async () => {
   const host = testKey(204)
   let handler: ((message: GossipMessage) => Promise<Verdict> | Verdict) | undefined
   const node = {

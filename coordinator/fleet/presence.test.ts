@@ -61,7 +61,7 @@ const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await systemClock.sleep(1)
 }
 
-test('presence: the steps for a host that connected while the disk was full are repeated', async () => {
+test('presence: steps that failed because of a full disk are repeated', async () => {
   const { disk, steps, log, off, tick, connect } = scene()
   connect()
   // One line for the connection, and one for each failed step.

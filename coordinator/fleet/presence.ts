@@ -49,7 +49,7 @@ export function watchPresence(deps: PresenceDeps, signal: AbortSignal): () => vo
 class Arrivals {
   readonly #deps: PresenceDeps
   readonly #signal: AbortSignal
-  /** Peer ids of hosts with a step that failed because of the coordinator's own disk or database. */
+  /** Peer ids of hosts with a step that failed by the coordinator's own disk or database. */
   readonly #unfinished = new Set<string>()
 
   constructor(deps: PresenceDeps, signal: AbortSignal) {

@@ -1,4 +1,4 @@
-/** The coordinator's side of `/muster/audit/1`: the log for whoever checks it. */
+/** The coordinator's side of `/muster/audit/1`: the log for nodes that verify it. */
 import type { audit } from '../../protocols/audit/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Ledger } from '../audit/ledger.ts'

@@ -1,6 +1,6 @@
 /**
- * The coordinator's side of `/muster/catalog/1`: which blob stands at a path of a published tree,
- * for agents' gateways.
+ * The coordinator's side of `/muster/catalog/1`. The gateways of agents look up the blob at a path
+ * of a published tree.
  */
 import type { catalog } from '../../protocols/catalog/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'

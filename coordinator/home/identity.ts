@@ -1,9 +1,10 @@
 /**
- * A coordinator's `coordinator.json`: which fleet it serves, under which name, and the root that
+ * A coordinator's `coordinator.json`: its fleet, its name, and the fingerprint of the root that
  * everything in its database must lead to.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
+import { errno } from '../../shared/errno.ts'
 import { defineErrors } from '../../shared/errors.ts'
 import { coordinatorPaths } from '../../shared/home.ts'
 import { fleetId, sha256Hex } from '../../shared/ids.ts'
@@ -13,17 +14,17 @@ export const homeError = defineErrors({
   'home.absent': {
     exit: 'usage',
     message: (d: { folder: string }) => `${d.folder} is not a coordinator's home`,
-    hint: () => 'muster init makes one; --home names another',
+    hint: () => 'run `muster init` to create one, or name another with --home',
   },
   'home.unreadable': {
     exit: 'denied',
     message: (d: { file: string; reason: string }) => `${d.file} cannot be read: ${d.reason}`,
-    hint: () => 'run this as the user whose home it is',
+    hint: () => 'run this as the user who owns the home',
   },
   'home.exists': {
     exit: 'conflict',
     message: (d: { folder: string }) => `${d.folder} exists and is not empty`,
-    hint: () => 'choose another --home, or remove it if you are sure that nothing in it is needed',
+    hint: () => 'choose another --home, or remove the folder if its content is not needed',
   },
   'home.damaged': {
     exit: 'failed',
@@ -33,14 +34,14 @@ export const homeError = defineErrors({
   'home.unwritable': {
     exit: 'failed',
     message: (d: { folder: string; reason: string }) =>
-      `the home ${d.folder} cannot be made: ${d.reason}`,
-    hint: () => 'check space and permissions, then run muster init again',
+      `the home ${d.folder} cannot be created: ${d.reason}`,
+    hint: () => 'check space and permissions, then run `muster init` again',
   },
   'home.not-operator': {
     exit: 'usage',
     message: (d: { fingerprint: string }) =>
-      `the key that signs (${d.fingerprint}) is none of the operators given with --operator`,
-    hint: () => 'add its .pub with --operator, or name one of the operators’ keys with --identity',
+      `the signing key ${d.fingerprint} is not one of the operators of --operator`,
+    hint: () => 'add its .pub file with --operator, or name a key of an operator with --identity',
   },
 })
 
@@ -59,8 +60,8 @@ export async function readCoordinatorIdentity(home: string): Promise<Coordinator
   try {
     text = await readFile(file, 'utf8')
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown'
-    // Whoever may not look must not be told that there is nothing, and make another one.
+    const code = errno(cause) ?? 'unknown'
+    // A home that can't be read exists. A caller that takes it for absent would create another one.
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       throw homeError('home.unreadable', { file, reason: code }, { cause })
     throw homeError('home.absent', { folder: home }, { cause })
@@ -68,6 +69,10 @@ export async function readCoordinatorIdentity(home: string): Promise<Coordinator
   try {
     return schema.parse(JSON.parse(text))
   } catch (cause) {
-    throw homeError('home.damaged', { file, reason: 'it is not what muster init wrote' }, { cause })
+    throw homeError(
+      'home.damaged',
+      { file, reason: 'its content is not the one that `muster init` wrote' },
+      { cause },
+    )
   }
 }

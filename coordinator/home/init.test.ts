@@ -1,4 +1,4 @@
-/** A home is made once, whole, and over nothing. */
+/** A home is created once and completely, and replaces nothing. */
 import assert from 'node:assert/strict'
 import { lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -28,7 +28,7 @@ async function scratch(t: TestContext): Promise<string> {
   return folder
 }
 
-test('init: of several that make the same home at once one does, and no other one’s keys are thrown away', async (t) => {
+test('init: of several at once, one creates the home, and none replaces its keys', async (t) => {
   const folder = await scratch(t)
   const home = join(folder, 'home')
   const made = await Promise.allSettled([init(home), init(home), init(home)])
@@ -41,7 +41,7 @@ test('init: of several that make the same home at once one does, and no other on
   assert.deepEqual(await readdir(folder), ['home'])
 })
 
-test('init: an empty folder, and one behind a link, become the home; one that holds anything does not', async (t) => {
+test('init: accepts an empty folder or a link to one, rejects a full one', async (t) => {
   const folder = await scratch(t)
   await mkdir(join(folder, 'empty'))
   await init(join(folder, 'empty'))
@@ -57,10 +57,10 @@ test('init: an empty folder, and one behind a link, become the home; one that ho
   assert.deepEqual((await readdir(folder)).sort(), ['disk', 'empty', 'full', 'link'])
 })
 
-test('init: a home that cannot be looked into is not said to be none', async (t) => {
+test('identity: a home that cannot be read is not reported as absent', async (t) => {
   const folder = await scratch(t)
   await assert.rejects(readCoordinatorIdentity(join(folder, 'nowhere')), { code: 'home.absent' })
-  // Stands for any file that cannot be read; root may read all others.
+  // Even root can't read a folder as a file.
   await mkdir(join(folder, 'home', 'coordinator.json'), { recursive: true })
   await assert.rejects(readCoordinatorIdentity(join(folder, 'home')), {
     code: 'home.unreadable',

@@ -1,12 +1,13 @@
 /**
- * Makes a coordinator's home: keys, database, configuration, the fleet's root statement, and a log
- * whose first entry is that root. The folder is built beside its place and renamed into it, so a
- * home is there whole or not at all.
+ * Creates a coordinator's home: keys, database, configuration, the fleet's root statement, and a
+ * log whose first entry is that root. The folder is built beside its place and then renamed, so a
+ * home is complete or absent.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskReason } from '../../shared/disk-reason.ts'
 import { writeDurable, syncFolder } from '../../shared/durable-file.ts'
+import { errno } from '../../shared/errno.ts'
 import { coordinatorPaths } from '../../shared/home.ts'
 import { fleetId } from '../../shared/ids.ts'
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
@@ -28,9 +29,9 @@ export interface InitOptions {
   readonly home: string
   readonly fleetName: string
   readonly name: string
-  /** Who holds the fleet's root; any one of them may sign the next one. */
+  /** The operators of the fleet's root. Each of them may sign the next root. */
   readonly operators: readonly { readonly publicKey: Uint8Array; readonly name: string }[]
-  /** Signs the root; one of the operators. */
+  /** Signs the root. It is one of the operators. */
   readonly signer: Signer
 }
 
@@ -55,7 +56,7 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   )
     throw homeError('home.not-operator', { fingerprint: options.signer.fingerprint })
   await requireEmpty(options.home)
-  // A link leads to the disk where the home shall be; it is not what is replaced.
+  // A link to another disk is followed, not replaced.
   const home = await realPath(options.home).catch((error: unknown) => {
     if (pathError.is(error)) throw error
     return options.home
@@ -66,8 +67,8 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   )
   try {
     const report = await build(deps, options, part)
-    // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist; the
-    // next init is not hindered by it.
+    // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist. The
+    // next init ignores it.
     await place(part, home)
     await syncFolder(dirname(home))
     return report
@@ -77,7 +78,7 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   }
 }
 
-/** Our error where the disk failed; others as they are. */
+/** Our error for a failure of the disk; any other error unchanged. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined
@@ -86,14 +87,14 @@ function unwritable(folder: string, error: unknown): unknown {
 }
 
 /**
- * Takes the place of an empty folder and of nothing else: whatever came there meanwhile, such as
- * the home of another init, stays.
+ * Replaces only an empty folder. Content that another process put there meanwhile stays, such as
+ * the home of another init.
  */
 async function place(part: string, home: string): Promise<void> {
   try {
     await rename(part, home)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
+    const code = errno(cause)
     if (code === 'ENOTEMPTY' || code === 'EEXIST')
       throw homeError('home.exists', { folder: home }, { cause })
     if (code === 'EBUSY')
@@ -101,7 +102,7 @@ async function place(part: string, home: string): Promise<void> {
         'home.unwritable',
         {
           folder: home,
-          reason: 'it is a mount point: name a folder that does not exist yet below it',
+          reason: 'it is a mount point; name a new folder below it',
         },
         { cause },
       )
@@ -114,11 +115,8 @@ async function requireEmpty(home: string): Promise<void> {
     await mkdir(dirname(home), { recursive: true })
     if ((await readdir(home)).length > 0) throw homeError('home.exists', { folder: home })
   } catch (error) {
-    if (homeError.is(error) || (error as NodeJS.ErrnoException).code === 'ENOENT') {
-      if (homeError.is(error)) throw error
-      return
-    }
-    throw unwritable(home, error)
+    if (homeError.is(error)) throw error
+    if (errno(error) !== 'ENOENT') throw unwritable(home, error)
   }
 }
 
@@ -135,9 +133,9 @@ async function build(deps: Deps, options: InitOptions, folder: string): Promise<
   const root = await signRoot(options, fleet, issuer)
   const digest = rootDigest(root.statement)
   await writeDurable(deps, paths.config, configText(), { mode: 0o644 })
-  await found(deps, options, { folder, fleet, issuer, root })
+  await createDatabase(deps, options, { folder, fleet, issuer, root })
   const identity = { fleet, fleetName: options.fleetName, name: options.name, root: digest }
-  // Last: this file is what makes the folder a coordinator's home.
+  // Written last: this file makes the folder a coordinator's home.
   await writeDurable(deps, paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, {
     mode: 0o644,
   })
@@ -164,8 +162,8 @@ function signRoot(options: InitOptions, fleet: FleetId, issuer: NodeKey): Promis
   })
 }
 
-/** The database with the root in it, and a log that begins with it. */
-async function found(
+/** Creates the database with the root, and a log that begins with the root. */
+async function createDatabase(
   deps: Deps,
   options: InitOptions,
   made: { folder: string; fleet: FleetId; issuer: NodeKey; root: Signed },
@@ -192,8 +190,8 @@ async function found(
 }
 
 function configText(): string {
-  return `# Muster coordinator. Every key is described in docs/CONFIG.md; what is not set here has its default.
-# Repositories are files of their own: conf.d/NAME.yaml with name, type and upstream.
+  return `# Muster coordinator. docs/CONFIG.md describes every key and its default.
+# Each repository has its own file: conf.d/NAME.yaml with name, type and upstream.
 include: conf.d/*.yaml
 # listen: ["/ip4/0.0.0.0/tcp/8470"]
 # http: { listen: "127.0.0.1:8480" }

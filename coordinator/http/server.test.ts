@@ -11,7 +11,7 @@ import { createHttpServer } from './server.ts'
 
 const signal = new AbortController().signal
 
-/** The status for a path that is sent as it is; fetch would tidy it first. */
+/** The status for a path that is sent unchanged. `fetch` would normalise it. */
 function statusOf(base: string, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = request(base, { path, agent: false }, (response) =>
@@ -22,7 +22,7 @@ function statusOf(base: string, path: string): Promise<number> {
   })
 }
 
-test('published trees are served below their repository, latest and snapshots, and follow a switch', async () => {
+test('http: serves the published trees of latest and snapshots, also after a switch', async () => {
   await using mirror = await testMirror()
   const config = mirror.config()
   const server = await createHttpServer(
@@ -84,7 +84,7 @@ test('published trees are served below their repository, latest and snapshots, a
   }
 })
 
-test('a rollback reaches a cache that asks with If-Modified-Since', async () => {
+test('http: a rollback reaches a cache that sends If-Modified-Since', async () => {
   await using mirror = await testMirror()
   const config = mirror.config()
   const server = await createHttpServer(
@@ -113,7 +113,7 @@ test('a rollback reaches a cache that asks with If-Modified-Since', async () => 
     const [etag, modified] = [bad.headers.get('etag'), bad.headers.get('last-modified')]
     assert.match(await bad.text(), /<revision>1800000000</)
     await publish(versions[0] as number)
-    // A cache that saw no time of change goes by the time of the answer, which is later than any.
+    // A cache without a time of change uses the time of the response, which is the latest.
     const since = modified ?? 'Tue, 31 Dec 2999 00:00:00 GMT'
     const asked = await fetch(path, { headers: { 'if-modified-since': since } })
     assert.equal(asked.status, 200)
@@ -123,7 +123,7 @@ test('a rollback reaches a cache that asks with If-Modified-Since', async () => 
     assert.equal((await fetch(path, { headers: tagged })).status, 200)
     const now = { 'if-none-match': asked.headers.get('etag') as string }
     assert.equal((await fetch(path, { headers: now })).status, 304)
-    // What has its checksum in its name never changes, and keeps its time.
+    // A file with its checksum in its name never changes, and keeps its time.
     const primary = /href="(repodata\/[0-9a-f]{64}-primary.xml.gz)"/.exec(text)?.[1]
     const fixed = await fetch(`${server.url}/repos/repo/latest/${primary}`)
     assert.ok(fixed.headers.has('last-modified'))
@@ -133,7 +133,7 @@ test('a rollback reaches a cache that asks with If-Modified-Since', async () => 
   }
 })
 
-test('PB-14: staging, generations, other repositories and foreign links can not be reached', async () => {
+test('PB-14: serves no staging, generations, foreign links or other repositories', async () => {
   await using mirror = await testMirror()
   const config = mirror.config()
   const parent = dirname(config.publish.latest_path)

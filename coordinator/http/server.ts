@@ -1,7 +1,4 @@
-/**
- * The coordinator's web server: published trees and a health check. Reads only; everything that
- * changes something goes over libp2p.
- */
+/** The coordinator's web server: published trees and a health check. It changes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { listen, type WebServer } from '../../node/http/listen.ts'
 import { respond } from '../../node/http/respond.ts'
@@ -15,7 +12,7 @@ import { type PublishedRepository, resolveTree } from '../repositories/publish/f
 export interface HttpServerOptions {
   /** `HOST:PORT`. */
   readonly listen: string
-  /** Asked for at each request, so that a changed configuration needs no restart. */
+  /** Called for each request, so that a changed configuration needs no restart. */
   readonly repositories: () => readonly PublishedRepository[]
 }
 
@@ -37,7 +34,7 @@ export function createHttpServer(
   return listen(deps, { listen: options.listen }, handle)
 }
 
-/** Says that this process answers; what it thinks of its database and log is `muster status`. */
+/** Reports that this process responds. `muster status` reports on its database and log. */
 function health(request: IncomingMessage, response: ServerResponse): void {
   const body = 'ok\n'
   response.writeHead(200, {

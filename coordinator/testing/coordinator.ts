@@ -1,8 +1,7 @@
 /**
- * The parts of a coordinator that decide and remember, over a real database and a real log, without
- * network: registry, rights, operations. `start` makes them anew over the same database and log, as
- * a restart does, or as a further coordinator beside the first. What it hides: verbs that act
- * outside of the database have a handler of the test's own, or none.
+ * The parts of a coordinator that need no network, with a real database and a real log: registry,
+ * rights, operations. `start` creates them again with the same database and log, like a restart or
+ * a second coordinator. Verbs that act outside of the database have the test's handler, or none.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -48,7 +47,7 @@ export const delegate = testKey(3)
 export const stranger = testKey(9)
 export const issuer = testKey(200)
 
-/** Stands at TEST_TIME until the test moves it; durations are real. */
+/** Shows TEST_TIME until the test changes it. Timers are real. */
 export interface TestClock extends Clock {
   at: number
 }
@@ -69,10 +68,10 @@ export interface CoordinatorParts {
 }
 
 export interface StartOptions {
-  /** Another one's log folder and name. Default: c1. */
+  /** The name of the coordinator and of its log folder. Default: c1. */
   readonly name?: string
   readonly handlers?: Partial<VerbHandlers>
-  /** Puts something between the parts and their database, log or issuing key. */
+  /** Replaces the database, the log or the issuing key of the parts. */
   readonly database?: (database: Database) => Database
   readonly ledger?: (ledger: Ledger) => Ledger
   readonly random?: typeof systemRandom
@@ -82,10 +81,10 @@ export interface StartOptions {
 export interface TestCoordinator extends AsyncDisposable, CoordinatorParts {
   readonly clock: TestClock
   readonly folder: string
-  /** Of the database. */
+  /** The URL of the database. */
   readonly url: string
   start(options?: StartOptions): Promise<CoordinatorParts>
-  /** A host that is a member. */
+  /** Adds an approved host. */
   member(name: string, labels?: Record<string, string>, key?: NodeKey): Promise<AgentRecord>
   intent<V extends Verb>(verb: V, order: IntentOptions<V>): Promise<Signed>
   perform(
@@ -94,7 +93,7 @@ export interface TestCoordinator extends AsyncDisposable, CoordinatorParts {
   ): ReturnType<Operations['perform']>
   /** The log's entries with their statements parsed. */
   entries(): Promise<{ entry: Entry; statement: Record<string, unknown> }[]>
-  /** Every row of the tables that operations change, the log aside. */
+  /** Every row of the tables that operations change, except for the log. */
   rows(): Promise<unknown>
 }
 

@@ -1,4 +1,4 @@
-/** Hosts that have journals and a coordinator that follows them, for tests of the inventory. */
+/** Hosts with journals, and a coordinator that pulls from them, for tests of the inventory. */
 import assert from 'node:assert/strict'
 import { rfc3339 } from '../../shared/clock.ts'
 import { diff } from '../../shared/facts/events.ts'
@@ -19,7 +19,7 @@ export type Pull = NonNullable<Answers['facts']>['pull']
 
 export const forever = new AbortController().signal
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a' }
-/** `bash=5.1-1` and the like. */
+/** Packages from texts such as `bash=5.1-1`. */
 export const setOf = (...packages: string[]): FactSet =>
   factSet(
     os,
@@ -29,7 +29,7 @@ export const setOf = (...packages: string[]): FactSet =>
     }),
   )
 
-/** A host's journal: what it has installed, step by step, and what it answers to a pull. */
+/** A host's journal: its installed packages at each step, and its response to a pull. */
 export class Host {
   readonly record: AgentRecord
   readonly key: ReturnType<typeof testKey>
@@ -37,7 +37,7 @@ export class Host {
   readonly asked: string[] = []
   epoch = 1
   sets: FactSet[] = []
-  /** How far its clock is ahead of the time of the test. */
+  /** The milliseconds by which its clock is ahead of the test's clock. */
   aheadMs = 0
 
   constructor(record: AgentRecord, key: ReturnType<typeof testKey>) {
@@ -59,7 +59,7 @@ export class Host {
     return update
   }
 
-  /** It lost its journal. */
+  /** The host lost its journal. */
   forget(): void {
     this.epoch += 1
     this.sets = []
@@ -109,7 +109,7 @@ export interface Scene {
   readonly store: ReturnType<typeof createFactStore>
   readonly log: RecordedLog
   host(name: string): Promise<Host>
-  /** What the coordinator believes that the host has installed. */
+  /** The installed packages in the coordinator's database. */
   installed(host: Host): Promise<string[]>
   position(host: Host): Promise<string>
   history(host: Host, name?: string): Promise<string[]>

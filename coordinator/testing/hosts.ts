@@ -1,7 +1,6 @@
 /**
- * Hosts as far as a coordinator can tell: each answers the real protocols on its own unix
- * socket, with answers that the test chooses, lies included. What it hides: libp2p, and what a real
- * agent would check before it answers.
+ * Hosts from the view of a coordinator. Each serves the real protocols on a unix socket, with the
+ * responses that the test chooses, also false ones. There is no libp2p, and no check of an agent.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -35,9 +34,9 @@ export interface Answers {
 }
 
 export interface TestHosts extends AsyncDisposable {
-  /** As `MusterNode.open`. */
+  /** Like `MusterNode.open`. */
   open(peerId: string, protocolId: string, signal: AbortSignal): Promise<Duplex>
-  /** Connects the host, with these answers from now on. */
+  /** Connects the host, with these responses from now on. */
   connect(host: Pick<AgentRecord, 'peerId'>, answers: Answers): Promise<void>
   disconnect(host: Pick<AgentRecord, 'peerId'>): void
   /** Streams to the host that are still open. */
@@ -59,7 +58,7 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
     clock,
     log: recordedLog(),
   }
-  // Owned by connect(): sockets made so far.
+  // Owned by connect(): the number of sockets.
   let made = 0
   const owned = stack.move()
 
@@ -144,7 +143,7 @@ export function outcomeBy(
   return signStatement(key, 'outcome', { ...body, ...changes })
 }
 
-/** A run's state as a host says it. */
+/** A run's state as a host reports it. */
 export const stateOf = (run: string, changes: object = {}) => ({
   run,
   state: 'running' as const,

@@ -1,17 +1,16 @@
-/** Answers about the log, for people and for machines that check it. */
+/** Responses about the log, for people and for programs that verify it. */
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
-import type { control } from '../../../protocols/control/protocol.ts'
 import type { LogRow } from '../../../protocols/control/messages.ts'
+import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import { fingerprintOf } from '../../../shared/identity/fingerprint.ts'
-import { statementOf, type Entry } from '../../../shared/audit/entry.ts'
-import { canonicalJson, type Json } from '../../../shared/canonical-json.ts'
-import { readSigned } from '../../../shared/trust/signed.ts'
+import { describeEntry } from '../../audit/describe-entry.ts'
 import { ledgerError } from '../../audit/errors.ts'
 import type { Ledger, LoggedEntry } from '../../audit/ledger.ts'
+import type { VerifyReport } from '../../audit/verify.ts'
 import { newestSigned } from '../../audit/writable.ts'
 import type { Access } from '../../registry/access.ts'
 import type { Agents } from '../../registry/agents.ts'
@@ -31,65 +30,51 @@ export interface AuditDeps {
 export function auditHandlers(deps: AuditDeps): AuditHandlers {
   const { ledger } = deps
   return {
-    'audit.log': async ({ from, count, actor }) => {
+    'audit.log': async ({ from, count, actor: wanted }) => {
       const { size } = await ledger.head()
       const names = await keyNames(deps)
       const entries: LogRow[] = []
       if (from < size)
         for await (const logged of ledger.entries(from, Math.min(size, from + count)))
-          entries.push(row(logged, names))
-      return {
-        size,
-        entries:
-          actor === undefined
-            ? entries
-            : entries.filter((one) => one.actor.fingerprint === actor || one.actor.name === actor),
-      }
+          entries.push(logRow(logged, names))
+      const isWanted = ({ actor: { fingerprint, name } }: LogRow): boolean =>
+        wanted === undefined || fingerprint === wanted || name === wanted
+      return { size, entries: entries.filter(isWanted) }
     },
 
     'audit.verify': async (_request, { signal }) => {
       const report = await ledger.verify(signal)
-      const [first] = report.findings
-      if (!report.ok && first !== undefined)
-        throw ledgerError('ledger.damaged', {
-          index: first.index,
-          reason: `${first.where}: ${first.reason}${report.findings.length > 1 ? `, and ${report.findings.length - 1} more` : ''}`,
-        })
+      requireSound(report)
       const checkpoint = await newestSigned(ledger, signal)
+      const { root } = await deps.access.root()
       return {
         size: report.size,
         root: report.root,
-        signer: (await deps.access.root()).root.issuers.map((issuer) => issuer.name).join(', '),
+        signer: root.issuers.map((issuer) => issuer.name).join(', '),
         openIntents: (await ledger.openIntents({ all: true })).length,
         checkpoint: checkpoint.note,
       }
     },
 
     'audit.prove': async ({ index }, { signal }) => {
-      const checkpoint = await newestSigned(ledger, signal)
-      const proof = await ledger.prove(index, checkpoint.size)
-      for await (const { bytes } of ledger.entries(index, index + 1))
-        return {
-          index,
-          size: checkpoint.size,
-          entry: bytes,
-          proof: [...proof.hashes],
-          checkpoint: checkpoint.note,
-        }
+      const { size, note: checkpoint } = await newestSigned(ledger, signal)
+      const proof = await ledger.prove(index, size)
+      for await (const { bytes: entry } of ledger.entries(index, index + 1))
+        return { index, size, entry, proof: [...proof.hashes], checkpoint }
       throw new Error(`the log has no entry ${index}`)
     },
 
     'audit.export': async (_request, context) => {
-      // A copy that does not move while it is sent; removed whatever happens.
+      // A copy that doesn't change while it is sent.
       const scratch = await mkdtemp(join(tmpdir(), 'muster-export-'))
       const folder = join(scratch, 'log')
       try {
         await ledger.export(folder, context.signal)
-        for (const path of await files(folder)) {
+        for (const path of await listFiles(folder)) {
           const file = join(folder, path)
           await context.progress({ path, size: (await stat(file)).size })
           for await (const chunk of createReadStream(file, { signal: context.signal }))
-            await context.send(chunk as Uint8Array)
+            await context.send(chunk)
         }
         return {}
       } finally {
@@ -99,7 +84,16 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
   }
 }
 
-async function files(folder: string): Promise<string[]> {
+/** @throws ledger.damaged with the first finding */
+function requireSound({ ok, findings }: VerifyReport): void {
+  const [first, ...others] = findings
+  if (ok || first === undefined) return
+  const more = others.length > 0 ? `, and ${others.length} more` : ''
+  const reason = `${first.where}: ${first.reason}${more}`
+  throw ledgerError('ledger.damaged', { index: first.index, reason })
+}
+
+async function listFiles(folder: string): Promise<string[]> {
   const found = await readdir(folder, { recursive: true, withFileTypes: true })
   return found
     .filter((entry) => entry.isFile())
@@ -108,54 +102,27 @@ async function files(folder: string): Promise<string[]> {
 }
 
 /**
- * What people call the keys that sign: operators and coordinators from the root, hosts from the
+ * The names of the keys that sign: operators and coordinators from the root, hosts from the
  * registry.
  */
-async function keyNames(deps: AuditDeps): Promise<Map<string, string>> {
-  const { root } = await deps.access.root()
+async function keyNames({ access, agents }: AuditDeps): Promise<Map<string, string>> {
+  const { root } = await access.root()
   const named = [...root.operators, ...root.issuers].map(
     ({ key, name }) => [fingerprintOf(Buffer.from(key, 'base64')), name] as const,
   )
-  return new Map([
-    ...(await deps.agents.list()).map((agent) => [agent.fingerprint, agent.name] as const),
-    ...named,
-  ])
+  const hosts = (await agents.list()).map(({ fingerprint, name }) => [fingerprint, name] as const)
+  return new Map([...hosts, ...named])
 }
 
-function row({ index, entry }: LoggedEntry, names: ReadonlyMap<string, string>): LogRow {
-  const { signed, kind } = statementOf(entry, index)
-  const fingerprint = fingerprintOf(signed.key)
-  const statement = readSigned(signed, kind) as unknown as Readonly<Record<string, Json>>
+function logRow(logged: LoggedEntry, names: ReadonlyMap<string, string>): LogRow {
+  const { index, entry } = logged
+  const { signer, ...described } = describeEntry(logged)
   return {
     index,
     at: entry.at,
     type: entry.type,
     operation: entry.operation,
-    actor: { fingerprint, name: names.get(fingerprint) ?? fingerprint },
-    ...described(entry, statement),
-  }
-}
-
-/** What the statement says, whatever its kind: the log's table has one shape. */
-function described(
-  entry: Entry,
-  statement: Readonly<Record<string, Json>>,
-): Pick<LogRow, 'verb' | 'targets' | 'arguments' | 'result'> {
-  const text = (key: string): string | null =>
-    typeof statement[key] === 'string' ? statement[key] : null
-  const targets = Array.isArray(statement['targets'])
-    ? statement['targets'].map(String)
-    : [text('target') ?? text('agent')].filter((target) => target !== null)
-  const shown =
-    statement['arguments'] ??
-    statement['detail'] ??
-    (entry.type === 'root'
-      ? { operators: statement['operators'], issuers: statement['issuers'] }
-      : {})
-  return {
-    verb: text('verb') ?? text('event') ?? entry.type,
-    targets: targets.filter((target) => target !== ''),
-    arguments: canonicalJson(shown as Json),
-    result: text('result'),
+    actor: { fingerprint: signer, name: names.get(signer) ?? signer },
+    ...described,
   }
 }

@@ -1,6 +1,5 @@
 /**
- * Answers about content: blobs of the coordinator's pool, fetched from hosts where only they hold
- * them.
+ * Responses about content: blobs of the coordinator's pool, or of hosts if the pool lacks them.
  */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -16,7 +15,7 @@ export function contentHandlers(deps: ContentDeps): ContentHandlers {
   return {
     'blob.get': async ({ blob, range }, context) => {
       const { size, read } = await deps.content.open(blobId.parse(blob), context.signal)
-      for await (const piece of read(range, context.signal)) await context.send(piece)
+      for await (const chunk of read(range, context.signal)) await context.send(chunk)
       return { size }
     },
     'blob.providers': async ({ blob }, { signal }) => ({

@@ -1,6 +1,6 @@
 /**
- * Answers about hosts' packages: who counts, what a version condition means, and what a host that
- * claims too much can spoil.
+ * Responses about hosts' packages: the hosts that count, version conditions, and hosts with too
+ * many versions.
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -25,7 +25,7 @@ const openssl = (...versions: string[]): FactSet =>
   )
 
 for (const dialect of DIALECTS) {
-  it(`package find: members that have it, as of when, and whether they are here; nobody who was revoked (${dialect})`, async () => {
+  it(`package find: lists approved hosts, with time and connection (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const { database, agents } = coordinator
     const store = createFactStore({ database })
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
     for (const version of ['<> 3', 'banana', '=> 3'])
       await assert.rejects(found({ version }), { code: 'inventory.bad-version' }, version)
     await assert.rejects(found({ on: ['gone'] }), { code: 'registry.unknown-host' })
-    // What it last said can still be looked at, under its name.
+    // Its last report can still be shown by its name.
     assert.equal((await ask['facts.show'].run({ host: 'gone' }, context)).packages.length, 1)
     assert.equal((await ask['facts.show'].run({ host: 'bare' }, context)).packages.length, 0)
     await coordinator.member('new')
@@ -83,7 +83,7 @@ for (const dialect of DIALECTS) {
     })
   })
 
-  it(`package find: a host that claims thousands of versions of a package takes no other one’s place (${dialect})`, async () => {
+  it(`package find: a host with many versions displaces no other (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const { database, agents } = coordinator
     const store = createFactStore({ database })
@@ -111,7 +111,7 @@ for (const dialect of DIALECTS) {
     ])
   })
 
-  it(`facts: an answer that leaves something out says so (${dialect})`, async () => {
+  it(`facts: a response that omits something reports it (${dialect})`, async () => {
     await using coordinator = await testCoordinator(dialect)
     const { database, agents } = coordinator
     const store = createFactStore({ database })

@@ -1,4 +1,4 @@
-/** Answers about rights. */
+/** Responses about grants. */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import { isGrantRevoked } from '../../../shared/trust/authorize.ts'
@@ -28,7 +28,7 @@ export function grantHandlers(deps: {
   }
 }
 
-/** As `--on` would say it. */
+/** The selector in the form of `--on`. */
 function selectorText(selector: Selector): string {
   if (selector.all === true) return 'all'
   const labels = Object.entries(selector.labels ?? {}).map(([key, value]) => `${key}=${value}`)

@@ -8,7 +8,7 @@ import { createRepositories } from '../../repositories/configured.ts'
 import { createSnapshots } from '../../repositories/snapshots/snapshots.ts'
 import { repositoryHandlers } from './repositories.ts'
 
-test('a repository is said to be published only once it is, and says how its last sync went', async () => {
+test('repo list: shows the last sync, and the address once it is published', async () => {
   await using mirror = await testMirror()
   const { database, pool, publisher } = mirror
   const repositories = createRepositories([mirror.config()])

@@ -1,4 +1,4 @@
-/** Answers about runs, from hosts that tell the truth and from hosts that do not. */
+/** Responses about runs, from honest hosts and from hosts with false reports. */
 import { outputRefusal } from '../../../protocols/output/errors.ts'
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -35,7 +35,7 @@ interface Scene {
   readonly b: AgentRecord
   readonly runs: ReturnType<typeof createRuns>
   readonly ask: ReturnType<typeof runHandlers>
-  /** A run that the coordinator has heard nothing of. */
+  /** A run without a report from its host. */
   started(host: AgentRecord, number: number): Promise<RunId>
   status(run: string): Promise<string>
 }
@@ -73,7 +73,7 @@ async function scene(stack: AsyncDisposableStack, dialect: Dialect): Promise<Sce
   }
 }
 
-it('PC-27: whoever may not see a host’s runs does not learn by asking for them whether there is such a host', async () => {
+it('PC-27: a caller without rights cannot find out whether a host or run exists', async () => {
   await using stack = new AsyncDisposableStack()
   const { coordinator, ask } = await scene(stack, 'sqlite')
   await coordinator.member('app-1')
@@ -93,8 +93,8 @@ it('PC-27: whoever may not see a host’s runs does not learn by asking for them
       )
     return `${error?.code} ${JSON.stringify(error?.data)}`
   }
-  // One that there is, one that there is not, two that begin so; a label that some have, one that
-  // none has, and what is no selector at all.
+  // A known host, an unknown one, an ambiguous prefix, a label that some hosts have, a label that
+  // none has, and an invalid selector.
   const refusals = await Promise.all(
     ['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal),
   )
@@ -103,7 +103,7 @@ it('PC-27: whoever may not see a host’s runs does not learn by asking for them
 })
 
 for (const dialect of DIALECTS) {
-  it(`runs: what a host says of another host’s run counts for nothing (${dialect})`, async () => {
+  it(`runs: ignores a report about the run of another host (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, b, started, status, ask, runs } = await scene(stack, dialect)
     const [own, other] = [await started(a, 1), await started(b, 2)]
@@ -112,7 +112,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await status(own), 'running')
     assert.equal((await ask['run.list'].run({ all: false }, context)).runs.length, 2)
     assert.equal(await status(other), 'not confirmed')
-    // Also as the end of its output, where it is asked about one run and answers about another.
+    // Also at the end of the output: the host is asked about one run and reports another.
     await hosts.connect(a, {
       output: {
         read: async () => ({ status: stateOf(other, { state: 'killed', signal: 'SIGKILL' }) }),
@@ -135,7 +135,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await runs.find(own)).state, 'running')
   })
 
-  it(`runs: a host that answers with what no list could show spoils nobody’s list (${dialect})`, async () => {
+  it(`runs: reports that no list could show are left out (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, a, b, started, ask, runs } = await scene(stack, dialect)
     const [own, other] = [await started(a, 1), await started(b, 2)]
@@ -164,7 +164,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await runs.find(own)).reason?.startsWith('\uFFFDxxx'), true)
   })
 
-  it(`runs: what is over stays, but for a run that was given up as lost (${dialect})`, async () => {
+  it(`runs: an ended run stays ended, unless it was recorded as lost (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { a, started, runs } = await scene(stack, dialect)
     const run = await started(a, 1)
@@ -178,7 +178,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual({ state, exitCode, signal }, { state: 'exited', exitCode: 3, signal: null })
   })
 
-  it(`runs: a host that is gone or silent leaves the last state, marked as such (${dialect})`, async () => {
+  it(`runs: the last state of an absent or silent host is marked (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, ask } = await scene(stack, dialect)
     const run = await started(a, 1)
@@ -199,7 +199,7 @@ for (const dialect of DIALECTS) {
     )
     const [listed] = (await ask['run.list'].run({ all: false }, context)).runs
     assert.deepEqual([listed?.stale, listed?.contact], [true, 'offline'])
-    // Connected, and its answer does not come: what it said last counts, with its time.
+    // Connected, but silent: the last report counts, with its time.
     const refuse = async () => {
       throw wireError('protocol.closed', { what: 'the answer' })
     }
@@ -209,7 +209,7 @@ for (const dialect of DIALECTS) {
       [silent.stale, silent.contact, silent.unreachableSince],
       [true, 'silent', rfc3339(TEST_TIME)],
     )
-    // What is over needs no host.
+    // A run that is over needs no host.
     const end = stateOf(run, { state: 'exited', exitCode: 9 })
     await hosts.connect(a, { command: { status: async () => ({ runs: [end] }) } })
     assert.equal((await show()).status, 'exited: 9')
@@ -217,7 +217,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([(await show()).status, (await show()).stale], ['exited: 9', false])
   })
 
-  it(`runs: one that its host never spoke of is not confirmed, until it does (${dialect})`, async () => {
+  it(`runs: a run is not confirmed before its host reports it (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, a, started, ask } = await scene(stack, dialect)
     const run = await started(a, 1)
@@ -235,7 +235,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await show()).status, 'running')
   })
 
-  it(`runs: what a host says is shown while the database has no room (${dialect})`, async () => {
+  it(`runs: a host's report is shown although the database is full (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, runs } = await scene(stack, dialect)
     const { ledger, access, agents, clock, log } = coordinator
@@ -270,7 +270,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await ask['run.output'].run(request, watching)).status, 'exited: 3')
   })
 
-  it(`runs: one that its host disowns ends, but not while its order is on the way (${dialect})`, async () => {
+  it(`runs: a run unknown to its host ends, but not before delivery (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, status, ask, runs } = await scene(stack, dialect)
     const run = await started(a, 1)
@@ -283,7 +283,7 @@ for (const dialect of DIALECTS) {
     await database.transaction((tx) => ledger.closeIntent(tx, operation))
     assert.equal(await status(run), 'lost: its host has no record of it')
     assert.deepEqual((await ask['run.list'].run({ all: false }, context)).runs, [])
-    // Its output says the same in words, not in a code of the runner.
+    // The request for its output fails with the coordinator's error, not with the runner's code.
     const other = await started(a, 2)
     const unknown = async () => {
       throw outputRefusal('runner.unknown-run', { run: '' })
