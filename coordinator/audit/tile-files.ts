@@ -47,7 +47,7 @@ export function tileFiles(
       try {
         await folders.ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
-        // The page cache returns the bytes, so this finds faults of memory and of our own code, not
+        // The page cache returns the bytes, so this finds faults of memory and of this program, not
         // of the disk. `verify` reads the files again.
         stored = await readBack(target)
       } catch (cause) {
