@@ -14,7 +14,6 @@ import {
   type QueryResult,
 } from 'kysely'
 import pg from 'pg'
-import { z } from 'zod'
 import { asError } from '../../shared/as-error.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost, postgresqlFailure } from './failure.ts'
@@ -74,21 +73,22 @@ export async function openPostgresql(
   }
 }
 
-const serverSettings = z.object({
-  version: z.int(),
-  encoding: z.string(),
-  commit: z.string(),
-  replica: z.boolean(),
-})
-type ServerSettings = z.infer<typeof serverSettings>
+interface ServerSettings {
+  readonly version: number
+  readonly encoding: string
+  readonly commit: string
+  readonly replica: boolean
+}
 
 async function readSettings(connection: PostgresqlConnection): Promise<ServerSettings> {
-  const { rows } = await connection.query(
+  const { rows }: { rows: ServerSettings[] } = await connection.query(
     `select current_setting('server_version_num')::bigint as version,
             current_setting('server_encoding') as encoding,
             current_setting('synchronous_commit') as commit, pg_is_in_recovery() as replica`,
   )
-  return serverSettings.parse(rows[0])
+  const [settings] = rows
+  if (settings === undefined) throw new Error('the server returned no settings')
+  return settings
 }
 
 /** @throws database.settings, database.library */
