@@ -7,9 +7,10 @@ export const repositoryError = defineErrors({
   'repository.unknown': {
     exit: 'notFound',
     message: (d: { repository: string; known: readonly string[] }) =>
-      `there is no repository ${JSON.stringify(d.repository)}${d.known.length > 0 ? `; there are ${d.known.slice(0, 10).join(', ')}` : ''}`,
+      `there is no repository ${JSON.stringify(d.repository)}${shownIds(d.known)}`,
     hint: () =>
-      'repositories are files in conf.d with name and type; the coordinator reads them when it starts',
+      'repositories are files in conf.d with name and type; ' +
+      'the coordinator reads them when it starts',
   },
   'repository.incomplete': {
     exit: 'partly',
@@ -29,22 +30,28 @@ export const repositoryError = defineErrors({
   'repository.no-snapshot': {
     exit: 'partly',
     message: (d: { repository: string; name: string; served: number; reason: string }) =>
-      `${d.repository} was synced and serves version ${d.served}, but snapshot ${d.name} was not made: ${d.reason}`,
+      `${d.repository} was synced and serves version ${d.served}, ` +
+      `but snapshot ${d.name} was not made: ${d.reason}`,
     hint: (d: { repository: string }) =>
-      `run \`muster snapshot create --repo-id ${d.repository} --name NAME\` with a name that is free`,
+      `run \`muster snapshot create --repo-id ${d.repository} --name NAME\` ` +
+      'with a name that is free',
   },
   'repository.never-synced': {
     exit: 'notFound',
     message: (d: { repository: string }) => `${d.repository} has never been synced completely`,
-    hint: (d: { repository: string }) => `muster repo sync --repo-id ${d.repository}`,
+    hint: (d: { repository: string }) => `run \`muster repo sync --repo-id ${d.repository}\``,
   },
 })
+
+function shownIds(ids: readonly string[]): string {
+  return ids.length > 0 ? `; there are ${ids.slice(0, 10).join(', ')}` : ''
+}
 
 export interface Repositories {
   readonly all: readonly RepositoryConfig[]
   /** @throws repository.unknown */
   get(id: string): RepositoryConfig
-  /** The link that serves a target: `latest`, or a snapshot's name. */
+  /** The published path of a target: `latest`, or a snapshot's name. */
   path(id: string, target: string): string
 }
 

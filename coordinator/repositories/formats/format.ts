@@ -1,6 +1,7 @@
 /**
- * A kind of repository. The engine around it (sync/, retention/, snapshots/, publish/) knows no
- * word of a format. `describeFormat` in contract.ts holds each implementation to what stands here.
+ * A kind of repository. The engine around it (sync/, retention/, snapshots/, publish/) contains
+ * nothing of a format. `describeFormat` in contract.ts checks each implementation. The host writes
+ * the files for its clients (shared/repositories/client-file.ts).
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Json } from '../../../shared/canonical-json.ts'
@@ -17,13 +18,13 @@ import type { DownloadDeps } from '../upstream/download.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 
 export interface RepositoryFormat {
-  /** As the configuration and the table of repositories name it. */
+  /** The name in the configuration and in the table of repositories. */
   readonly type: string
   /** The rules for the versions of its packages. */
   readonly manager: PackageManager
   /**
-   * The options of a repository that decide what its versions hold. A change of them makes the next
-   * sync read the upstream's index again.
+   * The options of a repository that decide the contents of its versions. After a change, the next
+   * sync reads the upstream's index again.
    */
   contents(config: RepositoryConfig): Json
   /**
@@ -53,15 +54,13 @@ export interface RepositoryFormat {
     files: readonly PooledFile[],
     signal: AbortSignal,
   ): Promise<readonly ListedPackage[]>
-  /** Ids of the advisories that a version comes with. */
+  /** Ids of the advisories in a version. */
   advisories(
     deps: PoolDeps,
     files: readonly PooledFile[],
     signal?: AbortSignal,
   ): Promise<readonly string[]>
-  /**
-   * Whether a path of a published tree holds the same bytes for ever, so that caches may keep it.
-   */
+  /** Whether the bytes at a path of a published tree never change, so that caches may keep it. */
   immutable(path: string): boolean
 }
 
@@ -90,7 +89,7 @@ export interface UpstreamIndex {
 
 export interface FetchedIndex {
   readonly files: readonly VersionFile[]
-  /** What of `files` wasn't in the pool; small files beside the index aren't counted. */
+  /** The part of `files` that wasn't in the pool, without small files beside the index. */
   readonly fetched: { readonly files: number; readonly bytes: number }
   readonly listing: VersionFile
   /**

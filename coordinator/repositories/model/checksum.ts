@@ -14,13 +14,10 @@ export interface Checksum {
 }
 
 const HEX_DIGITS: Record<ChecksumKind, number> = { sha256: 64, sha384: 96, sha512: 128 }
-/** Known and unsound; named so that the refusal gives the reason. `sha` is an old name of SHA-1. */
+/** Insecure algorithms, for the reason of the refusal. `sha` is an old name of SHA-1. */
 const WEAK = new Set(['md5', 'sha', 'sha1', 'sha224'])
 
-/**
- * The checksum, or the reason why it is refused. Blanks around the digest and upper-case digits are
- * tolerated, as they change nothing.
- */
+/** The checksum, or the reason why it is refused. Accepts blanks around it and upper case. */
 export function parseChecksum(
   kind: string | undefined,
   text: string,
@@ -28,7 +25,7 @@ export function parseChecksum(
   const name = (kind ?? '').toLowerCase()
   if (WEAK.has(name))
     return {
-      reason: `its checksum is ${name}, which is no proof any more; sha256 or stronger is needed`,
+      reason: `its checksum is ${name}, which is not secure; sha256 or stronger is needed`,
     }
   if (!Object.hasOwn(HEX_DIGITS, name))
     return { reason: `its checksum type ${JSON.stringify((kind ?? '').slice(0, 20))} is unknown` }
@@ -36,7 +33,9 @@ export function parseChecksum(
   const value = text.trim().toLowerCase()
   if (value.length !== HEX_DIGITS[known] || !/^[0-9a-f]+$/.test(value))
     return {
-      reason: `its ${known} ${JSON.stringify(value.slice(0, 140))} is not ${HEX_DIGITS[known]} hex digits`,
+      reason:
+        `its ${known} ${JSON.stringify(value.slice(0, 140))} ` +
+        `is not ${HEX_DIGITS[known]} hex digits`,
     }
   return { checksum: { kind: known, value } }
 }
@@ -52,7 +51,7 @@ export function checksumKey(checksum: Checksum): ChecksumKey {
   return `${checksum.kind}:${checksum.value}`
 }
 
-/** Hashes as bytes pass by. */
+/** Hashes a stream of bytes. */
 export interface ChecksumSink {
   update(bytes: Uint8Array): void
   value(): string

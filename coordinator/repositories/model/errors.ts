@@ -1,13 +1,12 @@
-/**
- * What can go wrong between an upstream repository and a version of it in our database, as data.
- */
+/** Errors of syncs and of upstreams. */
 import { defineErrors } from '../../../shared/errors.ts'
 
 export const mirrorError = defineErrors({
   'mirror.lost': {
     exit: 'partly',
     message: (d: { file: string }) =>
-      `${d.file} is to be kept, but it is damaged or missing in the pool, and neither the upstream nor an agent has it`,
+      `${d.file} is to be kept, but it is damaged or missing in the pool, ` +
+      'and neither the upstream nor an agent has it',
     hint: () =>
       'start an agent that holds the file and sync again, or give it up with --accept-shrink',
   },
@@ -22,7 +21,8 @@ export const mirrorError = defineErrors({
     message: (d: { url: string; reason: string }) =>
       `the server of ${d.url} can't be trusted: ${d.reason}`,
     hint: () =>
-      'set credentials.ca_cert if the upstream uses its own certificate authority; verification is never switched off',
+      'set credentials.ca_cert if the upstream uses its own certificate authority; ' +
+      'verification is never switched off',
   },
   'mirror.denied': {
     exit: 'denied',
@@ -41,7 +41,7 @@ export const mirrorError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { url: string; status: number }) => `${d.url} answered ${d.status}`,
-    hint: () => 'the upstream has a problem of its own; sync again later',
+    hint: () => 'the upstream has a problem; sync again later',
   },
   'mirror.busy': {
     exit: 'unreachable',
@@ -82,7 +82,8 @@ export const mirrorError = defineErrors({
   'mirror.digest': {
     exit: 'verification',
     message: (d: { file: string; kind: string; expected: string; got: string }) =>
-      `${d.file} does not have the ${d.kind} that the repository says: expected ${d.expected}, got ${d.got}`,
+      `${d.file} does not have the ${d.kind} that the repository lists: ` +
+      `expected ${d.expected}, got ${d.got}`,
     hint: () =>
       'the upstream serves another file than it lists; sync again later, or report it to its owner',
   },
@@ -94,7 +95,8 @@ export const mirrorError = defineErrors({
   'mirror.rollback': {
     exit: 'verification',
     message: (d: { repository: string; last: string; now: string }) =>
-      `${d.repository} went back from revision ${d.last} to ${d.now}: this may be a replay of old, vulnerable packages`,
+      `${d.repository} went back from revision ${d.last} to ${d.now}: ` +
+      'this may be a replay of old, vulnerable packages',
     hint: () => 'if the upstream did this on purpose, sync once with --allow-rollback',
   },
   'mirror.shrunk': {
@@ -118,7 +120,8 @@ export const mirrorError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { repository: string; version: number }) =>
-      `another sync of ${d.repository} accepted version ${d.version} meanwhile; nothing of this one was accepted`,
+      `another sync of ${d.repository} accepted version ${d.version} meanwhile; ` +
+      'nothing of this one was accepted',
     hint: (d: { repository: string }) =>
       `run \`muster repo sync --repo-id ${d.repository}\` again: it compares with that version`,
   },

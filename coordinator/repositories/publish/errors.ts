@@ -1,7 +1,4 @@
-/**
- * What can keep a version from being published, as data. Whatever it is, what was published before
- * still is.
- */
+/** Errors of publishing. The earlier publication always stays. */
 import { diskReason } from '../../../shared/disk-reason.ts'
 import { defineErrors } from '../../../shared/errors.ts'
 
@@ -16,39 +13,46 @@ export const publishError = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { repository: string; target: string; generation: number }) =>
-      `${d.repository}/${d.target}: somebody else published generation ${d.generation} meanwhile`,
+      `${d.repository}/${d.target}: another coordinator published generation ${d.generation} ` +
+      'meanwhile',
     hint: () => 'look at what is published now, and publish again if it is not what you want',
   },
   'publish.pin': {
     exit: 'conflict',
     retryable: true,
     message: (d: { repository: string; expected: string; got: string }) =>
-      `${d.repository}/latest follows ${followed(d.got)} now, expected ${followed(d.expected)}: an operator switched it meanwhile`,
+      `${d.repository}/latest follows ${followed(d.got)} now, ` +
+      `expected ${followed(d.expected)}: an operator switched it meanwhile`,
     hint: (d: { repository: string }) =>
-      `\`muster repo show --repo-id ${d.repository}\` shows what is served; run this again if it is still wanted`,
+      `\`muster repo show --repo-id ${d.repository}\` shows what is served; ` +
+      'run this again if it is still wanted',
   },
   'publish.outdated': {
     exit: 'conflict',
     retryable: true,
     message: (d: { repository: string; version: number; newest: number }) =>
-      `version ${d.version} of ${d.repository} is not the newest any more: version ${d.newest} was accepted meanwhile`,
+      `version ${d.version} of ${d.repository} is not the newest any more: ` +
+      `version ${d.newest} was accepted meanwhile`,
     hint: () => 'run this again',
   },
   'publish.content': {
     exit: 'partly',
     retryable: true,
     message: (d: { repository: string; target: string; count: number; files: readonly string[] }) =>
-      `${d.count} files of ${d.repository}/${d.target} are damaged or missing in the pool, and neither the upstream nor an agent has them: ${d.files.join(', ')}${d.count > d.files.length ? `, and ${d.count - d.files.length} more` : ''}`,
+      `${d.count} files of ${d.repository}/${d.target} are damaged or missing in the pool, ` +
+      `and neither the upstream nor an agent has them: ${named(d.files, d.count)}`,
     hint: (d: { repository: string; target: string }) =>
       d.target === 'latest'
-        ? `run \`muster repo sync --repo-id ${d.repository}\`; what was published before stays until then`
-        : 'start an agent that holds the files, then repeat the command; what was published before stays until then',
+        ? `run \`muster repo sync --repo-id ${d.repository}\`; ` +
+          'what was published before stays until then'
+        : 'start an agent that holds the files, then repeat the command; ' +
+          'what was published before stays until then',
   },
   'publish.unsound': {
     exit: 'verification',
     message: (d: { path: string; reason: string }) => `${d.path} was laid out wrong: ${d.reason}`,
     hint: () =>
-      'somebody else writes to the publish folder, or its disk is failing; nothing was switched',
+      'another program writes to the publish folder, or its disk is failing; nothing was switched',
   },
   'publish.disk': {
     exit: 'failed',
@@ -63,11 +67,16 @@ export const publishError = defineErrors({
   },
 })
 
+function named(files: readonly string[], count: number): string {
+  const more = count - files.length
+  return `${files.join(', ')}${more > 0 ? `, and ${more} more` : ''}`
+}
+
 function followed(pin: string): string {
   return pin === '' ? 'the newest version' : `snapshot ${pin}`
 }
 
-/** Our error for a failing file operation; others pass as they are. */
+/** Our error for a failed file operation. Other errors are returned unchanged. */
 export function diskError(operation: string, path: string, error: unknown): unknown {
   const reason = diskReason(error)
   if (publishError.is(error) || reason === undefined) return error

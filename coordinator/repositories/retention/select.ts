@@ -1,7 +1,6 @@
 /**
- * Which packages a new version has, decided from metadata before anything is downloaded: what the
- * upstream lists, what of that is newest, and what earlier versions had that the upstream has no
- * longer.
+ * Selects the packages of a new version before anything is downloaded: those that the upstream
+ * lists, only the newest if configured, and those that it no longer has and that are kept.
  */
 import type { Kysely } from 'kysely'
 import { blobError } from '../../../shared/blobs/errors.ts'
@@ -17,11 +16,11 @@ import { filesOf } from '../versions/versions.ts'
 
 export interface SelectionInput {
   readonly listed: readonly ListedPackage[]
-  /** Of the upstream's index, and beside it. */
+  /** The files of the upstream's index, and beside it. */
   readonly files: readonly PooledFile[]
   /** The version that was accepted last. */
   readonly last: number | undefined
-  /** Whether packages whose metadata is lost may go. */
+  /** Whether packages with lost metadata may be dropped. */
   readonly acceptShrink: boolean
 }
 
@@ -29,7 +28,7 @@ export interface SelectionDeps {
   readonly format: RepositoryFormat
   readonly query: Kysely<Tables>
   readonly pool: Pool
-  /** What of these the pool has. */
+  /** Those of the packages that the pool has. */
   readonly pooled: (
     packages: readonly ListedPackage[],
   ) => Promise<ReadonlyMap<ChecksumKey, unknown>>
@@ -43,7 +42,6 @@ export async function selectPackages(
   signal: AbortSignal,
 ): Promise<Selection> {
   const { listed, last } = input
-  // Never dropping anything includes what the upstream has dropped.
   const keeps = policy === 'keep-all' || deleted === 'keep'
   const gone =
     keeps && last !== undefined ? await goneSince(deps, { ...input, last }, signal) : NOTHING
@@ -58,15 +56,14 @@ export async function selectPackages(
   const numbers = new Set(packages.flatMap((each) => gone.packages.get(each) ?? []))
   const asListed = numbers.size === 0 && packages.length === listed.length
   const notices = [
-    ...(lost.length === 0
-      ? []
-      : [
-          `${lost.length} packages that the upstream has no longer are lost to the pool too, and left out`,
-        ]),
-    ...(asListed || !input.files.some(({ kind }) => kind === 'signature')
-      ? []
-      : [SIGNATURE_LEFT_OUT]),
-  ]
+    lost.length > 0
+      ? `${lost.length} packages that the upstream no longer has are also lost in the pool, ` +
+        'and left out'
+      : undefined,
+    !asListed && input.files.some(({ kind }) => kind === 'signature')
+      ? SIGNATURE_LEFT_OUT
+      : undefined,
+  ].filter((notice) => notice !== undefined)
   return {
     packages,
     carried: numbers.size === 0 ? undefined : { files: gone.files, numbers },
@@ -80,15 +77,15 @@ const SIGNATURE_LEFT_OUT =
   "the metadata are not the upstream's any more, so its signature of them was left out"
 
 interface Gone {
-  /** Of the last version. */
+  /** The files of the last version. */
   readonly files: readonly PooledFile[]
-  /** Each with its number in that version's listing. */
+  /** Packages with their number in the listing of that version. */
   readonly packages: ReadonlyMap<ListedPackage, number>
 }
 
 const NOTHING: Gone = { files: [], packages: new Map() }
 
-/** Packages of the last version that the upstream does not list any more. */
+/** Packages of the last version that the upstream no longer lists. */
 async function goneSince(
   deps: SelectionDeps,
   { listed, last, acceptShrink }: SelectionInput & { last: number },
@@ -97,7 +94,7 @@ async function goneSince(
   const files = await filesOf(deps.query, last)
   const listing = deps.format.listing(files)
   const contents = new Set(listed.map((each) => checksumKey(each.checksum)))
-  // A package that was replaced at its place is gone: two can't lie there.
+  // A package whose path has another file now is not kept.
   const places = new Set<string>(listed.map((each) => each.href))
   const packages = new Map<ListedPackage, number>()
   if (listing === undefined) return { files, packages }
@@ -114,7 +111,8 @@ async function goneSince(
     if (!blobError.is(error, 'blob.unknown')) throw error
     if (acceptShrink) return NOTHING
     const reason =
-      'it is lost, and names packages that are to be kept though the upstream has them no longer; --accept-shrink gives them up'
+      'it is lost, and it lists packages to keep that the upstream no longer has; ' +
+      '--accept-shrink gives them up'
     throw mirrorError(
       'mirror.metadata',
       { file: `${listing.path} of the last version`, reason },

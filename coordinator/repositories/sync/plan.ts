@@ -1,7 +1,4 @@
-/**
- * What a sync has to do, decided from parsed metadata alone before any package is fetched. Pure: no
- * network, no database, no clock.
- */
+/** Plans a sync from parsed metadata, before any package is fetched. Pure. */
 import type { BlobId } from '../../../shared/ids.ts'
 import { mirrorError } from '../model/errors.ts'
 import { type ChecksumKey, checksumKey, sameChecksum } from '../model/checksum.ts'
@@ -19,20 +16,17 @@ export interface PlanInput {
 export interface Plan {
   /** Each package of the new version once, in the order of the metadata. */
   readonly packages: readonly ListedPackage[]
-  /**
-   * One package for each content that has to be fetched, the largest first so that the last worker
-   * is not left with it.
-   */
+  /** One package for each content to fetch. The largest is first, so that it doesn't end last. */
   readonly fetch: readonly ListedPackage[]
   /** Bytes of them. */
   readonly bytes: number
   /** Packages whose content was in the last version. */
   readonly unchanged: number
-  /** Contents of the last version that the new one has not. */
+  /** Contents of the last version that the new one doesn't have. */
   readonly removed: number
 }
 
-/** @throws `mirror.metadata` where two different files are said to lie at one place */
+/** @throws mirror.metadata if two different files have one path */
 export function planSync(input: PlanInput, file: string): Plan {
   const byPath = new Map<string, ListedPackage>()
   const toFetch = new Map<ChecksumKey, ListedPackage>()
@@ -40,7 +34,7 @@ export function planSync(input: PlanInput, file: string): Plan {
   for (const each of input.listed) {
     const twin = byPath.get(each.href)
     if (twin !== undefined) {
-      // Listed twice alike: one file. Otherwise a client could be given either.
+      // The same file twice is harmless. Of two different ones, a client could get either.
       if (sameChecksum(twin.checksum, each.checksum) && twin.size === each.size) continue
       throw mirrorError('mirror.metadata', {
         file,
@@ -70,10 +64,7 @@ export function planSync(input: PlanInput, file: string): Plan {
   }
 }
 
-/**
- * @throws `mirror.metadata` where one path would have to be a file and a folder at once, or is
- * taken twice
- */
+/** @throws mirror.metadata if a path occurs twice, or as a file and as a folder */
 export function checkPaths(paths: Iterable<string>, file: string): void {
   const files = new Set<string>()
   for (const path of paths) {

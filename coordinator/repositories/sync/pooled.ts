@@ -1,8 +1,4 @@
-/**
- * What of a version, or of a listing, the pool really has, sound. A file that changed since it was
- * verified is hashed again here.
- */
-import type { BlobId } from '../../../shared/ids.ts'
+/** Finds listed content in the pool. A file that changed since its last hash is hashed again. */
 import type { BlobRecord } from '../model/blob.ts'
 import type { ListedPackage } from '../model/package.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
@@ -10,17 +6,17 @@ import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import type { SyncDeps } from './sync-options.ts'
 import { recordedContent } from '../versions/versions.ts'
 
-/** Pool lookups at once: most are stats of files, and a disk answers many as fast as one. */
+/** Lookups that run at the same time. Most are one stat each, which a disk serves in parallel. */
 const LOOKUPS = 32
 
 export interface PooledContent {
-  /** What the pool has, sound and of the size that is listed. */
+  /** Sound content of the listed size in the pool. */
   readonly found: ReadonlyMap<ChecksumKey, BlobRecord>
-  /** What it had once, of that size. */
+  /** Content of that size that the pool had and lost. */
   readonly lost: ReadonlyMap<ChecksumKey, BlobRecord>
 }
 
-/** Listed content that the pool has, or once had. */
+/** Listed content that the pool has or had. */
 export async function pooledContent(
   deps: Pick<SyncDeps, 'database' | 'pool'>,
   listed: readonly ListedPackage[],
@@ -42,7 +38,7 @@ export async function pooledContent(
   return { found, lost }
 }
 
-/** The same, after an agent or an upstream was asked for what is lost. */
+/** Like {@link pooledContent}, after lost content was fetched again. */
 export async function healedContent(
   deps: Pick<SyncDeps, 'database' | 'pool' | 'healer'>,
   listed: readonly ListedPackage[],
@@ -50,10 +46,7 @@ export async function healedContent(
 ): Promise<ReadonlyMap<ChecksumKey, BlobRecord>> {
   const { found, lost } = await pooledContent(deps, listed, signal)
   if (lost.size === 0) return found
-  const ask = [...lost.values()].map(({ id, size }): { blob: BlobId; size: number } => ({
-    blob: id,
-    size,
-  }))
-  await deps.healer?.heal(ask, signal)
+  const blobs = [...lost.values()].map(({ id, size }) => ({ blob: id, size }))
+  await deps.healer?.heal(blobs, signal)
   return (await pooledContent(deps, listed, signal)).found
 }

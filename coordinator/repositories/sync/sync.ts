@@ -7,7 +7,6 @@ import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { Sha256 } from '../../../shared/ids.ts'
 import { lackingOf } from '../content/lacking.ts'
 import type { FetchedIndex, Probe } from '../formats/format.ts'
-import type { BlobRecord } from '../model/blob.ts'
 import { type ChecksumKey, checksumKey } from '../model/checksum.ts'
 import { mirrorError } from '../model/errors.ts'
 import type { ListedPackage } from '../model/package.ts'
@@ -134,7 +133,8 @@ async function probed(
   const { format, upstream } = deps
   const found = await format.probe(upstream, comparable, options)
   if (found !== 'unchanged') return found
-  const version = last as VersionRecord
+  if (last === undefined) throw new Error('only a known index is unchanged')
+  const version = last
   const lacking = await lackingOf(deps, version.id, options.signal)
   if (lacking.length === 0) return { upToDate: version }
   const names = namedFiles(lacking.map(({ path }) => path))
@@ -144,7 +144,9 @@ async function probed(
       'the pool has lost files of the last version, or they are damaged; ' +
       `they are fetched again: ${names}`,
   })
-  return (await format.probe(upstream, undefined, options)) as Probe
+  const probe = await format.probe(upstream, undefined, options)
+  if (probe === 'unchanged') throw new Error('only a known index is unchanged')
+  return probe
 }
 
 function select(
@@ -215,7 +217,8 @@ async function save(
   const { probe, fetched, selection, listed } = read
   const packages = read.plan.packages.map((each): VersionPackage => {
     const key = checksumKey(each.checksum)
-    const blob = (read.downloads.got.get(key) ?? read.pooled.found.get(key)) as BlobRecord
+    const blob = read.downloads.got.get(key) ?? read.pooled.found.get(key)
+    if (blob === undefined) throw new Error(`${each.href} was neither pooled nor fetched`)
     return { ...each, blob: blob.id, sha256: blob.sha256 }
   })
   const files = selection.asListed
