@@ -49,55 +49,81 @@ export interface Plan {
 
 /** @param missing - sorted and without overlaps, like the result of Incoming.missing() */
 export function createPlan(missing: readonly ByteRange[]): Plan {
-  let pending: ByteRange[] = [...missing]
-  const flying = new Set<Piece>()
+  return new RangePlan(missing)
+}
 
-  const add = (range: ByteRange, provider: string): Piece => {
-    const piece: Piece = { range, provider }
-    flying.add(piece)
-    return piece
+class RangePlan implements Plan {
+  #pending: readonly ByteRange[]
+  readonly #flying = new Set<Piece>()
+
+  constructor(missing: readonly ByteRange[]) {
+    this.#pending = missing
   }
-  const pendingBytes = (): number => sum(pending)
-  return {
-    take: (provider, holds, workers) => {
-      const offered = holds === undefined ? pending : intersect(pending, holds)
-      const first = offered[0]
-      if (first === undefined) return undefined
-      const share = roundUp(pendingBytes() / (2 * workers))
-      const length = Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, share))
-      const range = { start: first.start, end: Math.min(first.end, first.start + length) }
-      pending = subtract(pending, range)
-      return add(range, provider)
-    },
-    double: (provider, holds, left, late) => {
-      let best: { rest: ByteRange; bytes: number } | undefined
-      for (const piece of flying) {
-        const racing = [...flying].filter(
-          (other) => other === piece || overlap(other.range, piece.range),
-        )
-        if (racing.some((other) => other.provider === provider)) continue
-        const rest = intersect(holds === undefined ? left : intersect(left, holds), [piece.range])
-        const bytes = sum(rest)
-        const range = rest[0]
-        const worth = racing.every(late) || (racing.length === 1 && bytes >= MIN_DOUBLE_BYTES)
-        if (range !== undefined && worth && bytes > (best?.bytes ?? -1))
-          best = { rest: range, bytes }
-      }
-      return best && add(best.rest, provider)
-    },
-    finish: (piece) => {
-      flying.delete(piece)
-    },
-    giveBack: (piece, left) => {
-      flying.delete(piece)
-      let rest = intersect(left, [piece.range])
-      // Ranges that other pieces or pending ranges cover are not added twice.
-      for (const other of flying) rest = subtract(rest, other.range)
-      for (const range of pending) rest = subtract(rest, range)
-      pending = [...pending, ...rest].sort((a, b) => a.start - b.start)
-    },
-    pendingBytes,
-    inFlight: () => flying.size,
+
+  take(
+    provider: string,
+    holds: readonly ByteRange[] | undefined,
+    workers: number,
+  ): Piece | undefined {
+    const [first] = holds === undefined ? this.#pending : intersect(this.#pending, holds)
+    if (first === undefined) return undefined
+    const share = roundUp(this.pendingBytes() / (2 * workers))
+    const length = Math.min(MAX_PIECE_BYTES, Math.max(MIN_PIECE_BYTES, share))
+    const range = { start: first.start, end: Math.min(first.end, first.start + length) }
+    this.#pending = subtract(this.#pending, range)
+    return this.#add(range, provider)
+  }
+
+  double(
+    provider: string,
+    holds: readonly ByteRange[] | undefined,
+    missing: readonly ByteRange[],
+    late: (piece: Piece) => boolean,
+  ): Piece | undefined {
+    const offered = holds === undefined ? missing : intersect(missing, holds)
+    let best: { rest: ByteRange; bytes: number } | undefined
+    for (const piece of this.#flying) {
+      const racing = this.#racing(piece)
+      if (racing.some((other) => other.provider === provider)) continue
+      const rest = intersect(offered, [piece.range])
+      const bytes = sum(rest)
+      const range = rest[0]
+      const saves = racing.every(late) || (racing.length === 1 && bytes >= MIN_DOUBLE_BYTES)
+      if (range !== undefined && saves && bytes > (best?.bytes ?? -1)) best = { rest: range, bytes }
+    }
+    return best && this.#add(best.rest, provider)
+  }
+
+  finish(piece: Piece): void {
+    this.#flying.delete(piece)
+  }
+
+  giveBack(piece: Piece, missing: readonly ByteRange[]): void {
+    this.#flying.delete(piece)
+    let rest = intersect(missing, [piece.range])
+    // Ranges that other pieces or pending ranges cover are not added twice.
+    for (const other of this.#flying) rest = subtract(rest, other.range)
+    for (const range of this.#pending) rest = subtract(rest, range)
+    this.#pending = [...this.#pending, ...rest].sort((a, b) => a.start - b.start)
+  }
+
+  pendingBytes(): number {
+    return sum(this.#pending)
+  }
+
+  inFlight(): number {
+    return this.#flying.size
+  }
+
+  /** The piece and all others that overlap it. */
+  #racing(piece: Piece): Piece[] {
+    return [...this.#flying].filter((other) => other === piece || overlap(other.range, piece.range))
+  }
+
+  #add(range: ByteRange, provider: string): Piece {
+    const piece: Piece = { range, provider }
+    this.#flying.add(piece)
+    return piece
   }
 }
 

@@ -76,7 +76,7 @@ export function createTracker(
   const lineTo = (coordinator: string): Line => {
     const line =
       lines.get(coordinator) ??
-      createLine(deps, coordinator, closing.signal, () => lines.delete(coordinator))
+      new Line(deps, coordinator, closing.signal, () => lines.delete(coordinator))
     lines.set(coordinator, line)
     return line
   }
@@ -86,7 +86,7 @@ export function createTracker(
       const coordinators = options.coordinators()
       if (coordinators.length === 0)
         throw nodeError('node.not-connected', { peer: 'any coordinator' })
-      const asked = coordinators.map((peer) => lineTo(peer)({ ask: id, holds: [], all: false }))
+      const asked = coordinators.map((peer) => lineTo(peer).add({ ask: id, holds: [], all: false }))
       const { answers, refusals } = await abortable(firstAnswers(deps.clock, asked), signal)
       if (refusals.length === asked.length) throw refusals[0]
       const isSure = answers.some(({ away }) => away === undefined)
@@ -100,7 +100,7 @@ export function createTracker(
     announce: async (holds, { all } = { all: false }) => {
       const announced = options.coordinators().map(async (coordinator) => {
         try {
-          await lineTo(coordinator)({ ask: undefined, holds, all })
+          await lineTo(coordinator).add({ ask: undefined, holds, all })
           return true
         } catch (error) {
           if (!(error instanceof MusterError) && !closing.signal.aborted) throw error
@@ -143,57 +143,69 @@ function firstAnswers(
   })
 }
 
-type Line = (job: Omit<Job, 'done'>) => Promise<Answer>
+type NewJob = Omit<Job, 'done'>
 
 /** Sends the jobs for one coordinator in order. Calls `onIdle` when none is left. */
-function createLine(
-  deps: { node: MusterNode; clock: Clock; log: Logger },
-  coordinator: string,
-  closing: AbortSignal,
-  onIdle: () => void,
-): Line {
-  // Owned by add() and work().
-  const waiting: Job[] = []
-  let working = false
+class Line {
+  readonly #deps: { readonly node: MusterNode; readonly clock: Clock }
+  readonly #coordinator: string
+  readonly #closing: AbortSignal
+  readonly #onIdle: () => void
+  readonly #waiting: Job[] = []
+  #working = false
 
-  const work = async (): Promise<void> => {
+  constructor(
+    deps: { node: MusterNode; clock: Clock },
+    coordinator: string,
+    closing: AbortSignal,
+    onIdle: () => void,
+  ) {
+    this.#deps = deps
+    this.#coordinator = coordinator
+    this.#closing = closing
+    this.#onIdle = onIdle
+  }
+
+  async add(job: NewJob): Promise<Answer> {
+    if (this.#waiting.length >= MAX_WAITING) {
+      const queue = `the line to coordinator ${this.#coordinator}`
+      throw queueError('queue.full', { queue, capacity: MAX_WAITING })
+    }
+    const whole: Job = { ...job, done: Promise.withResolvers() }
+    this.#waiting.push(whole)
+    if (!this.#working) {
+      this.#working = true
+      // In a microtask, so that jobs of the same moment are sent together.
+      queueMicrotask(() => void this.#work())
+    }
+    return whole.done.promise
+  }
+
+  async #work(): Promise<void> {
+    const { node, clock } = this.#deps
     let client: Client<typeof providers> | undefined
-    for (let batch = nextBatch(waiting); batch.length > 0; batch = nextBatch(waiting)) {
-      const signal = AbortSignal.any([closing, deps.clock.timeout(ANSWER_MS)])
+    for (let batch = this.#next(); batch.length > 0; batch = this.#next()) {
+      const signal = AbortSignal.any([this.#closing, clock.timeout(ANSWER_MS)])
       try {
         client ??= openClient(
           providers,
-          await deps.node.open(coordinator, providers.id, signal),
-          deps,
+          await node.open(this.#coordinator, providers.id, signal),
+          this.#deps,
         )
-        await send(deps, client, batch, signal)
+        await send(this.#deps, client, batch, signal)
       } catch (error) {
         client?.abort(asError(error))
         client = undefined
         for (const { done } of batch) done.reject(error)
       }
     }
-    working = false
-    onIdle()
+    this.#working = false
+    this.#onIdle()
     await client?.close().catch(() => undefined)
   }
-  return (job) => {
-    if (waiting.length >= MAX_WAITING) {
-      return Promise.reject(
-        queueError('queue.full', {
-          queue: `the line to coordinator ${coordinator}`,
-          capacity: MAX_WAITING,
-        }),
-      )
-    }
-    const whole: Job = { ...job, done: Promise.withResolvers() }
-    waiting.push(whole)
-    if (!working) {
-      working = true
-      // In a microtask, so that jobs of the same moment are sent together.
-      queueMicrotask(() => void work())
-    }
-    return whole.done.promise
+
+  #next(): Job[] {
+    return nextBatch(this.#waiting)
   }
 }
 

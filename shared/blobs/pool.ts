@@ -135,29 +135,9 @@ export interface PoolDeps {
  * could change the pool.
  */
 export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Pool> {
-  const disk = guard(deps.disk ?? systemDisk, options.folder)
-  const layout = await openLayout({ disk, clock: deps.clock }, options.folder)
-  const log = deps.log ?? { warn: () => undefined }
-  const store: Store = {
-    layout,
-    disk,
-    random: deps.random,
-    clock: deps.clock,
-    log,
-    reserveBytes: options.reserveBytes ?? 0,
-    found: { damaged: 0 },
-    verified: await openVerified(
-      {
-        random: deps.random,
-        now: () => deps.clock.now(),
-        warn: (error) =>
-          log.warn({ error: String(error) }, 'the record of verified blobs is not usable'),
-      },
-      layout.folder,
-    ),
-  }
+  const store = await openStore(deps, options)
+  const { layout, verified } = store
   const receiver = createReceiver(store)
-  const { verified } = store
   return {
     folder: layout.folder,
     ingest: (content, ingestOptions) => ingest(store, content, ingestOptions),
@@ -187,6 +167,18 @@ export async function openPool(deps: PoolDeps, options: PoolOptions): Promise<Po
     flush: () => verified.flush(),
     remove: (id) => remove(store, receiver, id),
   }
+}
+
+async function openStore(
+  { random, clock, log = { warn: () => undefined }, ...deps }: PoolDeps,
+  { folder, reserveBytes = 0 }: PoolOptions,
+): Promise<Store> {
+  const disk = guard(deps.disk ?? systemDisk, folder)
+  const layout = await openLayout({ disk, clock }, folder)
+  const warn = (error: unknown): void =>
+    log.warn({ error: String(error) }, 'the record of verified blobs is not usable')
+  const verified = await openVerified({ random, now: () => clock.now(), warn }, layout.folder)
+  return { layout, disk, random, clock, log, reserveBytes, found: { damaged: 0 }, verified }
 }
 
 const READ_BYTES = MIB

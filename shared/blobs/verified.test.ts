@@ -33,7 +33,7 @@ const CONTENT = someBytes(50_000)
 const add = async (pool: Pool): Promise<BlobId> =>
   (await pool.ingest(inPieces(CONTENT), { maxBytes: MANY })).id
 
-/** A clock that can be set forward, as a host's is when nobody looks for a day. */
+/** A clock that a test sets forward. */
 function movedClock(): Clock & { ahead: number } {
   const clock = { ...systemClock, ahead: 0, now: () => systemClock.now() + clock.ahead }
   return clock
@@ -59,7 +59,7 @@ async function overwriteUnseen(path: string): Promise<void> {
   await rm(dirname(before), { recursive: true })
 }
 
-test('a blob is hashed again after its file changed, but not after the pool linked it', async () => {
+test('hashes a blob again after a change of its file, not after a link', async () => {
   const clock = movedClock()
   await using pool = await testPool({ clock })
   const id = await add(pool)
@@ -184,7 +184,7 @@ test('removing a folder follows no link and leaves the pool as it was', async ()
   assert.equal(await pool.verify(id), 'sound')
 })
 
-test('damage to a blob is found by what the file system says of its file, and goes to quarantine', async () => {
+test('finds damage by file attributes and moves the file to quarantine', async () => {
   const damages: [string, (path: string) => Promise<unknown>][] = [
     ['overwritten', overwrite],
     ['overwritten, with its times set back', overwriteUnseen],
@@ -233,7 +233,7 @@ test('a blob that lost its mode is sealed again, and one that was touched is sou
   assert.equal((await lstat(pool.path(id))).mode & 0o7777, 0o444)
 })
 
-test('what was verified is remembered after a restart, and lines that a crash cut are passed over', async () => {
+test('keeps records across a restart and ignores truncated lines', async () => {
   const clock = movedClock()
   await using pool = await testPool({ clock })
   const id = await add(pool)
@@ -259,7 +259,7 @@ test('what was verified is remembered after a restart, and lines that a crash cu
   assert.equal(await fifth.verify(id), 'damaged')
 })
 
-test('a sound copy that is committed while a damaged one is moved to quarantine stays in the pool', async () => {
+test('keeps a sound copy that arrives while a damaged one is moved', async () => {
   let commit: (() => Promise<unknown>) | undefined
   const disk: Disk = {
     ...systemDisk,
@@ -280,7 +280,7 @@ test('a sound copy that is committed while a damaged one is moved to quarantine 
   assert.deepEqual((await assertSound(pool)).quarantine, [])
 })
 
-test('an abort ends the hashing of a blob that is there already', async () => {
+test('an abort ends the hashing of a present blob', async () => {
   const abort = new AbortController()
   let armed = false
   const disk = watchedDisk({
