@@ -77,7 +77,7 @@ test('facts collect: an unsupported or empty manager is not a host without packa
     })
 })
 
-test('facts collect: it stops when it is told to', async () => {
+test('facts collect: ends with its signal', async () => {
   await assert.rejects(
     collect({ log: recordedLog() }, {}, AbortSignal.abort(new Error('enough'))),
     { message: 'enough' },

@@ -71,7 +71,7 @@ test('facts journal: the first set is full, changes are events, no change is not
     }),
   ))
 
-test('facts journal: another kernel is told by a full set, not lost', () =>
+test('facts journal: records another kernel in a full set', () =>
   inFolder((folder) =>
     withJournal(folder, async (journal) => {
       await journal.observe(setOf('1-1'))

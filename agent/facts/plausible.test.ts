@@ -80,7 +80,7 @@ test('plausible facts: keeps packages that disappear implausibly', () => {
   }
 })
 
-test('plausible facts: what people do is believed at once', () => {
+test('plausible facts: accepts usual changes at once', () => {
   for (const [rpm, left] of [
     [read(listed('rpm', 5)), 5],
     [read(listed('rpm', 10, '2-1')), 10],

@@ -1,17 +1,16 @@
 /**
- * How a look at a host's packages went, beside the facts themselves: which managers were read, and
- * what could not be read, and why. Facts that are kept although they could not be read again are
- * marked by it.
+ * The result of a collection beside the facts: the managers that were read, and the problems with
+ * their reasons. It marks facts that are kept because they could not be read again.
  */
 import { z } from 'zod'
 
 /**
- * - `unreadable`: the manager's database is there and can't be read;
- * - `implausible`: it was read, and what it says is not believed yet;
+ * - `unreadable`: the manager's database exists and can't be read;
+ * - `implausible`: it was read, and its changes are not accepted yet;
  * - `failed`: the collection failed as a whole;
- * - `unsupported`: the manager is on the host, and Muster doesn't read it;
- * - `odd`: packages that are listed in part, or not, while the others are;
- * - `polling`: changes are looked for instead of notified.
+ * - `unsupported`: the manager is on the host, and Muster can't read it;
+ * - `odd`: packages that are listed in part or not at all;
+ * - `polling`: there are no notifications, so changes are found by comparisons.
  *
  * Newer agents may send others.
  */
@@ -25,21 +24,21 @@ export type ProblemKind =
 
 const MAX_PROBLEMS = 32
 export const MAX_MANAGERS = 32
-/** Characters of a reason: a path, a count and a few names. */
+/** A reason has a path, a count and a few names. */
 export const MAX_REASON = 500
 const word = z.string().max(32)
 
 export const factProblem = z.object({
-  /** The package manager; empty where the host as a whole is meant. */
+  /** The package manager; empty for the whole host. */
   manager: word,
   /** A {@link ProblemKind}, or one of a newer version. */
   kind: word,
   reason: z.string().max(MAX_REASON),
-  /** When the host found it first, RFC 3339, by the host's clock. */
+  /** The time when the host found it first, RFC 3339, by its clock. */
   since: word,
 })
 
-/** What was found of one package manager, and how many of its packages are known. */
+/** The state of one package manager, and the number of its known packages. */
 export const factManager = z.object({
   name: word,
   /** A state of CollectorResult (agent/facts/collectors/), or one of a newer version. */
@@ -48,7 +47,7 @@ export const factManager = z.object({
 })
 
 export const factCollection = z.object({
-  /** When the host looked, RFC 3339, by the host's clock. */
+  /** The time of the collection, RFC 3339, by the host's clock. */
   at: word,
   managers: z.array(factManager).max(MAX_MANAGERS),
   problems: z.array(factProblem).max(MAX_PROBLEMS),
@@ -59,18 +58,18 @@ export type FactCollection = z.infer<typeof factCollection>
 
 const FAILURES: ReadonlySet<string> = new Set<ProblemKind>(['unreadable', 'implausible', 'failed'])
 
-/** True if facts of this manager, or of the host, are not known to be as they are now. */
+/** True if the facts of this manager, or of the host, may be out of date. */
 export function isFailure(problem: FactProblem): boolean {
   return FAILURES.has(problem.kind)
 }
 
-/** The managers of which an operator may accept what was found. */
+/** The managers whose packages an operator may accept as found. */
 export function acceptableOf(problems: readonly FactProblem[]): string[] {
   const named = problems.filter(({ kind, manager }) => kind === 'implausible' && manager !== '')
   return [...new Set(named.map(({ manager }) => manager))]
 }
 
-/** True if what is known of this manager's packages may be out of date. */
+/** True if the known packages of this manager may be out of date. */
 export function isStale(problems: readonly FactProblem[], manager: string): boolean {
   return problems.some(
     (problem) => isFailure(problem) && (problem.manager === manager || problem.manager === ''),
@@ -96,7 +95,7 @@ export function describeProblem({ manager, kind, reason, since }: FactProblem): 
     case 'polling':
       return reason
     default:
-      // A newer agent found something that this version has no words for.
+      // A problem of a newer agent.
       return `${what}, ${kind} since ${since}: ${reason}`
   }
 }

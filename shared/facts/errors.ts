@@ -1,4 +1,4 @@
-/** Errors of facts that are not what they must be. */
+/** Errors of invalid facts. */
 import { defineErrors } from '../errors.ts'
 
 export const factsError = defineErrors({

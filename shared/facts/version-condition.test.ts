@@ -60,7 +60,7 @@ test('version condition: each operator, with blanks or without, epoch and releas
     )
 })
 
-test('version condition: what is not one is told apart from a condition that nothing meets', () => {
+test('version condition: an invalid text is not a condition', () => {
   const mistakes = [
     'banana',
     '< banana',

@@ -1,4 +1,4 @@
-/** A condition on an installed version, such as `< 3.0.7-25.el9`, as people write it. Pure. */
+/** A condition on an installed version, such as `< 3.0.7-25.el9`. Pure. */
 import type { PackageVersion } from '../packages/manager.ts'
 import { versionsOf } from '../packages/managers.ts'
 
@@ -12,20 +12,19 @@ const OPERATORS = {
 }
 
 /**
- * An operator of the table, then what package managers allow in a version: it has a digit, and its
- * epoch is a number. Everything else, such as a word or an operator of another tool, is a mistake
- * that would silently match nothing.
+ * An operator of the table and a version, which has a digit and a number as epoch. Other texts,
+ * such as words or operators of other tools, would silently match nothing.
  */
 const CONDITION = /^\s*(<=|>=|==|<|>|=)?\s*((?:\d{1,10}:)?(?=[^:]*\d)[\p{L}\d._+~^-]+)\s*$/u
 
-/** What a condition is about: the version and the manager that owns the package. */
+/** An installed version, with the manager that owns the package. */
 export interface InstalledVersion extends PackageVersion {
   readonly manager: string
 }
 
 /**
- * The test that a condition is; undefined if the text isn't one. Each package is compared by the
- * rules of the manager that owns it.
+ * The test of a condition; undefined if the text isn't one. Each package is compared by the rules
+ * of the manager that owns it.
  */
 export function versionCondition(
   text: string,

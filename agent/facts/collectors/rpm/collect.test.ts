@@ -139,7 +139,7 @@ test('rpm facts: reads other databases with rpm and a clean environment', () =>
     assert.doesNotMatch(said, /NODE|MUSTER/)
   }))
 
-test('rpm facts: a damaged database is never half believed', async () => {
+test('rpm facts: a damaged database is never read in part', async () => {
   const broken: Record<string, (path: string) => void | Promise<void>> = {
     'another file': (path) => writeFile(path, 'x'.repeat(10_000)),
     'another schema': (path) =>
