@@ -5,7 +5,7 @@ import { createFairSemaphore } from './fair-semaphore.ts'
 
 const never = new AbortController().signal
 
-test('fair semaphore: a user that asks for much delays only itself', async () => {
+test('fair semaphore: a user with many requests delays only itself', async () => {
   const permits = createFairSemaphore({ name: 'permits', total: 3, each: 2, waiting: 10 })
   const order: string[] = []
   const take = async (who: string): Promise<() => void> => {
@@ -28,7 +28,7 @@ test('fair semaphore: a user that asks for much delays only itself', async () =>
   assert.equal(order.length, 6)
 })
 
-test('fair semaphore: drops a waiter that gives up, and refuses too many waiters', async () => {
+test('fair semaphore: drops an aborted waiter and rejects too many waiters', async () => {
   const permits = createFairSemaphore({
     name: 'the permits of a test',
     total: 1,

@@ -1,7 +1,7 @@
 /**
  * A counting semaphore that is shared fairly among its users. One user holds at most `each`
- * permits, and a free permit goes to the user whose last permit is the longest ago. A user that
- * asks for much, or holds its permits for long, delays only itself.
+ * permits, and a free permit goes to the user that waits longest since its last one. A user with
+ * many or slow requests delays only itself.
  */
 import { queueError } from './queue.ts'
 
@@ -52,7 +52,7 @@ export function createFairSemaphore(options: FairSemaphoreOptions): FairSemaphor
   return {
     acquire: async (user, signal) => {
       signal.throwIfAborted()
-      // A user that waits already was passed over for a reason that holds for this call too.
+      // A user with waiters has no free permit, so this call waits too.
       if (!waiters.has(user) && permits.free(user)) return grant(user)
       if (waiters.count() >= options.waiting)
         throw queueError('queue.full', { queue: options.name, capacity: options.waiting })
@@ -92,7 +92,7 @@ function createPermits({ total, each }: Pick<FairSemaphoreOptions, 'total' | 'ea
   }
 }
 
-/** The waiters of each user. Users stand in the order in which they get a permit. */
+/** The waiters of each user. Users are in the order in which they get a permit. */
 function createWaiters() {
   const lines = new Map<string, Set<Waiter>>()
   let count = 0
