@@ -12,7 +12,7 @@ const blobs: readonly BlobRecord[] = Array.from({ length: 1200 }, (_, number) =>
 })
 
 for (const dialect of DIALECTS)
-  test(`blobs recorded by many at once, in any order and twice, are all there (${dialect})`, async () => {
+  test(`records blobs of parallel callers in any order (${dialect})`, async () => {
     await using fixture = await testDatabase(dialect)
     const { query } = fixture.database
     for (let round = 0; round < 5; round += 1) {

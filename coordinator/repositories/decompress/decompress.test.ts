@@ -61,7 +61,7 @@ async function all(
   return Buffer.concat(parts)
 }
 
-test('metadata in every compression that dnf reads comes out whole, however it is named', async () => {
+test('decompresses every compression that dnf reads, whatever the name', async () => {
   for (const [name, bytes] of Object.entries({
     gzip: gzipSync(LINES),
     xz: XZ.lines,
@@ -80,7 +80,7 @@ test('metadata in every compression that dnf reads comes out whole, however it i
   assert.equal((await all(Buffer.alloc(0))).length, 0)
 })
 
-test('RS-07: every gzip member, xz stream, zstandard frame and bzip2 stream is decoded, never silently a prefix', async () => {
+test('RS-07: decodes every gzip member, xz stream, zstandard frame and bzip2 stream', async () => {
   const expected = 'first second'
   assert.equal(
     (await all(Buffer.concat([gzipSync('first '), gzipSync('second')]))).toString(),
@@ -135,7 +135,7 @@ test('RS-07: a file that is cut, damaged or followed by something else is refuse
   await assert.rejects(all(crc), /can't be decompressed: it is damaged/)
 })
 
-test('RS-05: a bomb is stopped at the limit, where maxOutputLength of node:zlib would let it through', async () => {
+test('RS-05: stops a decompression bomb at the limit', async () => {
   const bombs = {
     gzip: gzipSync(Buffer.alloc(1 << 24)),
     zstd: zstd(Buffer.alloc(1 << 24)),

@@ -95,7 +95,7 @@ function run(
   })
 }
 
-test('PB-04: killed at any step, a publication leaves the old version or the new one, whole, and the next start agrees with the database', async () => {
+test('PB-04: a kill at any step leaves one whole version, as recovery confirms', async () => {
   const base = await mkdtemp(join(tmpdir(), 'muster-crash-'))
   try {
     const [first, second] = await home(join(base))

@@ -14,7 +14,7 @@ import { createLookup } from './lookup.ts'
 const signal = new AbortController().signal
 
 for (const dialect of DIALECTS) {
-  test(`the database answers for a published path as the published folder does (${dialect})`, async () => {
+  test(`the lookup finds the same files as the published folder (${dialect})`, async () => {
     await using mirror = await testMirror({ dialect })
     const lookup = createLookup({ database: mirror.database, clock: systemClock })
     const path = mirror.config().publish.latest_path
@@ -79,7 +79,7 @@ for (const dialect of DIALECTS) {
   })
 }
 
-test('the key that a repository is configured with is known as its key, whatever its name', async () => {
+test('lists a configured key as key, whatever its name', async () => {
   await using mirror = await testMirror()
   const lookup = createLookup({ database: mirror.database, clock: systemClock })
   await writeRepository(mirror.upstream, samplePackages.slice(1))

@@ -38,7 +38,7 @@ const latest = (mirror: TestMirror): Publication => ({
 })
 const tree = (mirror: TestMirror): string => latest(mirror).path
 
-test('a version is published byte for byte below one link, read-only, with a manifest beside it', async () => {
+test('publishes a version byte for byte, read-only, with a manifest', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
   const published = await mirror.publisher.publish({
@@ -81,7 +81,7 @@ test('a version is published byte for byte below one link, read-only, with a man
   assert.deepEqual([again.generation, again.changed], [1, false])
 })
 
-test('PB-01, PB-02: readers find every file that the repomd.xml they read lists, across all switches', async () => {
+test('PB-01, PB-02: readers find every file of their repomd.xml across switches', async () => {
   await using mirror = await testMirror()
   const versions = [await accept(mirror, '1'), await accept(mirror, '2'), await accept(mirror, '3')]
   await mirror.publisher.publish({ ...latest(mirror), version: versions[0] as number, signal })
@@ -116,7 +116,7 @@ test('PB-01, PB-02: readers find every file that the repomd.xml they read lists,
   assert.equal(kept.length, 3, 'older generations are cleaned up')
 })
 
-test('PB-02: metadata of a replaced generation is dropped once dnf can not ask for it any more', async () => {
+test('PB-02: drops old metadata when clients no longer request it', async () => {
   let ahead = 0
   const clock = { ...systemClock, now: () => systemClock.now() + ahead }
   await using mirror = await testMirror({ clock })
@@ -134,7 +134,7 @@ test('PB-02: metadata of a replaced generation is dropped once dnf can not ask f
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 4 * 3)
 })
 
-test('PB-06: a real folder, a file or a foreign link at the place of the link is refused and left alone', async () => {
+test('PB-06: rejects a folder, file or foreign link, and leaves it unchanged', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
   await mkdir(dirname(tree(mirror)), { recursive: true })
@@ -164,7 +164,7 @@ test('PB-06: a real folder, a file or a foreign link at the place of the link is
   })
 })
 
-test('PB-04: a crash between row and switch, or a link that somebody moved or removed, is put right at the start', async () => {
+test('PB-04: recovery corrects a link after a crash or a change', async () => {
   await using mirror = await testMirror()
   const first = await accept(mirror, '1')
   await mirror.publisher.publish({ ...latest(mirror), version: first, signal })
@@ -189,7 +189,7 @@ test('PB-04: a crash between row and switch, or a link that somebody moved or re
   )
 })
 
-test('PB-07: of two publishers that take the same number one wins, and the other says so', async () => {
+test('PB-07: of two publishers of one number, one gets a conflict', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
   const other = createPublisher({
@@ -217,7 +217,7 @@ test('PB-07: of two publishers that take the same number one wins, and the other
   )
 })
 
-test('PB-10: what a failing publication leaves is the old version, and nothing half-built with a name', async () => {
+test('PB-10: a failed publication leaves only the old version', async () => {
   await using mirror = await testMirror()
   const first = await accept(mirror, '1')
   await mirror.publisher.publish({ ...latest(mirror), version: first, signal })
@@ -255,7 +255,7 @@ test('PB-10: what a failing publication leaves is the old version, and nothing h
     .catch(() => {})
 })
 
-test('a rejected extra change of the transaction leaves everything as it was, and switching back is one more generation', async () => {
+test('a rejected additional change leaves everything unchanged', async () => {
   await using mirror = await testMirror()
   const first = await accept(mirror, '1')
   const second = await accept(mirror, '2')

@@ -135,7 +135,7 @@ const damages: [string, (tree: string) => Promise<unknown>][] = [
   ['nothing below .gen', (tree) => rm(join(tree, '../../..'), { recursive: true })],
 ]
 
-test('a file that was deleted, altered, cut short or replaced below a published tree is put right by the next publication', async () => {
+test('the next publication repairs deleted, altered and replaced files', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   for (const publication of [latest(mirror), snapshot(mirror)]) {
@@ -168,7 +168,7 @@ test('a file that was deleted, altered, cut short or replaced below a published 
   assert.deepEqual(await mirror.publisher.repair([latest(mirror), snapshot(mirror)], signal), [])
 })
 
-test('damaged content is not published: the file is named, and what was published before stays', async () => {
+test('rejects damaged content by name, and keeps the earlier publication', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const blob = await blobOf(mirror, version, RPM)
@@ -204,7 +204,7 @@ test('damaged content is not published: the file is named, and what was publishe
   await assertLikeUpstream({ ...mirror, upstream: other.upstream }, snapshot(mirror).path, 's1')
 })
 
-test('publishing hashes nothing that was verified before, and what is published already is only looked at', async () => {
+test('publishing hashes no verified file again', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const files = await readManifest(mirror.database.query, version)
@@ -273,7 +273,7 @@ test('a generation that was half deleted is not published as whole', async () =>
   await assertLikeUpstream(mirror, path, 'half deleted')
 })
 
-test('what an ended process was building is removed at once, and what a living one builds stays however long it takes', async () => {
+test('removes leftovers of ended processes only', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const generations = join(dirname(latest(mirror).path), '.gen/latest')
@@ -299,7 +299,7 @@ test('what an ended process was building is removed at once, and what a living o
   assert.deepEqual(left.sort(), [living, elsewhere].sort())
 })
 
-test('metadata of an earlier version that is damaged is left out, and does not stop a publication', async () => {
+test('leaves out damaged metadata of earlier versions', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const old = (await readManifest(mirror.database.query, version)).find(({ path }) =>
@@ -314,7 +314,7 @@ test('metadata of an earlier version that is damaged is left out, and does not s
   assert.equal(names.length, 1 + 3 + 2)
 })
 
-test('a package that is no hard link is compared with what it was when it was laid out', async () => {
+test('compares a copied package with its recorded attributes', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const path = join(latest(mirror).path, RPM)

@@ -69,7 +69,7 @@ async function described(
   return found
 }
 
-test("PB-12: newest-only fetches only the newest, describes each in its publisher's own words, and drops a signature that is no longer true", async () => {
+test("PB-12: newest-only copies the publisher's XML and drops the signature", async () => {
   await using mirror = await testMirror()
   const also = [
     { type: 'updateinfo', name: 'updateinfo.xml', text: '<updates/>' },
@@ -109,7 +109,7 @@ test("PB-12: newest-only fetches only the newest, describes each in its publishe
   assert.deepEqual(mirror.asked(), [REPOMD])
 })
 
-test('newest-only over a repository that holds nothing old keeps its metadata and signature byte for byte', async () => {
+test('newest-only keeps metadata and signature if nothing is left out', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(4))
   await writeFile(join(mirror.upstream, 'repodata/repomd.xml.asc'), 'signature')
@@ -121,7 +121,7 @@ test('newest-only over a repository that holds nothing old keeps its metadata an
     )
 })
 
-test('what the upstream deletes is removed, kept, or never dropped, as the configuration says', async () => {
+test('removes or keeps deleted packages as configured', async () => {
   const [before, after] = [
     [spec('a', '1'), spec('b', '1'), spec('c', '1')],
     [spec('a', '1'), spec('a', '2'), spec('b', '2')],
@@ -157,7 +157,7 @@ test('what the upstream deletes is removed, kept, or never dropped, as the confi
   }
 })
 
-test('keep-all keeps on keeping, across versions of its own metadata, and a package that is replaced at its place is gone', async () => {
+test('keep-all keeps packages across versions, except replaced ones', async () => {
   await using mirror = await testMirror()
   const config = mirror.config({ retention: { policy: 'keep-all' } })
   for (const version of ['1', '2', '3', '4']) {
@@ -188,7 +188,7 @@ test('keep-all keeps on keeping, across versions of its own metadata, and a pack
   )
 })
 
-test('RS-31: packages that are kept are no loss, and a repository of newest packages is measured by what it keeps', async () => {
+test("RS-31: kept packages don't count as lost", async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(20))
   const keeping = mirror.config({ name: 'keeping', retention: { policy: 'keep-all' } })
@@ -208,7 +208,7 @@ test('RS-31: packages that are kept are no loss, and a repository of newest pack
   assert.match(failed(await mirror.sync({}, thin)).message, /shrank from 20 to 1 packages/)
 })
 
-test('what is to be kept and is lost makes the sync incomplete until it is given up; so does its description', async () => {
+test('lost packages to keep make the sync incomplete until given up', async () => {
   await using mirror = await testMirror()
   const config = mirror.config({ retention: { policy: 'keep-all' } })
   const update = async (version: string): Promise<void> => {
@@ -230,7 +230,7 @@ test('what is to be kept and is lost makes the sync incomplete until it is given
     ['incomplete', [[lost?.path, 'mirror.lost']]],
   )
   const second = complete(await mirror.sync({ acceptShrink: true }, config))
-  assert.match(second.notices.join('\n'), /1 packages that the upstream has no longer are lost/)
+  assert.match(second.notices.join('\n'), /1 packages that the upstream no longer has are also lost/)
   assert.deepEqual(await packagesOf(mirror, second.version), ['a-2'])
 
   const primary = (await readManifest(mirror.database.query, second.version as number)).find(

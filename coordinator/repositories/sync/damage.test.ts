@@ -93,7 +93,7 @@ const without =
     return true
   }
 
-test('a sync that finds nothing new fetches damaged content again, and what is published is right in both places', async () => {
+test('a sync without changes fetches damaged content again', async () => {
   for (const [what, damage] of damages) {
     await using mirror = await testMirror({ heal: true })
     await writeRepository(mirror.upstream, testPackages(3))
@@ -159,7 +159,7 @@ test('damage with restored times and a changed number of links is never publishe
   }
 })
 
-test('damaged content that neither the upstream nor an agent has makes the sync incomplete, and the file is named', async () => {
+test('names damaged content that no source has; the sync is incomplete', async () => {
   await using mirror = await testMirror({ heal: true })
   await writeRepository(mirror.upstream, testPackages(3))
   const first = await mirror.sync()
@@ -206,7 +206,7 @@ test('damaged content that only an agent still holds comes back from there', asy
   }
 })
 
-test('a snapshot of content that is damaged gets it from the upstream that still has it', async () => {
+test('a snapshot fetches damaged content from the upstream', async () => {
   await using mirror = await testMirror({ heal: true })
   await writeRepository(mirror.upstream, testPackages(3))
   const first = await mirror.sync()
@@ -228,7 +228,7 @@ test('a snapshot of content that is damaged gets it from the upstream that still
   })
 })
 
-test('content that another repository shares is not reused damaged, and neither is metadata', async () => {
+test('never reuses damaged content or metadata of another repository', async () => {
   await using mirror = await testMirror({ heal: true })
   const names = Array.from({ length: 40_000 }, () =>
     Buffer.from(systemRandom.bytes(32)).toString('hex'),
@@ -265,7 +265,7 @@ test('a changed sync does not reuse damaged content', async () => {
   await assertPublished(mirror)
 })
 
-test('a package that is kept although the upstream dropped it comes from an agent, or makes the sync incomplete', async () => {
+test('fetches a kept package from an agent, else is incomplete', async () => {
   await using mirror = await testMirror({ heal: true })
   const keeping = mirror.config({ retention: { policy: 'keep-all' } })
   await writeRepository(mirror.upstream, testPackages(3))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { refuseRollback, refuseShrink } from './guards.ts'
 
-test('RS-31: a repository may shrink to a fifth and no further, unless it is so small that it may change wholly', () => {
+test('RS-31: a repository may shrink to a fifth, a small one to nothing', () => {
   for (const [before, now] of [
     [10, 2],
     [1000, 200],
@@ -23,7 +23,7 @@ test('RS-31: a repository may shrink to a fifth and no further, unless it is so 
     )
 })
 
-test('RS-14: a smaller number of 15 digits at most is a step back; what is no such number says nothing', () => {
+test('RS-14: only a smaller number of at most 15 digits is a rollback', () => {
   for (const [last, now] of [
     ['1700000000', '1700000000'],
     ['9', '10'],

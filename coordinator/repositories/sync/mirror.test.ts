@@ -7,7 +7,7 @@ import { createMirror } from './mirror.ts'
 import { complete, failed, hurriedClock, silentLog, testMirror, testPackages } from './testing.ts'
 import { newestVersion } from '../versions/versions.ts'
 
-test('what this version can not do is refused before anything is asked for, never quietly left out', async () => {
+test('rejects unsupported settings before the first request', async () => {
   await using mirror = await testMirror()
   for (const [overrides, reason] of [
     [{ rpm: { architectures: ['x86_64'] } }, /architectures/],
@@ -27,7 +27,7 @@ test('what this version can not do is refused before anything is asked for, neve
   assert.deepEqual(mirror.asked(), [])
 })
 
-test('a sync is not accepted over a version that another coordinator accepted meanwhile', async () => {
+test('rejects a sync after another coordinator accepted a version', async () => {
   await using mirror = await testMirror()
   const { database, pool } = mirror
   const deps = {

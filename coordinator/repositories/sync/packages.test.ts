@@ -25,7 +25,7 @@ test('ten downloads are really in flight at once', async () => {
   assert.ok(mirror.server.parallel() >= 10)
 })
 
-test('RS-32: one package that is missing makes the sync incomplete, names it, accepts nothing, and the next sync fetches only that', async () => {
+test('RS-32: the next sync fetches only the package that was missing', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(20))
   mirror.fault = (request, response) => {
@@ -53,7 +53,7 @@ test('RS-32: one package that is missing makes the sync incomplete, names it, ac
   )
 })
 
-test('RS-12: a package with one wrong bit is fetched again; one that stays wrong makes the sync incomplete and is not kept', async () => {
+test('RS-12: fetches a damaged package again, and never keeps it', async () => {
   await using mirror = await testMirror()
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(3))
   const path = (written[1] as { href: string }).href
@@ -90,7 +90,7 @@ test('RS-12: a package with one wrong bit is fetched again; one that stays wrong
   assert.ok(!kept.includes(createHash('sha256').update(wrong).digest('hex')))
 })
 
-test('an interrupted sync accepts nothing, says so in its record, and is continued by the next one', async () => {
+test('the next sync continues an interrupted one, which accepts nothing', async () => {
   await using mirror = await testMirror({ workers: 1 })
   await writeRepository(mirror.upstream, testPackages(40))
   const abort = new AbortController()
@@ -125,7 +125,7 @@ test('an upstream that stops answering ends the sync early', async () => {
   assert.ok(result.result === 'incomplete' && result.untried > 40 && result.failures.length < 20)
 })
 
-test('RS-32: an upstream that is overloaded or asks us to come back tomorrow is not asked for every package', async () => {
+test('RS-32: stops early at an overloaded upstream', async () => {
   for (const head of [{ status: 503 }, { status: 429, headers: { 'retry-after': '86400' } }]) {
     await using mirror = await testMirror({ workers: 2, retries: 0 })
     await writeRepository(mirror.upstream, testPackages(60))
@@ -140,7 +140,7 @@ test('RS-32: an upstream that is overloaded or asks us to come back tomorrow is 
   }
 })
 
-test('RS-32: an upstream that is gone altogether in the middle leaves an incomplete sync that names the missing files', async () => {
+test('RS-32: names the missing files if the upstream disappears', async () => {
   await using mirror = await testMirror({ workers: 2, retries: 0 })
   await writeRepository(mirror.upstream, testPackages(60))
   let gone = false
@@ -154,7 +154,7 @@ test('RS-32: an upstream that is gone altogether in the middle leaves an incompl
   assert.match(result.failures[0]?.file ?? '', /\.rpm$/)
 })
 
-test('a package that metadata names percent-encoded is published under just that name, which is what dnf and zypper ask for', async () => {
+test('publishes a percent-encoded name exactly as listed', async () => {
   await using mirror = await testMirror()
   const href = (spec: PackageSpec): string => `Packages/${spec.name}-1%2E0.rpm`
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(2), { href })

@@ -22,7 +22,7 @@ const pkg = (href: string, digit: string, size = 10): ListedPackage => ({
 const key = (digit: string): ChecksumKey => checksumKey({ kind: 'sha256', value: digit.repeat(64) })
 const nothing = { pooled: new Map<ChecksumKey, BlobId>(), previous: new Set<ChecksumKey>() }
 
-test('a plan fetches each missing content once, the largest first, and counts what stays and goes', () => {
+test('a plan fetches each missing content once, the largest first', () => {
   const listed = [
     pkg('a', '1', 5),
     pkg('b', '2', 50),
@@ -60,7 +60,7 @@ test('RS-23: two different packages at one place, or one content of two sizes, a
   )
 })
 
-test('RS-01: paths that would be a file and a folder at once, or are taken twice, are refused', () => {
+test('RS-01: rejects a path that is a file and a folder, or listed twice', () => {
   checkPaths(['a/b/c', 'a/b/d', 'a/bb', 'a/b.rpm'], 'x')
   assert.throws(
     () => checkPaths(['a/b', 'a/b/c'], 'x'),

@@ -8,7 +8,7 @@ import type { BlobId } from '../../../shared/ids.ts'
 import { readManifest } from '../content/manifest.ts'
 import { bytesAt, complete, failed, testMirror, testPackages } from './testing.ts'
 
-test('a sync accepts every listed file byte for byte, and the next one costs one request', async () => {
+test('syncs every listed file byte for byte, then with one request', async () => {
   await using mirror = await testMirror()
   const written = await writeRepository(mirror.upstream, testPackages(12))
   await writeFile(join(mirror.upstream, 'repodata/repomd.xml.asc'), 'signature')
@@ -77,7 +77,7 @@ test('an update fetches what is new and counts what is gone', async () => {
   )
 })
 
-test('RS-14: a repository that goes back to an older revision is refused unless that is allowed', async () => {
+test('RS-14: rejects an older revision unless it is allowed', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2), { revision: 1_800_000_000 })
   complete(await mirror.sync())
@@ -87,7 +87,7 @@ test('RS-14: a repository that goes back to an older revision is refused unless 
   assert.equal(complete(await mirror.sync({ allowRollback: true })).fetched, 1)
 })
 
-test('RS-31: a repository that loses nearly all packages is refused unless that is accepted', async () => {
+test('RS-31: rejects the loss of nearly all packages unless accepted', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(20))
   complete(await mirror.sync())
@@ -96,7 +96,7 @@ test('RS-31: a repository that loses nearly all packages is refused unless that 
   assert.equal(complete(await mirror.sync({ acceptShrink: true })).removed, 20)
 })
 
-test('RS-16: an upstream that is updated during the sync is synced from its new repomd.xml', async () => {
+test('RS-16: starts again if the upstream is updated during the sync', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(4))
   const next = join(mirror.folder, 'next')
@@ -127,7 +127,7 @@ test('a dry run says what a sync would do and does none of it', async () => {
   assert.equal(complete(await mirror.sync()).fetched, 5)
 })
 
-test('content that the pool has lost is fetched again although the upstream is unchanged', async () => {
+test('fetches lost content again although the upstream is unchanged', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(3))
   const first = complete(await mirror.sync())
@@ -143,7 +143,7 @@ test('content that the pool has lost is fetched again although the upstream is u
   assert.equal(complete(await mirror.sync()).upToDate, true)
 })
 
-test('a changed configuration makes the next sync look again at an unchanged upstream', async () => {
+test('reads an unchanged upstream again after a change of configuration', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(2))
   complete(await mirror.sync())
@@ -155,7 +155,7 @@ test('a changed configuration makes the next sync look again at an unchanged ups
   assert.equal(complete(await mirror.sync({}, moved)).upToDate, true)
 })
 
-test('an upstream without repodata, and content that the pool has lost since, are seen', async () => {
+test('detects an upstream without repodata, and lost content', async () => {
   await using mirror = await testMirror()
   assert.equal(failed(await mirror.sync()).code, 'mirror.missing')
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(3))
@@ -171,7 +171,7 @@ test('an upstream without repodata, and content that the pool has lost since, ar
   await unlink(join(mirror.upstream, written[0]?.href as string))
 })
 
-test('a disk that is full in the middle fails the sync by name, accepts nothing, and the next sync goes on from there', async () => {
+test('a full disk fails the sync, and the next one continues', async () => {
   let left = 60_000
   const disk: Disk = {
     ...systemDisk,

@@ -104,7 +104,7 @@ test('RS-30: TLS 1.1 and older is refused', async () => {
   )
 })
 
-test('RS-25: a client certificate is not shown to another origin that we are redirected to', async () => {
+test('RS-25: never sends a client certificate to another origin', async () => {
   const tls = { ...(await serverTls('server')), requestCert: true, rejectUnauthorized: false }
   let shown: unknown
   await using other = await testServer((request, response) => {
@@ -150,7 +150,7 @@ test('RS-26: two repositories on one host never share a connection', async () =>
   assert.deepEqual(seen.sort(), ['client', 'client', 'nobody'])
 })
 
-test('RS-29: certificates that expired, do not match, can be read by all or are none are named before the first request', async () => {
+test('RS-29: checks certificates before the first request', async () => {
   const config = { type: 'client_cert', cert: fixture('client.pem'), key: key() } as const
   await assert.rejects(
     loadCredentials(deps, {

@@ -58,7 +58,7 @@ test('key files are found at the upstream, or come from where the configuration 
   assert.equal(failed(await mirror.sync({}, none)).code, 'mirror.missing')
 })
 
-test('key files are known by name in the index pages of common servers, and nothing else is followed', () => {
+test('finds key files by name in index pages of common servers', () => {
   assert.deepEqual(
     keyNames(
       '<a href="RPM-GPG-KEY-lab">x</a> <A HREF=\'./RPM-GPG-KEY-EPEL-9\'>y</A> <a href="RPM-GPG-KEY-lab">',

@@ -32,7 +32,7 @@ const stream = (name: string, version: number, ...packages: ListedPackage[]): Mo
   artifacts: packages.map((each) => `${each.name}-${each.epoch}:${each.version}-1.${each.arch}`),
 })
 
-test('newest-only keeps the newest of each name and architecture by epoch, version and release, and all that are equally new', () => {
+test('newest-only keeps all newest packages of each name and architecture', () => {
   const listed = [
     pkg('a', '1.9'),
     pkg('a', '1.10~rc1'),
@@ -80,7 +80,7 @@ test('newest-only keeps module streams apart, as dnf reposync does', () => {
   assert.deepEqual(shown(newestPackages(listed, [])), ['db-0:12.2.x86_64'])
 })
 
-test('newest-only keeps the version of a stream that holds the newest build of a package beside the newest version', () => {
+test('newest-only keeps stream versions with the newest build of a package', () => {
   const [tool1, tool2, lib1, lib2] = [
     pkg('tool', '1'),
     pkg('tool', '2'),

@@ -20,7 +20,7 @@ import { currentGeneration, prepareTarget, removeLink, switchTo } from './switch
 const deps = { random: systemRandom }
 const [one, two] = [generationName(1, 'a'.repeat(64)), generationName(2, 'b'.repeat(64))]
 
-test('publish switch: the link goes from one generation to the next in one step and can be taken away', async () => {
+test('publish switch: switches the link in one step, and removes it', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-switch-'))
   try {
     const layout = layoutOf(join(folder, 'repos', 'latest'))
@@ -43,7 +43,7 @@ test('publish switch: the link goes from one generation to the next in one step 
   }
 })
 
-test('publish switch: what Muster did not make at the place of the link is neither replaced nor removed', async () => {
+test('publish switch: never replaces or removes a foreign file or link', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-switch-'))
   try {
     const cases: readonly [name: string, make: (link: string) => Promise<unknown>][] = [

@@ -29,7 +29,7 @@ const source = (text: string, keep: PackageSource['keep'], size = 65536): Packag
 const joined = async (sources: PackageSource[], count: number): Promise<string> =>
   (await Array.fromAsync(joinPackages(sources, count))).join('')
 
-test('packages are cut out of metadata character for character, wherever its chunks end', async () => {
+test('copies packages out of metadata exactly, wherever chunks end', async () => {
   const cut = async (size: number): Promise<string[]> =>
     (await Array.fromAsync(packagePieces(chunks(document, size), 'f'))).flatMap((piece) =>
       piece.kind === 'package' ? [piece.text] : [],
@@ -43,7 +43,7 @@ test('packages are cut out of metadata character for character, wherever its chu
   assert.deepEqual(await cut(1), packages)
 })
 
-test('chosen packages of several documents are joined under the first root, and read back as they were', async () => {
+test('joins chosen packages of several documents under the first root', async () => {
   const first = await joined([source(document, (_, pkgid) => pkgid !== 'bb')], 4)
   assert.ok(first.includes(`<filelists packages="4" ${NAMES}>`), first)
   const both = await joined(

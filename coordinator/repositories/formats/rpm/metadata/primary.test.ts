@@ -189,12 +189,12 @@ const refused: [string, string | Uint8Array, RegExp][] = [
   ['nothing', '', /empty/],
 ]
 
-test('RS-01, RS-09, RS-10, RS-12, RS-22: primary metadata that could do harm is refused with its reason', async () => {
+test('RS-01, RS-09, RS-10, RS-12, RS-22: rejects harmful primary metadata', async () => {
   for (const [name, input, reason] of refused)
     await assert.rejects(read(input), { code: 'mirror.metadata', message: reason }, name)
 })
 
-test('RS-10: what a package says beside what is read of it is never held, however much it is', async () => {
+test('RS-10: never holds the parts of a package that are not read', async () => {
   const huge = 'x'.repeat(1_000_000)
   async function* source(): AsyncGenerator<Uint8Array> {
     const [head, tail] = document(one()).split('<packager/>') as [string, string]

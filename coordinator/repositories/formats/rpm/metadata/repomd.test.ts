@@ -128,7 +128,7 @@ const refused: [string, Uint8Array, RegExp][] = [
   ],
 ]
 
-test('RS-03: a repomd.xml that is not one, or names what must not be fetched, is refused with its reason', () => {
+test('RS-03: rejects an invalid or harmful repomd.xml with the reason', () => {
   for (const [name, bytes, reason] of refused)
     assert.throws(() => readRepomd(bytes), { code: /^mirror\./, message: reason }, name)
 })
