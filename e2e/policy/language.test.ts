@@ -22,6 +22,7 @@ const LONG_LINES: Readonly<Record<string, string>> = {
   'shared/blake3/compress.ts': 'generated: one line for each half of a quarter round',
   'shared/redact.ts': 'one regular expression',
   'shared/text-width.ts': 'one regular expression with a table of character ranges',
+  'coordinator/repositories/decompress/decompress.test.ts': 'compressed files in base64',
   'tools/sources.ts': 'one regular expression',
   'e2e/policy/formats.test.ts': 'one regular expression',
 }
@@ -41,19 +42,10 @@ const DIALECT: readonly RegExp[] = [
  * Lines with more columns in parts that are not rewritten yet. The numbers may only shrink. The
  * longest path applies; all other files must have none.
  */
-const LONG_LINES_LEFT: Readonly<Record<string, number>> = {
-  'coordinator/repositories/': 48,
-  'coordinator/repositories/formats/': 25,
-  'coordinator/repositories/publish/': 27,
-  'coordinator/repositories/sync/': 25,
-}
+const LONG_LINES_LEFT: Readonly<Record<string, number>> = {}
 
 /** Words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
-  'coordinator/repositories/': 17,
-  'coordinator/repositories/formats/': 12,
-  'coordinator/repositories/publish/': 19,
-  'coordinator/repositories/sync/': 7,
   'docs/': 3,
 }
 

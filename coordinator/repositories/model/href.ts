@@ -33,7 +33,7 @@ export function parseHref(text: string): { href: Href } | { reason: string } {
 /** For paths that our own code wrote. */
 export function ownHref(text: string): Href {
   const parsed = parseHref(text)
-  if ('reason' in parsed) throw new Error(`${JSON.stringify(text)} is no path: ${parsed.reason}`)
+  if ('reason' in parsed) throw new Error(`${JSON.stringify(text)} is not a path: ${parsed.reason}`)
   return parsed.href
 }
 

@@ -124,7 +124,7 @@ test('PB-04: a kill at any step leaves one whole version, as recovery confirms',
       const folder = await copy(`killed-${place}`)
       assert.equal((await run(folder, second, place)).signal, 'SIGKILL')
       const found = (version: number) => assertWhole(folder, version)
-      // Before anybody repairs anything, readers already have one of the two, whole.
+      // Even before a repair, readers have one of the two versions.
       await found(first).catch(() => found(second))
       const opened = await open(folder)
       await opened.publisher.recover([latest(folder)], signal)

@@ -49,8 +49,7 @@ for (const dialect of DIALECTS) {
         assert.equal(found.size, (await readFile(join(path, name))).length)
       } else {
         const listed = (await lookup.list('repo', 'latest', name))?.map((each) => each.name)
-        // Metadata of earlier generations can be had and is not listed: nobody who reads a listing
-        // wants it.
+        // Metadata of earlier generations can be fetched, but isn't listed.
         if (name !== 'repodata')
           assert.deepEqual(listed, (await readdir(join(path, name))).sort(), name)
       }

@@ -71,7 +71,7 @@ async function blobOf(mirror: TestMirror, version: number, path: string): Promis
   return (files.find((file) => file.path === path) as { blob: BlobId }).blob
 }
 
-/** A file of its own at this place, so that what happens to it does not happen to the pool. */
+/** Replaces the file by a separate one, so that a change of it doesn't change the pool. */
 async function replace(path: string, change: (bytes: Buffer) => Buffer): Promise<void> {
   const bytes = await readFile(path)
   await rm(path)
@@ -318,7 +318,7 @@ test('compares a copied package with its recorded attributes', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const path = join(latest(mirror).path, RPM)
-  // The same bytes in a file of its own, as a copy on another volume is.
+  // The same bytes in a separate file, as a copy on another volume.
   await replace(path, (bytes) => bytes)
   const same = await mirror.publisher.publish({ ...latest(mirror), version, signal })
   assert.equal(same.changed, false)

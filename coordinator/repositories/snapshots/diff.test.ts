@@ -81,7 +81,11 @@ test('a diff is empty for equal sets, and applied to the first set it gives the 
 })
 
 const updateinfo = (ids: readonly string[]): string =>
-  `<updates>${ids.map((id) => `<update type="security"><id>${id}</id><title>t</title><references><reference id="CVE-1"/></references></update>`).join('')}</updates>`
+  `<updates>${ids.map(update).join('')}</updates>`
+
+const update = (id: string): string =>
+  `<update type="security"><id>${id}</id><title>t</title>` +
+  '<references><reference id="CVE-1"/></references></update>'
 
 test('a diff has new advisories, and the status has the last sync', async () => {
   await using mirror = await testMirror()

@@ -216,7 +216,7 @@ test('a snapshot fetches damaged content from the upstream', async () => {
   await publish(mirror, first, 's1')
   const published = join(publication(mirror, 's1').path, RPM)
   assert.deepEqual(await readFile(published), await readFile(join(mirror.upstream, RPM)))
-  // The old metadata is with nobody any more.
+  // No source has the old metadata any more.
   const primary = (await filesOf(mirror, complete(first).version)).find(({ path }) =>
     path.includes('primary'),
   ) as ManifestFile

@@ -20,8 +20,8 @@ export function refuseRollback(
   last: string | null | undefined,
   now: string,
 ): void {
-  // Beyond 15 digits numbers lose digits; and a revision of 2^63 would lock the repository for ever
-  // (RS-17), so it is no baseline.
+  // Larger numbers lose digits. A revision of 2^63 would lock the repository for ever (RS-17), so
+  // it isn't compared.
   const isNumber = /^\d{1,15}$/
   if (last === null || last === undefined || !isNumber.test(last) || !isNumber.test(now)) return
   if (Number(now) < Number(last)) throw mirrorError('mirror.rollback', { repository, last, now })

@@ -12,8 +12,7 @@ test('ten downloads are really in flight at once', async () => {
   await writeRepository(mirror.upstream, testPackages(25))
   let waiting = 0
   const ten = Promise.withResolvers<void>()
-  // Nobody is answered before ten are asked for; with fewer in flight the sync would run into its
-  // idle limit.
+  // The first answer waits for ten requests. With fewer in parallel the sync would time out.
   mirror.fault = async (request) => {
     if (!request.url?.endsWith('.rpm')) return false
     waiting += 1

@@ -123,7 +123,7 @@ test('a dry run says what a sync would do and does none of it', async () => {
   assert.deepEqual([plan.fetched, plan.version], [5, undefined])
   assert.ok(!mirror.asked().some((path) => path.endsWith('.rpm')))
   const recorded = await mirror.database.query.selectFrom('sync_run').selectAll().execute()
-  assert.deepEqual(recorded, [], 'a dry run is no sync')
+  assert.deepEqual(recorded, [], 'a dry run has no record')
   assert.equal(complete(await mirror.sync()).fetched, 5)
 })
 

@@ -40,10 +40,14 @@ test('RS-06: many files with large windows are not decompressed at once', async 
   )
   const records = Array.from({ length: 10 }, (_, index) => {
     const href = `repodata/${index}.zst`
-    const checksums = `<checksum type="sha256">${sha256}</checksum><open-checksum type="sha256">${openSha256}</open-checksum>`
+    const checksums =
+      `<checksum type="sha256">${sha256}</checksum>` +
+      `<open-checksum type="sha256">${openSha256}</open-checksum>`
     return {
       href,
-      xml: `<data type="made-up-${index}">${checksums}<location href="${href}"/><open-size>${open.length}</open-size></data>`,
+      xml:
+        `<data type="made-up-${index}">${checksums}<location href="${href}"/>` +
+        `<open-size>${open.length}</open-size></data>`,
     }
   })
   for (const { href } of records) await writeFile(join(mirror.upstream, href), stored)

@@ -61,13 +61,16 @@ test('key files are found at the upstream, or come from where the configuration 
 test('finds key files by name in index pages of common servers', () => {
   assert.deepEqual(
     keyNames(
-      '<a href="RPM-GPG-KEY-lab">x</a> <A HREF=\'./RPM-GPG-KEY-EPEL-9\'>y</A> <a href="RPM-GPG-KEY-lab">',
+      '<a href="RPM-GPG-KEY-lab">x</a> <A HREF=\'./RPM-GPG-KEY-EPEL-9\'>y</A> ' +
+        '<a href="RPM-GPG-KEY-lab">',
     ),
     ['RPM-GPG-KEY-EPEL-9', 'RPM-GPG-KEY-lab'],
   )
   assert.deepEqual(
     keyNames(
-      '<a href="../RPM-GPG-KEY-up"><a href="/RPM-GPG-KEY-abs"><a href="http://evil/RPM-GPG-KEY-x"><a href="RPM-GPG-KEY-a/b"><a href="RPM-GPG-KEY-%2e%2e">',
+      '<a href="../RPM-GPG-KEY-up"><a href="/RPM-GPG-KEY-abs">' +
+        '<a href="http://evil/RPM-GPG-KEY-x"><a href="RPM-GPG-KEY-a/b">' +
+        '<a href="RPM-GPG-KEY-%2e%2e">',
     ),
     [],
   )

@@ -102,7 +102,7 @@ function parse(bytes: Uint8Array): JsonIndex {
   try {
     return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))
   } catch (cause) {
-    const reason = 'it is no index'
+    const reason = 'it is not an index'
     throw mirrorError('mirror.metadata', { file: INDEX, reason }, { cause })
   }
 }

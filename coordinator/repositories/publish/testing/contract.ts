@@ -138,7 +138,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
     })
 
     for (const fault of ['lost', 'applied'] as const)
-      it(`a fault in any step of publishing leaves one whole version, and the next try publishes (${name}, ${fault})`, async () => {
+      it(`a fault in any step of publishing leaves one version (${name}, ${fault})`, async () => {
         for (const method of ['prepare', 'current', 'build', 'switch', 'clean'] as const) {
           await using mirror = await testMirror()
           const first = await accept(mirror, 1)
@@ -150,7 +150,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
             () => 'published',
             (error: unknown) => error,
           )
-          // What is kept too long is no reason to call a publication failed.
+          // A failed clean-up doesn't fail the publication.
           assert.equal(ended, method === 'clean' ? 'published' : FAULT, method)
           const known = await currentPublication(mirror.database.query, request)
           const publisher = publisherOf(mirror, subject.open(mirror))
@@ -162,7 +162,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
       })
 
     for (const fault of ['lost', 'applied'] as const)
-      it(`a fault while a target is withdrawn leaves nothing once it is withdrawn again (${name}, ${fault})`, async () => {
+      it(`withdrawing again after a fault leaves nothing (${name}, ${fault})`, async () => {
         await using mirror = await testMirror()
         const target = targetOf(mirror)
         const version = await accept(mirror, 1)

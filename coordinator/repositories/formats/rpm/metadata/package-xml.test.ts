@@ -19,7 +19,9 @@ const packages = [
   '<package pkgid="ee"><package>inside</package></package>',
 ]
 const NAMES = 'xmlns="http://linux.duke.edu/metadata/filelists" xmlns:x="y&amp;z"'
-const document = `<?xml version="1.0"?>\r\n<!-- <package> --><filelists packages="5" ${NAMES}>\n  ${packages.join('\n 𝕏 ')}<other/>\n</filelists>\n`
+const document =
+  `<?xml version="1.0"?>\r\n<!-- <package> --><filelists packages="5" ${NAMES}>\n  ` +
+  `${packages.join('\n 𝕏 ')}<other/>\n</filelists>\n`
 
 const source = (text: string, keep: PackageSource['keep'], size = 65536): PackageSource => ({
   file: 'f',

@@ -1,5 +1,5 @@
 /**
- * Reads repodata/repomd.xml: the list of a repository's metadata files, each with checksum and size.
+ * Reads repodata/repomd.xml: the list of a repository's metadata files with checksums and sizes.
  * The result is checked: paths are {@link Href}s, checksums are known, and each type occurs once.
  */
 import { defined } from '../../../../../shared/defined.ts'

@@ -1,6 +1,6 @@
 /**
- * A streaming XML reader for hostile input: strictly well-formed (saxes), only UTF-8, no DOCTYPE and
- * so no entities. Depth, attributes and tokens are bounded, and one token is held at a time.
+ * A streaming XML reader for hostile input: strictly well-formed (saxes), only UTF-8, no DOCTYPE
+ * and so no entities. Depth, attributes and tokens are bounded, and one token is held at a time.
  */
 import { SaxesParser } from 'saxes'
 import { mirrorError } from '../../../model/errors.ts'
