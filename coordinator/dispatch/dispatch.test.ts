@@ -275,11 +275,11 @@ for (const dialect of DIALECTS) {
       await scene(stack, dialect, 1, ending.signal)
     const [host] = members as [AgentRecord]
     // It performs the intent. Before it responds, the coordinator ends as the command line ends it.
-    const told: Commands['perform'] = async () => {
+    const ends: Commands['perform'] = async () => {
       ending.abort(wireError('protocol.closed', { what: 'this process' }))
       throw new Error('the connection is gone')
     }
-    await hosts.connect(host, { command: { perform: told } })
+    await hosts.connect(host, { command: { perform: ends } })
     const signed = await intent()
     await assert.rejects(
       perform(signed, parts),
@@ -454,14 +454,14 @@ for (const dialect of DIALECTS) {
         () => 'sound',
         (error: MusterError) => error.code,
       )
-      return `${code}, ${own.frozen()?.code ?? 'goes on'}`
+      return `${code}, ${own.frozen()?.code ?? 'not frozen'}`
     }
     await shows(size, own)
-    assert.equal(await witness(), 'sound, goes on')
+    assert.equal(await witness(), 'sound, not frozen')
     await shows(0)
-    assert.equal(await witness(), 'sound, goes on')
+    assert.equal(await witness(), 'sound, not frozen')
     await shows(1000, await note(1000, root, testKey(9)))
-    assert.equal(await witness(), 'audit.note, goes on')
+    assert.equal(await witness(), 'audit.note, not frozen')
     await shows(1000, await note(1000, root))
     assert.equal(await witness(), 'ledger.rolled-back, ledger.rolled-back')
     await shows(size, await note(size, Buffer.alloc(32, 7)))

@@ -64,7 +64,7 @@ test('runs: an older report that comes late does not revive a run', () =>
     assert.deepEqual([state, exitCode, outputBytes], ['exited', 3, 7])
   }))
 
-test('runs: only a run that has not begun can be failed to start', () =>
+test('runs: only a run that has not started can fail to start', () =>
   withRuns(2, async (runs, host) => {
     await runs.update(host, status(1, 'running'), TEST_TIME)
     for (const n of [1, 2]) await runs.failed(id(n), 'no host')

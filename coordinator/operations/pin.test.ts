@@ -72,19 +72,19 @@ for (const dialect of DIALECTS)
     await using _ = all
     assert.equal(await at.perform(publish('d1')), 'done')
     assert.equal((await all.served())['latest'], d1)
-    const told = async (wanted: NewIntent, by = at) => {
+    const detailOf = async (wanted: NewIntent, by = at) => {
       const { pinned, served, version } = await by.detail(wanted)
       assert.equal((await all.served())['latest'], d1)
       return { pinned, served, version }
     }
     // A sync without a change, a sync with one, and a sync with a snapshot.
-    assert.deepEqual(await told(sync()), { pinned: 'd1', served: 1, version: 2 })
+    assert.deepEqual(await detailOf(sync()), { pinned: 'd1', served: 1, version: 2 })
     await all.upstream('3')
-    assert.deepEqual(await told(sync()), { pinned: 'd1', served: 1, version: 3 })
+    assert.deepEqual(await detailOf(sync()), { pinned: 'd1', served: 1, version: 3 })
     await all.upstream('4')
-    assert.deepEqual(await told(sync('d4')), { pinned: 'd1', served: 1, version: 4 })
+    assert.deepEqual(await detailOf(sync('d4')), { pinned: 'd1', served: 1, version: 4 })
     const again = await all.start()
-    assert.deepEqual(await told(sync(), again), { pinned: 'd1', served: 1, version: 4 })
+    assert.deepEqual(await detailOf(sync(), again), { pinned: 'd1', served: 1, version: 4 })
     assert.notEqual((await all.served())['d4'], newest)
     assert.equal(await again.perform(publish()), 'done')
     assert.equal((await all.served())['latest'], (await all.served())['d4'])

@@ -32,7 +32,7 @@ const HOSTS = ['web-1', 'web-2']
 interface Hosts {
   readonly coordinator: TestCoordinator
   /** What each host received. */
-  readonly brought: { host: string; request: PerformRequest }[]
+  readonly received: { host: string; request: PerformRequest }[]
   /** Parts over the same database, with another way to reach the hosts. */
   again(open?: DispatchDeps['open']): Promise<CoordinatorParts>
   intent(env?: readonly Opening[]): Promise<Signed>
@@ -46,7 +46,7 @@ async function hosts(
   t.after(() => coordinator[Symbol.asyncDispose]())
   const sockets = await testHosts(coordinator.clock)
   t.after(() => sockets[Symbol.asyncDispose]())
-  const brought: Hosts['brought'] = []
+  const received: Hosts['received'] = []
   const members: AgentRecord[] = []
   for (const [index, name] of HOSTS.entries()) {
     const key = testKey(100 + index)
@@ -55,7 +55,7 @@ async function hosts(
     await sockets.connect(member, {
       command: {
         perform: async (request) => {
-          brought.push({ host: name, request })
+          received.push({ host: name, request })
           answer(request)
           return { outcome: await outcomeBy(key, member, request.intent) }
         },
@@ -70,7 +70,7 @@ async function hosts(
   }
   return {
     coordinator,
-    brought,
+    received,
     again(open = sockets.open) {
       const { database, ledger, access, agents, clock, log } = coordinator
       const dispatch = createDispatch({ ledger, access, agents, clock, log, open })
@@ -124,8 +124,8 @@ test('AL-13: each host gets the values, and none of them is stored', async (t) =
     results.map((row) => row.result),
     ['done', 'done'],
   )
-  assert.deepEqual(all.brought.map((one) => one.host).sort(), HOSTS)
-  for (const { request } of all.brought)
+  assert.deepEqual(all.received.map((one) => one.host).sort(), HOSTS)
+  for (const { request } of all.received)
     assert.deepEqual(
       request.values?.map(({ name, value, salt }) => [
         name,
@@ -173,7 +173,7 @@ test('AL-13: rejects values that differ from the commitment', async (t) => {
     { code: 'trust.opening' },
   )
   assert.equal((await all.coordinator.entries()).length, before)
-  assert.deepEqual(all.brought, [])
+  assert.deepEqual(all.received, [])
 })
 
 test('AL-13: an undelivered intent is not delivered without its values', async (t) => {
@@ -189,11 +189,11 @@ test('AL-13: an undelivered intent is not delivered without its values', async (
   await reached
   const next = await all.again()
   assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
-  assert.deepEqual(all.brought, [])
+  assert.deepEqual(all.received, [])
   // The operator sends it again, with its values, and gets the outcome.
   const answer = await all.coordinator.perform(intent, { at: next, context: { values: OPENINGS } })
   for (const row of answer.results) assert.equal(row.result, 'refused')
-  assert.deepEqual(all.brought, [])
+  assert.deepEqual(all.received, [])
   assert.ok(!(await kept(all, next)).includes(CANARY))
 })
 
