@@ -108,3 +108,17 @@ test('policy: the language guard finds exactly the marked lines of its fixture',
     marked,
   )
 })
+
+test('policy: a listed part fails above its number, and reports when it can be lowered', () => {
+  const findings = ['a/x.ts:1: nested', 'a/b/y.ts:1: nested', 'c.ts:3: nested']
+  assert.deepEqual(compare(findings, { 'a/': 1, 'a/b/': 2, 'c.ts': 1 }), {
+    wrong: [],
+    lower: ['lower a/b/ from 2 to 1'],
+  })
+  assert.deepEqual(compare(findings, { 'a/': 1, 'c.ts': 1 }).wrong, [
+    'a/: expected at most 1, got 2',
+    'a/x.ts:1: nested',
+    'a/b/y.ts:1: nested',
+  ])
+  assert.deepEqual(compare(findings, { 'a/': 2 }).wrong, ['c.ts:3: nested'])
+})
