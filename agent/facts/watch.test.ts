@@ -223,7 +223,7 @@ test('facts watch: finds and reports changes without notifications', async (t) =
   assert.deepEqual(
     host.remarks().map(({ reason }) => reason),
     folders.map(
-      (folder) => `no notifications of changes in ${folder} (ENOSPC): Muster checks every 3 s`,
+      (folder) => `cannot watch ${folder} for changes (ENOSPC): the agent checks it every 3 s`,
     ),
   )
   host.transaction(insert)

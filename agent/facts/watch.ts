@@ -77,7 +77,7 @@ export function watchPackages(
 
 function remarksOf({ failure }: WatchedFolder): ReturnType<PackageWatch['remarks']> {
   if (failure === undefined) return []
-  const reason = `${failure}: Muster checks every ${CHECK_MS / 1000} s`
+  const reason = `${failure}: the agent checks it every ${CHECK_MS / 1000} s`
   return [{ manager: '', kind: 'polling', reason }]
 }
 

@@ -68,8 +68,8 @@ export class WatchedFolder {
     if (code === 'ENOENT' || code === 'ENOTDIR') return
     const folder = this.path
     if (this.#failure === undefined)
-      this.#log.warn({ folder, error }, 'no notifications of changes')
-    this.#failure = `no notifications of changes in ${folder} (${code ?? String(error)})`
+      this.#log.warn({ folder, error }, 'cannot watch a folder for changes')
+    this.#failure = `cannot watch ${folder} for changes (${code ?? String(error)})`
   }
 
   #end(): void {

@@ -2,7 +2,7 @@
  * Tickets and tokens. A ticket has the addresses of a fleet's coordinators and pins the fleet's
  * root. It holds nothing secret. A token is a ticket with a single-use secret. They begin with
  * `muster-ticket1-` and `muster-token1-`, then base32: one word that is safe to paste into any
- * shell (ID-10). Both began with `muster1-` before 0.2, which is still read.
+ * shell (ID-10). Earlier builds wrote `muster1-` for both. Muster still reads it.
  */
 import { defined } from '../../shared/defined.ts'
 import { decode, encode } from 'cborg'

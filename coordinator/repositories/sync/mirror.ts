@@ -171,7 +171,7 @@ async function syncUpstream(
   return withUpstream(deps, config, { ...options, onEvent }, (upstreams) => {
     onEvent({
       type: 'notice',
-      message: 'OpenPGP signatures were not checked; checksums of everything were',
+      message: 'all checksums were checked; OpenPGP signatures were not checked',
     })
     const format = deps.formats.of(config.name, config.type)
     return syncRepository(
