@@ -16,7 +16,8 @@ export const repositoryError = defineErrors({
     exit: 'partly',
     retryable: true,
     message: (d: { repository: string; missing: number; of: number }) =>
-      `${d.missing} of ${d.of} files of ${d.repository} could not be fetched; nothing was published`,
+      `${d.missing} of ${d.of} files of ${d.repository} could not be fetched; ` +
+      'nothing was published',
     hint: () => 'the next sync fetches only what is missing',
   },
   'repository.interrupted': {
