@@ -1,5 +1,5 @@
 /**
- * A full disk under every durable write of an agent. The cases are in testing/full-disk-cases.ts.
+ * Fills the disk at every durable write of an agent. The cases are in testing/full-disk-cases.ts.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -11,11 +11,11 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 const CASES = join(import.meta.dirname, 'testing', 'full-disk-cases.ts')
-/** Mounts a small file system that only the program sees, until the program ends. */
+/** Mounts a small file system that only this program sees, until the program ends. */
 const MOUNT = ['--map-root-user', '--mount']
 const SMALL = 'mount -t tmpfs -o size=3m none "$1" && shift && exec "$@"'
 
-test('a full disk fails each durable write with its reason until there is space', async (t) => {
+test('a full disk fails each durable write with its reason until space is free', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-small-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const mounts = await run('unshare', [...MOUNT, 'true']).then(
@@ -26,7 +26,7 @@ test('a full disk fails each durable write with its reason until there is space'
   const [program, ...words]: readonly [string, ...string[]] = mounts
     ? ['unshare', ...MOUNT, 'sh', '-c', SMALL, 'sh', folder, ...cases, 'tmpfs']
     : [...cases, 'limit']
-  // If only root may mount, a limit of the process replaces the disk. The report names it.
+  // If only root may mount, a limit of the process takes the place of the disk. The report says so.
   t.diagnostic(mounts ? 'on a small file system' : 'with a limit: nothing can be mounted here')
   const env = { PATH: process.env['PATH'], TMPDIR: folder, HOME: folder }
   const { stdout } = await run(program, words, { env, maxBuffer: 2 ** 24 }).catch(

@@ -1,6 +1,6 @@
 /**
- * An agent of four parts. One scope releases everything in reverse order, also after a failed
- * start. Runs continue without the agent, because the runner is a separate process.
+ * Starts an agent from four parts. One scope releases everything in reverse order, also after a
+ * failed start. Runs continue without the agent, because the runner is a separate process.
  */
 import { createStartGate } from '../protocols/rpc/starting.ts'
 import type { Config } from '../shared/config/schema.ts'
@@ -11,7 +11,10 @@ import { composeSurfaces } from './compose/surfaces.ts'
 
 export type { AgentDeps }
 
-/** Synchronised clocks differ by less, and a greeting travels for a few seconds at most. */
+/**
+ * A larger difference is logged. A greeting takes a few seconds at most, and the difference of
+ * synchronised clocks is small.
+ */
 const MAX_CLOCK_OFFSET_MS = 60_000
 
 export interface AgentOptions {
@@ -30,7 +33,7 @@ export interface AgentOptions {
 export async function runAgent(deps: AgentDeps, options: AgentOptions): Promise<void> {
   const { config, signal } = options
   await using scope = new AsyncDisposableStack()
-  // Ends background work before the scope takes down what it uses.
+  // Background work ends before the scope releases the parts that it uses.
   const ending = new AbortController()
   const working = AbortSignal.any([signal, ending.signal])
   try {

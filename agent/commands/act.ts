@@ -1,4 +1,4 @@
-/** Carries out an intent that is verified and recorded in the journal, through the runner. */
+/** Carries out an intent through the runner. The intent is verified and in the journal. */
 import { defined } from '../../shared/defined.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
@@ -32,14 +32,14 @@ export async function act(
   }
 }
 
-/** The outcome of a start, from the status of the run. */
+/** Returns the outcome of a start for the status of the run. */
 export function startOutcome(status: RunStatus): Acted {
   const detail = runDetail(status)
   if (status.state !== 'failed to start') return { result: 'done', detail }
   return { result: 'failed', detail: { ...detail, error: status.reason ?? 'unknown' } }
 }
 
-/** The outcome of a stop, from the status of a run that has ended. */
+/** Returns the outcome of a stop for the status of a run that has ended. */
 export function stopOutcome(status: RunStatus): Acted {
   return { result: 'done', detail: runDetail(status) }
 }
@@ -47,6 +47,6 @@ export function stopOutcome(status: RunStatus): Acted {
 function runDetail(status: RunStatus): JsonObject {
   const { run, state, limits, containment, exitCode, signal, reason } = status
   const unenforced = status.unenforced?.join(',')
-  // How the run ended is defined if it ended before this outcome.
+  // exitCode, signal and reason are defined if the run has ended before this outcome.
   return defined({ run, state, limits, containment, exitCode, signal, reason, unenforced })
 }

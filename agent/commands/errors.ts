@@ -1,4 +1,4 @@
-/** Why an agent refuses an intent. The signed outcome contains the reason. */
+/** The reasons why an agent refuses an intent. The signed outcome contains the reason. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const commandError = defineErrors({

@@ -1,6 +1,7 @@
 /**
- * Performs intents, and answers what became of them. Each intent has one signed outcome, which is
- * in the journal before it is sent, and is sent again to every later request.
+ * Carries out intents and returns their outcomes. Each intent has one signed outcome. The agent
+ * writes it to the journal before it sends it. Every later request for the intent gets the same
+ * outcome.
  */
 import { createHash } from 'node:crypto'
 import { commandRefusal } from '../../protocols/command/errors.ts'
@@ -27,21 +28,24 @@ export interface IntentDeps extends VerifyDeps {
   readonly runner: RunnerClient
   readonly key: Signer
   readonly log: Logger
-  /** Called when this host's disk did not take something. */
+  /** Called when a write to this host's disk failed. */
   readonly onStorageFailure?: () => void
 }
 
 export interface IntentService {
   /** @throws trust.*, command.position-moved, runner.unreachable */
   perform(request: PerformRequest): Promise<Signed>
-  /** The outcome of an intent. One that never arrived is refused from now on. */
+  /**
+   * Returns the outcome of an intent. If the intent never arrived, the agent refuses it from now
+   * on.
+   */
   probe(intent: Signed): Promise<Signed>
 }
 
-/** The coordinator that held the intent ended, and the values are lost with it. */
+/** The coordinator with the intent ended. Only it had the values, so they are lost. */
 const NOT_DELIVERED = 'it was not delivered, and will not be carried out; repeat the command'
 
-/** Not a refusal, because the intent may have been carried out. */
+/** The result is not a refusal, because the intent may have been carried out. */
 const FORGOTTEN = 'it was too long ago: this host no longer knows whether it received the intent'
 
 interface Concluded {
@@ -49,17 +53,17 @@ interface Concluded {
   readonly detail: JsonObject
 }
 
-/** An intent with the statement that was signed. */
+/** An intent and its signed statement. */
 interface Received {
   readonly signed: Signed
   readonly intent: Intent
 }
 
 export function createIntentService(deps: IntentDeps): IntentService {
-  // Requests for one operation run one after another, so that each sees the outcome of the last.
+  // Requests for one operation run one after another, so that each sees the previous outcome.
   const lanes = createLanes<OperationId>({ name: 'the queue of requests for an operation' })
-  // Checks signature and form first. A refusal names the operation, and only a genuine intent has
-  // one.
+  // Checks signature and form first. A refusal contains the operation, and only a genuine intent
+  // has one.
   const receive = (signed: Signed): Received => ({
     signed,
     intent: readSigned(signed, 'intent', { fleet: deps.fleet }),
@@ -83,11 +87,11 @@ async function perform(
 ): Promise<Signed> {
   const accepted = await accept(deps, received, request)
   if ('outcome' in accepted) return accepted.outcome
-  // An error from here on is not a refusal. The intent has no outcome until it is recovered.
+  // From here on, an error is not a refusal. The intent has no outcome until it is recovered.
   return conclude(deps, received, await act(deps, accepted.verified))
 }
 
-/** Verifies and records an intent. The outcome, if the agent must not act on it. */
+/** Verifies and records an intent. Returns an outcome if the agent must not act on the intent. */
 async function accept(
   deps: IntentDeps,
   received: Received,
@@ -107,7 +111,8 @@ async function accept(
   } catch (error) {
     if (!(error instanceof MusterError) || commandRefusal.is(error, 'command.position-moved'))
       throw error
-    // It was accepted before a crash, and expired since. The outcome is what was done then.
+    // The intent was accepted before a crash and has expired since. Its outcome shows what was
+    // done.
     if (known !== undefined) return { outcome: await recover(deps, received) }
     return { outcome: await refuse(deps, received, error) }
   }
@@ -127,13 +132,16 @@ async function refuse(deps: IntentDeps, received: Received, error: MusterError):
   deps.log.warn({ operation, verb, code: error.code }, 'intent refused')
   if (isStorageFailure(error)) deps.onStorageFailure?.()
   const detail = { error: error.message, code: error.code }
-  // The journal has another intent under this id, or has no room.
+  // The journal has another intent with this operation id, or the journal is full.
   if (commandError.is(error, 'command.replayed', 'command.journal-full'))
     return signOutcome(deps, received, { result: 'refused', detail })
   return recordRefusal(deps, received, detail)
 }
 
-/** A refusal is final: if the intent is sent again with a better proof, its outcome is the same. */
+/**
+ * Signs and keeps a refusal. It is final: the intent has the same outcome if it is sent again with
+ * a better proof.
+ */
 async function recordRefusal(
   deps: IntentDeps,
   received: Received,
@@ -150,7 +158,7 @@ async function recover(deps: IntentDeps, received: Received): Promise<Signed> {
   return conclude(deps, received, await recoverOutcome(deps, asked))
 }
 
-/** Signs and keeps the outcome of an accepted intent. */
+/** Signs the outcome of an accepted intent, and keeps it in the journal. */
 async function conclude(deps: IntentDeps, received: Received, acted: Acted): Promise<Signed> {
   const outcome = await signOutcome(deps, received, acted)
   await deps.journal.conclude(received.intent.operation, outcome)
@@ -172,7 +180,7 @@ function signOutcome(
     verb: intent.verb,
     target: deps.agent,
     result,
-    // Another operator may use the same operation id. The digest names exactly this intent.
+    // Another operator may use the same operation id. The digest identifies exactly this intent.
     detail: { ...detail, intent: createHash('sha256').update(signed.statement).digest('hex') },
     at: rfc3339(deps.clock.now()),
   })

@@ -71,7 +71,7 @@ test('commands/journal: rejects another intent under a known id', async (t) => {
   }
 })
 
-test('commands/journal: keeps one refusal, and never over an accepted row', async (t) => {
+test('commands/journal: keeps one refusal, and no refusal of an accepted intent', async (t) => {
   const { open } = await place(t)
   const journal = await open()
   const [refused, accepted] = [await startIntent(1), await startIntent(2)]
@@ -104,7 +104,7 @@ test('commands/journal: rejects an outcome without an accepted intent', async (t
   assert.deepEqual(await readdir(join(folder, 'commands')), [])
 })
 
-test('commands/journal: removes outcomes after a week, not before', async (t) => {
+test('commands/journal: removes outcomes after a week and not earlier', async (t) => {
   const { open, clock, folder } = await place(t)
   const journal = await open()
   await finish(journal, 1)
@@ -115,20 +115,21 @@ test('commands/journal: removes outcomes after a week, not before', async (t) =>
   clock.at += 1 * DAY + 1
   await finish(journal, 4)
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
-  // Accepted without an outcome: such a row is never removed.
+  // This intent is accepted and has no outcome. Such a row is never removed.
   assert.deepEqual(journal.find(operationOf(2), await startIntent(2)), { outcome: undefined })
   assert.deepEqual((await readdir(join(folder, 'commands'))).sort(), [
     ...[2, 3, 4].map((n) => `${operationOf(n)}.json`),
     'forgotten.json',
   ])
-  // An intent that may have been removed does not count as new, also after a restart.
+  // An intent whose row may have been removed does not count as new. This holds after a restart
+  // too.
   for (const each of [journal, await open()]) {
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE), true)
     assert.equal(each.mayHaveForgotten(TEST_TIME + 5 * MINUTE + 1), false)
   }
 })
 
-test('commands/journal: removes the oldest expired outcomes when full', async (t) => {
+test('commands/journal: removes the oldest expired outcomes when it is full', async (t) => {
   const { open, clock } = await place(t)
   const journal = await open(3)
   for (const n of [1, 2, 3]) {
@@ -147,7 +148,7 @@ test('commands/journal: removes the oldest expired outcomes when full', async (t
   assert.notEqual(journal.find(operationOf(2), await startIntent(2)), undefined)
 })
 
-test('commands/journal: shortens an expiry in a hundred years', async (t) => {
+test('commands/journal: limits an expiry that is a hundred years ahead', async (t) => {
   const { open, clock } = await place(t)
   const journal = await open(2)
   for (const n of [1, 2]) {
@@ -165,7 +166,7 @@ test('commands/journal: shortens an expiry in a hundred years', async (t) => {
   )
 })
 
-test('commands/journal: removes temporary files, rejects a damaged row', async (t) => {
+test('commands/journal: removes temporary files and rejects a damaged row', async (t) => {
   const { open, folder } = await place(t)
   await finish(await open(), 1)
   const file = join(folder, 'commands', `${operationOf(1)}.json`)
@@ -185,7 +186,7 @@ test('commands/journal: removes temporary files, rejects a damaged row', async (
   }
 })
 
-test('commands/journal: accepts no intent that it cannot write', async (t) => {
+test('commands/journal: does not accept an intent that it cannot write', async (t) => {
   const { folder, clock } = await place(t)
   const random = {
     ...systemRandom,
@@ -198,7 +199,7 @@ test('commands/journal: accepts no intent that it cannot write', async (t) => {
   assert.equal(journal.find(operationOf(1), await startIntent(1)), undefined)
 })
 
-test('commands/journal: rejects a damaged mark of removed rows', async (t) => {
+test('commands/journal: rejects a damaged file of the expiry of removed rows', async (t) => {
   const { open, folder } = await place(t)
   await open()
   await writeFile(join(folder, 'commands', 'forgotten.json'), '{"until":')

@@ -1,7 +1,8 @@
 /**
- * The journal of intents that this agent accepted or refused. An intent is written before the agent
- * acts on it, and has one outcome: the same intent gets it again. After a crash in between, the
- * agent performs the intent again under the same run id, and the runner returns the same run.
+ * The journal of the intents that this agent accepted or refused. The agent writes an intent before
+ * it acts on it. An intent has one outcome, which each later request returns. After a crash between
+ * both, the agent carries out the intent again with the same run id. The runner then returns the
+ * same run.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { createLane } from '../../shared/concurrency/lanes.ts'
@@ -15,17 +16,17 @@ import { commandError } from './errors.ts'
 import { digestOf, type Row, RowStore } from './row-store.ts'
 
 /**
- * Outcomes are kept for a week, so that a coordinator that was offline can still ask for them. A
- * replayed intent expires long before.
+ * Outcomes are kept for a week, because a coordinator that was offline may request them. An intent
+ * expires long before, so it can't be carried out again.
  */
 const KEEP_MS = 7 * 86_400_000
-/** Intents of a week on one host. A row has 2 KiB on disk and in memory. */
+/** The intents of a week on one host. A row needs 2 KiB on disk and in memory. */
 const MAX_KEPT = 20_000
 
 export interface Journal {
   /**
-   * Records that the intent is accepted. `outcome` is defined if it was carried out before. If this
-   * throws, the agent must not act.
+   * Records that the intent is accepted. `outcome` is defined if the intent was carried out before.
+   * If this throws, the agent must not act.
    * @throws command.replayed, command.journal-full, storage.*
    */
   accept(
@@ -33,18 +34,18 @@ export interface Journal {
     intent: Signed,
     expiresAt: number,
   ): Promise<{ outcome: Signed | undefined }>
-  /** Keeps the outcome of an accepted intent, in memory while the disk takes nothing. */
+  /** Keeps the outcome of an accepted intent. It stays in memory while the disk fails. */
   conclude(operation: OperationId, outcome: Signed): Promise<void>
   /**
-   * Keeps a refused intent with its outcome, in memory while the disk takes nothing.
+   * Keeps a refused intent and its outcome. Both stay in memory while the disk fails.
    * @throws command.replayed, command.journal-full
    */
   refuse(operation: OperationId, intent: Signed, expiresAt: number, outcome: Signed): Promise<void>
-  /** The row of exactly this intent; undefined if there is none. @throws command.replayed */
+  /** Returns the row of exactly this intent, or undefined. @throws command.replayed */
   find(operation: OperationId, intent: Signed): { outcome: Signed | undefined } | undefined
   /**
-   * True for an intent that expired so long ago that its row may have been removed. It is only
-   * meaningful if {@link find} returned undefined.
+   * Returns true if an intent expired so long ago that its row may have been removed. Call it only
+   * if {@link find} returned undefined.
    */
   mayHaveForgotten(expiresAt: number): boolean
 }
@@ -107,15 +108,16 @@ function newRow(acceptedAt: number, intent: Signed, expiresAt: number): Row {
   return {
     digest: digestOf(intent),
     acceptedAt,
-    // A genuine intent expires within minutes. A later expiry was refused, and must not keep the
-    // row for longer.
+    // A genuine intent expires within minutes. An intent with a later expiry was refused. Its row
+    // must not stay longer than others.
     expiresAt: Math.min(expiresAt, acceptedAt + CLOCK_SKEW_MS + MAX_INTENT_MS),
   }
 }
 
 /**
- * Removes old rows until one more fits. Calls run one after the other, so that an older mark cannot
- * overwrite a newer one. @throws command.journal-full, storage.*
+ * Removes old rows until one more fits. Calls run one after another, so that an older mark cannot
+ * overwrite a newer one. (The mark is the newest expiry of removed rows.)
+ * @throws command.journal-full, storage.*
  */
 function roomMaker(deps: { clock: Clock; rows: RowStore }, maxKept: number): () => Promise<void> {
   const { clock, rows } = deps
@@ -127,7 +129,10 @@ function roomMaker(deps: { clock: Clock; rows: RowStore }, maxKept: number): () 
   return () => lane.run(makeRoom)
 }
 
-/** Expired rows with an outcome: those older than a week, and the oldest of too many. */
+/**
+ * Returns expired rows with an outcome: those older than a week, and the oldest ones if there are
+ * too many.
+ */
 function removableRows(
   rows: readonly (readonly [OperationId, Row])[],
   options: { now: number; maxKept: number },

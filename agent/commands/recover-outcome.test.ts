@@ -17,7 +17,7 @@ import {
 } from '../testing/coordinator-stand-in.ts'
 import type { CommandDeps } from '../handlers/command.ts'
 
-test('AL-01: after a crash before the act, a resent intent runs once', async (t) => {
+test('AL-01: after a crash before the start, a repeated intent runs once', async (t) => {
   const dying = (deps: CommandDeps): Partial<CommandDeps> => ({
     runner: {
       ...deps.runner,
@@ -36,10 +36,10 @@ test('AL-01: after a crash before the act, a resent intent runs once', async (t)
     )
   }
   const restarted = await again()
-  // Sent again: carried out under the same run id.
+  // The intent is sent again. The agent carries it out under the same run id.
   const performed = (await call(restarted, await deliver(first))).outcome
   assert.equal(readOutcome(performed, first).result, 'done')
-  // Only probed: it was not started, and never will be.
+  // This intent is only probed. It was not started and never will be.
   const { outcome } = await probe(restarted, second)
   assert.equal(readOutcome(outcome, second).result, 'failed')
   assertSame((await call(restarted, await deliver(second))).outcome, outcome)
@@ -50,7 +50,7 @@ test('AL-01: after a crash before the act, a resent intent runs once', async (t)
   )
 })
 
-test('AL-01: after a crash before the outcome, the run is found again', async (t) => {
+test('AL-01: after a crash before the outcome, the agent finds the run again', async (t) => {
   const dying = (deps: CommandDeps): Partial<CommandDeps> => ({
     journal: {
       ...deps.journal,
@@ -95,7 +95,7 @@ test('AL-01: an intent that expired after it was carried out is not refused', as
   assert.equal(readOutcome((await call(await again(), request)).outcome, intent).result, 'done')
 })
 
-test('AL-01: an intent that is probed before it arrives is refused from then on', async (t) => {
+test('AL-01: an intent that is probed before it arrives is refused later', async (t) => {
   const { client, runner, deliver, again } = await commandedAgent(t)
   const intent = await startIntent(1)
   const request = await deliver(intent)
@@ -115,7 +115,7 @@ test('AL-01: while the runner is unreachable, there is no outcome', async (t) =>
     runner: {
       ...deps.runner,
       start: async (asked) => {
-        // The run starts, and the response is lost.
+        // The run starts, but the response is lost.
         await deps.runner.start(asked)
         return away ? gone() : deps.runner.status(asked.run)
       },
@@ -133,7 +133,7 @@ test('AL-01: while the runner is unreachable, there is no outcome', async (t) =>
   assert.equal(readOutcome((await client.call('probe', { intent })).outcome, intent).result, 'done')
 })
 
-test('AL-16: an intent that may be forgotten has the outcome unknown', async (t) => {
+test('AL-16: if the row of an intent may have been removed, its outcome is unknown', async (t) => {
   const { client, clock, runner, deliver, again } = await commandedAgent(t)
   const intent = await startIntent(1)
   const request = await deliver(intent)
@@ -141,7 +141,7 @@ test('AL-16: an intent that may be forgotten has the outcome unknown', async (t)
   const never = await startIntent(2)
   clock.at = TEST_TIME + 8 * 86_400_000
   const times = { issuedAt: rfc3339(clock.at), expiresAt: rfc3339(clock.at + 60_000) }
-  // Accepting this intent removes the old row.
+  // The agent removes the old row when it accepts this intent.
   const later = await startIntent(3, times)
   assert.equal(
     readOutcome((await client.call('perform', await deliver(later))).outcome, later).result,
@@ -153,11 +153,11 @@ test('AL-16: an intent that may be forgotten has the outcome unknown', async (t)
     assert.equal(readOutcome(outcome, asked).result, 'unknown')
     assert.match(String(readOutcome(outcome, asked).detail['error']), /too long ago/)
   }
-  // Also with a clock that was set back.
+  // The same holds if the clock was set back.
   clock.at = TEST_TIME
   assert.equal(readOutcome((await call(restarted, request)).outcome, intent).result, 'unknown')
   assert.equal((await runner.client.list()).length, 2)
-  // An intent that is newer than all removed rows never arrived.
+  // This intent is newer than all removed rows, so it never arrived.
   clock.at = TEST_TIME + 8 * 86_400_000
   const fresh = await startIntent(4, times)
   assert.equal(readOutcome((await probe(restarted, fresh)).outcome, fresh).result, 'refused')
@@ -176,7 +176,7 @@ test('AL-16: a crash during a refusal leaves the refusal or nothing', async (t) 
       },
     },
   }))
-  // The run ended by itself. For the stop, the runner would report a run that has ended.
+  // The run ended by itself. For the stop, the runner would return the status of an ended run.
   const stop = await stopIntent(2, runOf(1), 0)
   const forged = await startIntent(
     3,

@@ -1,13 +1,13 @@
 /**
- * The outcome of an intent that was accepted before the agent ended. The runner, which outlives the
- * agent, knows what was done. Nothing is carried out here.
+ * Finds the outcome of an intent that the agent accepted before it ended. The runner continues
+ * without the agent and has the status of the run. Nothing is carried out here.
  */
 import { isTerminal } from '../../shared/describe-run.ts'
 import type { RunnerClient } from '../runner/socket/client.ts'
 import { type Acted, startOutcome, stopOutcome } from './act.ts'
 import type { RunIntent } from './verify.ts'
 
-/** @throws runner.unreachable: the outcome stays unknown for now */
+/** @throws runner.unreachable: the outcome is unknown for now */
 export async function recoverOutcome(
   deps: { readonly runner: RunnerClient },
   asked: RunIntent,

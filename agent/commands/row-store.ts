@@ -1,6 +1,6 @@
 /**
- * The rows of the journal of intents: one durable file each, and a copy in memory. An outcome that
- * the disk does not take counts in memory, and is written together with the next row.
+ * The rows of the journal of intents. Each is a durable file with a copy in memory. If the disk
+ * fails, an outcome stays in memory and is written together with the next row.
  */
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
@@ -23,9 +23,12 @@ export interface Row {
   readonly outcome?: Signed
 }
 
-/** The name of the files in errors of the disk. */
+/** The name of the files in errors about the disk. */
 const WHAT = 'the record of intents'
-/** The newest expiry of removed rows. The name is not an operation id, so no row can have it. */
+/**
+ * The file with the newest expiry of removed rows. The name is not an operation id, so it cannot be
+ * the file of a row.
+ */
 const MARK = 'forgotten.json'
 
 const rowFile = z.object({
@@ -39,7 +42,7 @@ const markFile = z.object({ until: z.number() })
 export class RowStore {
   readonly #random: Random
   readonly #folder: string
-  /** The rows of the files. A row is changed after its file. */
+  /** The rows in the files. A row changes here after its file has changed. */
   readonly #rows = new Map<OperationId, Row>()
   /** Operations whose newest row is only in memory. */
   readonly #unwritten = new Set<OperationId>()
@@ -65,7 +68,7 @@ export class RowStore {
     return this.#rows.size
   }
 
-  /** Removed rows expired at this time or before. It only grows. */
+  /** All removed rows expired at this time or earlier. It only increases. */
   get forgotten(): number {
     return this.#forgotten
   }
@@ -89,32 +92,32 @@ export class RowStore {
     this.#unwritten.delete(operation)
   }
 
-  /** As {@link write}, but a row that the disk does not take is kept in memory. */
+  /** Does the same as {@link write}, but keeps the row in memory if the disk fails. */
   async keep(operation: OperationId, row: Row): Promise<void> {
     try {
       await this.write(operation, row)
       await this.#writeUnwritten()
     } catch (error) {
       if (!storageError.is(error)) throw error
-      // Crash now: the outcome is lost. The runner is asked about an accepted intent. A refused
-      // intent was not carried out, and expires within minutes.
+      // Crash now: the outcome is lost. For an accepted intent, the agent asks the runner. A
+      // refused intent was not carried out, and expires within minutes.
       if (this.#rows.get(operation) !== row) this.#unwritten.add(operation)
       this.#rows.set(operation, row)
     }
   }
 
-  /** Writes the rows that the disk did not take earlier; leaves them if it still does not. */
+  /** Writes the rows that are only in memory. If the disk still fails, they stay there. */
   async catchUp(): Promise<void> {
     await this.#writeUnwritten().catch((error: unknown) => {
       if (!storageError.is(error)) throw error
     })
   }
 
-  /** Removes the rows, after the mark that they may have existed is durable. */
+  /** Removes the rows. Before that, it makes durable that such rows may have existed. */
   async remove(rows: ReadonlyMap<OperationId, Row>): Promise<void> {
     const until = Math.max(this.#forgotten, ...[...rows.values()].map((row) => row.expiresAt))
     if (until > this.#forgotten) await this.#writeMark(until)
-    // Crash here: rows that still exist count as forgotten too. find() sees them first.
+    // Crash here: some rows still exist, although they count as removed. find() finds them first.
     for (const operation of rows.keys()) {
       await rm(this.#path(operation), { force: true })
       this.#rows.delete(operation)
@@ -130,7 +133,7 @@ export class RowStore {
     }
     const id = name.endsWith('.json') ? name.slice(0, -5) : ''
     if (operationId.is(id)) this.#rows.set(id, await readJson(path, parseRow))
-    // The temporary file of a write that a crash interrupted.
+    // A crash interrupted a write and left this temporary file.
     else await rm(path, { force: true })
   }
 
@@ -167,7 +170,7 @@ async function readJson<T>(path: string, parse: (value: unknown) => T): Promise<
     return parse(JSON.parse(await readFile(path, 'utf8')))
   } catch (cause) {
     const failure = storageFailure(cause, { what: WHAT, path, action: 'read' })
-    // An error of the disk does not mean that the file is damaged.
+    // An error of the disk does not show that the file is damaged.
     if (storageError.is(failure)) throw failure
     throw commandError('command.journal-damaged', { path }, { cause })
   }

@@ -1,4 +1,4 @@
-/** The run that an operator's intent asks for, in the form that the runner takes. */
+/** Builds the run definition for the runner from an operator's intent. */
 import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import { defined } from '../../shared/defined.ts'
 import type { RunId } from '../../shared/ids.ts'

@@ -1,4 +1,4 @@
-/** The runner's status of a run, as a message of the command protocol. */
+/** Converts the runner's status of a run to a message of the command protocol. */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { rfc3339 } from '../../shared/clock.ts'
 import { defined } from '../../shared/defined.ts'

@@ -1,4 +1,4 @@
-/** Values of an intent's commitments, with a real runner and a journal on a disk. */
+/** The values of an intent's commitments, with a real runner and a journal on a disk. */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,7 +19,7 @@ const sealed = (
   command = ['sh', '-c', 'echo "$TOKEN $LANG"'],
 ): Promise<Signed> => startIntent(n, { arguments: startArguments(runOf(n), command, openings) })
 
-/** Files below a folder that contain the text. */
+/** Returns the files below a folder that contain the text. */
 async function holding(folder: string, text: string): Promise<string[]> {
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) =>
     entry.isFile(),
@@ -47,7 +47,7 @@ test('AL-13: the program gets its values, and the host does not store them', asy
   )
 })
 
-test('AL-13: an intent with a wrong value is refused, with code and name', async (t) => {
+test('AL-13: refuses an intent with a wrong value, with the code and the name', async (t) => {
   const { client, runner, deliver, log } = await commandedAgent(t)
   const openings = values()
   const intent = await sealed(1, openings)
@@ -68,7 +68,7 @@ test('AL-13: an intent with a wrong value is refused, with code and name', async
   assert.ok(log.size > 0)
 })
 
-test('AL-13: an intent without its values is not started', async (t) => {
+test('AL-13: does not start an intent without its values', async (t) => {
   const dying = (deps: CommandDeps): Partial<CommandDeps> => ({
     runner: {
       ...deps.runner,
@@ -90,7 +90,8 @@ test('AL-13: an intent without its values is not started', async (t) => {
   ])
     assertSame(answer.outcome, outcome)
 
-  // A crash before the act. Sent again without its values, the program is not started.
+  // The agent crashed before the start. The intent is sent again without its values, so the program
+  // is not started.
   const [late, resent] = [await sealed(2, openings), await sealed(3, openings)]
   const bareLate = await deliver(late)
   await assert.rejects(call(await again(dying), { ...bareLate, values: openings }), /kill -9/)
@@ -98,7 +99,7 @@ test('AL-13: an intent without its values is not started', async (t) => {
   const over = readOutcome((await call(restarted, bareLate)).outcome, late)
   assert.equal(over.result, 'failed')
   assert.match(String(over.detail['error']), /before it started the run/)
-  // With its values it is started once.
+  // The intent is sent with its values, so the program is started once.
   const whole = { ...(await deliver(resent)), values: openings }
   await assert.rejects(call(await again(dying), whole), /kill -9/)
   assert.equal(readOutcome((await call(restarted, whole)).outcome, resent).result, 'done')

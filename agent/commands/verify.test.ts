@@ -1,6 +1,6 @@
 /**
- * Intents with one fault each, refused for it. One file because all rows of the table share one
- * genuine intent and its log.
+ * Intents with one fault each. The host refuses each for its fault. One file because all rows of
+ * the table share one genuine intent and its log.
  */
 import assert from 'node:assert/strict'
 import test, { type TestContext } from 'node:test'
@@ -65,7 +65,8 @@ async function host(t: TestContext): Promise<Host> {
 }
 
 /**
- * The host's decision: `accepted`, or the code of its refusal with the reason, if there is one.
+ * Returns the host's decision: `accepted`, or the code of its refusal. The reason follows if there
+ * is one.
  */
 async function verdict(deps: VerifyDeps, request: PerformRequest): Promise<string> {
   try {
@@ -94,7 +95,7 @@ test('PC-06: accepts a valid intent of an operator or a delegate', async (t) => 
   const known = await deps.trust.log.known()
   assert.equal(known?.size, 2)
 
-  // The log grows, and the next intent is proved from this host's position.
+  // The log grows. The coordinator proves the next intent from this host's position.
   for (let n = 0; n < 5; n += 1)
     log.append('intent', await startIntent(100 + n), operationOf(100 + n))
   const grants = [await webGrant()]
@@ -135,7 +136,7 @@ test('PC-06: accepts a valid intent of an operator or a delegate', async (t) => 
 
 const VALUES = openingsOf({ random: systemRandom }, { TOKEN: 'hunter2', OTHER: 'x' })
 const [TOKEN, OTHER] = VALUES as [Opening, Opening]
-/** An intent that commits to {@link VALUES}, sent with others. */
+/** An intent that commits to {@link VALUES}. It is sent with other values. */
 const withValues =
   (values?: Opening[]) =>
   async ({ log }: Host): Promise<PerformRequest> =>
@@ -148,7 +149,7 @@ const withValues =
       },
     )
 
-/** A valid intent whose log entry differs from it. */
+/** Returns a valid intent whose log entry differs from it. */
 async function disguised(
   log: TestLog,
   type: 'intent' | 'policy',
@@ -168,7 +169,7 @@ async function disguised(
   return { ...good, entry: log.entry(index), index, ...proof }
 }
 
-/** Valid requests with one fault each. The host knows the log up to its second entry. */
+/** Valid requests that each get one fault. The host has the log up to its second entry. */
 const WRONG: Record<string, { refusal: string; request: (host: Host) => Promise<PerformRequest> }> =
   {
     'it has expired': {
@@ -629,7 +630,7 @@ const WRONG: Record<string, { refusal: string; request: (host: Host) => Promise<
     },
   }
 
-test('PC-06, PC-07, AL-13, AL-16: one fault rejects an intent', async (t) => {
+test('PC-06, PC-07, AL-13, AL-16: a single fault rejects an intent', async (t) => {
   for (const [what, { refusal, request: make }] of Object.entries(WRONG)) {
     const each = await host(t)
     each.log.append('intent', await startIntent(50), operationOf(50))
@@ -654,7 +655,7 @@ test('PC-07: a new host also requires a proof of inclusion', async (t) => {
   assert.equal(await verdict(deps, good), 'accepted')
 })
 
-test('PC-06: the labels of the certificate decide', async (t) => {
+test('PC-06: the rights depend on the labels in the certificate', async (t) => {
   const { deps, log } = await host(t)
   const request = await requestFor(log, await startIntent(1, {}, delegate), {
     grants: [await webGrant()],

@@ -1,9 +1,9 @@
 /**
- * No proof, no run: every check that must pass before this host acts on an intent, in this order.
- * The coordinator is not trusted. Everything that it sends is checked against the root that the
- * host pinned when it joined. `protocols/command/README.md` lists the checks.
+ * Makes every check that must pass before this host acts on an intent, in this order. The
+ * coordinator is not trusted. Everything that it sends is checked against the root that the host
+ * pinned when it joined. `protocols/command/README.md` lists the checks.
  *
- * The caller then asks the journal whether this host already knows the operation.
+ * The caller then checks in the journal whether this host already has the operation.
  */
 import type { z } from 'zod'
 import { commandRefusal } from '../../protocols/command/errors.ts'
@@ -25,7 +25,7 @@ import type { Intent } from '../../shared/trust/intent.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { commandError } from './errors.ts'
 
-/** What an intent asks of this host. */
+/** The operation that an intent requests on this host. */
 export type RunIntent = StartIntent | StopIntent
 
 interface StartIntent {
@@ -42,7 +42,7 @@ interface StopIntent {
   readonly run: RunId
 }
 
-/** With the environment, of which the intent only has commitments. It must not be stored. */
+/** Includes the environment, which must not be stored. The intent has only commitments to it. */
 export type VerifiedIntent = RunIntent & { readonly environment: Readonly<Record<string, string>> }
 
 export interface VerifyDeps {
@@ -50,11 +50,14 @@ export interface VerifyDeps {
   readonly clock: Clock
   readonly fleet: FleetId
   readonly agent: AgentId
-  /** The labels in this host's certificate. */
+  /** Returns the labels in this host's certificate. */
   readonly labels: () => Readonly<Record<string, string>>
 }
 
-/** The signed refusal has the reason. @throws trust.*, audit.*, command.* */
+/**
+ * Verifies the intent of a request. The signed refusal contains the reason of an error.
+ * @throws trust.*, audit.*, command.*
+ */
 export async function verifyIntent(
   deps: VerifyDeps,
   request: PerformRequest,
@@ -73,7 +76,7 @@ export async function verifyIntent(
 }
 
 /**
- * What the intent asks of this host. Rights are not checked here.
+ * Returns what the intent requests of this host. Does not check rights.
  * @throws command.not-for-us, command.unknown-verb, command.malformed
  */
 export function parseRunIntent(deps: Pick<VerifyDeps, 'agent'>, intent: Intent): RunIntent {
@@ -112,7 +115,7 @@ function requireGrant(deps: VerifyDeps, intent: Intent, request: PerformRequest,
     try {
       return [{ grant: readSigned(signed, 'grant', { fleet: deps.fleet }) }]
     } catch (error) {
-      // A grant that does not verify is ignored. The others still count.
+      // A grant that does not verify is ignored. The other grants still count.
       if (error instanceof MusterError) return []
       throw error
     }
@@ -154,20 +157,21 @@ async function requireProof(
     leafHash(request.entry),
     checkpoint.root,
   )
-  // Readers of the log find an intent by its type and operation. With others, a search for runs
-  // would not find it.
+  // Readers of the log find an intent by its type and operation. A search for runs would not find
+  // an entry with a wrong type or operation.
   if (entry.type !== 'intent' || entry.operation !== intent.operation) {
     const elsewhere = entry.operation === intent.operation ? '' : ' under another operation'
     const reason = `the log entry files it as ${entry.type}${elsewhere}`
     throw commandError('command.no-proof', { reason })
   }
-  // Last, because the host keeps the checkpoint even if the intent fails afterwards.
+  // This step is last, because the host keeps the checkpoint even if a later check fails.
   const offered = await deps.trust.log.offer(checkpoint, {
     from: request.consistentFrom,
     to: checkpoint.size,
     hashes: request.consistency,
   })
-  // Gossip or another intent moved this host's position meanwhile. The coordinator proves again.
+  // Gossip or another intent moved this host's position meanwhile. The coordinator must prove
+  // again.
   if (offered.result !== 'accepted' && offered.known.size !== request.consistentFrom)
     throw commandRefusal('command.position-moved', { size: offered.known.size })
   requireAccepted(checkpoint, offered)

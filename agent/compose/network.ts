@@ -1,4 +1,4 @@
-/** Builds an agent's node, its link to a coordinator, and its disk's health. */
+/** Builds an agent's node, its link to a coordinator, and the check of its disk. */
 import { hostname } from 'node:os'
 import { nodeError } from '../../node/ground/errors.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
@@ -20,7 +20,7 @@ export interface Network {
   readonly health: Health
   readonly link: Link
   readonly serving: { readonly policy: Policy; readonly clock: Clock; readonly log: Logger }
-  /** A stream to the coordinator. @throws node.not-connected */
+  /** Opens a stream to the coordinator. @throws node.not-connected */
   openCoordinator(protocolId: string, signal: AbortSignal): Promise<Duplex>
 }
 
@@ -36,11 +36,11 @@ export async function composeNetwork(
     listen: config.listen,
     fleet: identity.fleet,
     version: VERSION,
-    // Called for greetings, so not before the node listens.
+    // Called only for greetings, which begin after the node listens.
     trouble: () => health.trouble(),
     credentials: createAgentCredentials({ ...deps, trust }),
   })
-  // The peers get the change with the next greeting.
+  // The greeting sends the change to the peers.
   const health = watchHealth(deps, {
     folders: [stores.home, stores.pool.folder],
     changed: () => void node.reintroduce(),
@@ -69,8 +69,8 @@ export async function composeNetwork(
 }
 
 /**
- * An agent serves members and its socket. Only a coordinator may send intents. Each intent is
- * checked by its proofs, not by its sender.
+ * Returns the policy of an agent, which serves members and its own socket. Only a coordinator may
+ * send intents. The agent checks the proofs of each intent and does not trust the sender.
  */
 function agentPolicy(): Policy {
   const coordinator: Capability = { kind: 'member', roles: ['coordinator'] }

@@ -1,4 +1,4 @@
-/** Collects an agent's packages when they change, keeps them in the journal, and reports them. */
+/** Collects the host's packages when they change, writes them to the journal, and reports them. */
 import { watch } from 'node:fs'
 import { facts } from '../../protocols/facts/protocol.ts'
 import { type Client, openClient } from '../../protocols/rpc/call.ts'

@@ -23,12 +23,9 @@ import { type AgentIdentity, readAgentIdentity } from '../home/identity.ts'
 import { lockHome } from '../home/lock.ts'
 import { connectRunner, type RunnerClient } from '../runner/socket/client.ts'
 
-/** A pool must not fill the volume, because other programs of the host use it. */
+/** The pool must not fill the volume, because other programs of the host use it. */
 const RESERVE_BYTES = 512 * MIB
-/**
- * A `muster agent facts --once` of cron holds the lock for this long at most. The agent waits for
- * it.
- */
+/** The agent waits so long for the lock. A `muster agent facts --once` holds it for less. */
 const LOCK_PATIENCE_MS = 30_000
 
 export interface AgentDeps {
@@ -47,7 +44,7 @@ export interface Stores {
   readonly intents: CommandJournal
   readonly facts: FactJournal
   readonly collections: CollectionStore
-  /** Collectors may write only here. */
+  /** The only folder in which collectors may write. */
   readonly scratch: string
   /** Ends every connection of the home's socket. */
   closeSocket(): Promise<void>
@@ -64,7 +61,7 @@ export async function composeStores(
   const { home, config, gate } = options
   const paths = agentPaths(home)
   const identity = await readAgentIdentity(home)
-  // A second agent on this home must be refused before it touches the journals of the first one.
+  // A second agent on this home must be rejected before it opens the journals of the first one.
   const lock = await lockHome(deps, { home, patienceMs: LOCK_PATIENCE_MS, signal: working })
   scope.defer(() => lock.release())
   const protocols = new Map([[localProtocol.id, gate.serve(paths.socket)]])

@@ -25,7 +25,7 @@ import type { AgentDeps, Stores } from './stores.ts'
 
 export interface Surfaces {
   readonly content: Content
-  /** The gateway's address. */
+  /** The URL of the gateway. */
   readonly gateway: string
 }
 
@@ -48,8 +48,8 @@ export async function composeSurfaces(
   await registerProtocols(deps)
   await node.listen()
   scope.defer(() => node.close())
-  // Revocations also come with intents. A revoked host stops being a member at once, not with the
-  // next greeting (ID-24).
+  // Revocations also arrive with intents. A revoked peer stops being a member at once, without a
+  // wait for its next greeting (ID-24).
   scope.defer(trust.onChange(() => node.recheck()))
   const content = await createContent(
     { node, pool, clock, random, log, policy: serving.policy },

@@ -17,7 +17,7 @@ async function inRoot(work: (root: string) => Promise<void>): Promise<void> {
   }
 }
 
-test('facts collect: the set of a host is whole and its encoding is read back', () =>
+test('facts collect: collects a complete set that can be encoded and parsed', () =>
   inRoot(async (root) => {
     await mkdir(join(root, 'etc'))
     await writeFile(
@@ -38,7 +38,7 @@ test('facts collect: the set of a host is whole and its encoding is read back', 
     assert.deepEqual(parseFactSet(factSetBytes(set)), set)
   }))
 
-test('facts collect: where one database is unreadable there is no set at all', () =>
+test('facts collect: an unreadable database means that there is no set', () =>
   inRoot(async (root) => {
     await mkdir(join(root, 'var/lib/dpkg'), { recursive: true })
     await mkdir(join(root, 'var/lib/rpm'), { recursive: true })
@@ -84,7 +84,7 @@ test('facts collect: ends with its signal', async () => {
   )
 })
 
-test('os-release: quotes, escapes and lines that are none', () => {
+test('os-release: parses quotes and escapes, and skips other lines', () => {
   const text =
     `# comment\nNAME=Fedora\\ Linux\nID='fe"d'\nPRETTY_NAME="a \\"b\\" \\$c \\\\ d" \n` +
     `lower=1\n=x\nEMPTY=\nBROKEN="half\n`

@@ -1,6 +1,6 @@
 /**
- * The current packages of each package manager of this host. If one can't be read, the others are
- * still listed, and it is not reported as empty.
+ * Collects the current packages of each package manager of this host. A manager that can't be read
+ * is not reported as empty, and the others are still listed.
  */
 import { factSet, type FactSet, type HostFacts } from '../../shared/facts/package-set.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -30,7 +30,7 @@ export async function collectAll(
   for (const collector of collectors) {
     const { manager } = collector
     const result = await readOne(collector, root, signal)
-    // An absent manager is only reported if Muster can read it.
+    // An absent manager is reported only if Muster supports it.
     if (result.state !== 'absent' || collector.databases(root).length > 0)
       found.push({ manager, result })
   }
@@ -46,14 +46,14 @@ async function readOne(
     return await collector.read({ root }, signal)
   } catch (error) {
     signal?.throwIfAborted()
-    // If one collector fails, the results of the others stay.
+    // If one collector fails, the results of the others are kept.
     const path = collector.databases(root)[0]?.folder ?? root
     return { state: 'unreadable', path, reason: reasonOf(error) }
   }
 }
 
 /**
- * The complete facts of this host.
+ * Returns the complete facts of this host.
  * @throws facts.unreadable, facts.unknown, facts.malformed
  */
 export async function collect(
@@ -72,7 +72,7 @@ export async function collect(
   return factSet(os, packages)
 }
 
-/** Why no packages of this host are known. */
+/** Returns the reason why no packages of this host are known. */
 export function whyNothing(found: readonly Found[]): string {
   const named = (state: Found['result']['state']): string =>
     found

@@ -1,6 +1,6 @@
 /**
  * The state between two collections. It is on disk, because each `muster agent facts --once` is
- * another process. If it is lost, doubts begin again.
+ * another process. If the state is lost, each doubt about packages starts again.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -14,7 +14,7 @@ import { readBounded } from './collectors/bounded-file.ts'
 import type { Memory } from './plausible.ts'
 
 const FILE = 'collection.json'
-/** 32 problems of 500 characters need less. */
+/** The state has at most 32 problems of 500 characters, which need less. */
 const MAX_BYTES = MIB
 
 const doubted = z.object({ print: z.string(), since: z.string() })
@@ -29,11 +29,14 @@ export interface CollectionStore {
   readonly memory: Memory
   /** The newest collection; undefined before the first. */
   readonly collection: FactCollection | undefined
-  /** Never fails. If the disk fails, the state stays in memory and the error is logged. */
+  /**
+   * Writes the state. Never fails: if the disk fails, the state stays in memory and the error is
+   * logged.
+   */
   save(memory: Memory, collection: FactCollection): Promise<void>
 }
 
-/** The newest collection of the home whose facts are in `folder`; undefined if there is none. */
+/** Returns the newest collection in the home whose facts are in `folder`, or undefined. */
 export async function readCollection(folder: string): Promise<FactCollection | undefined> {
   return (await read(folder)).collection
 }
@@ -57,7 +60,7 @@ export async function openCollectionStore(
     async save(memory, collection) {
       const before = describe(state)
       state = { memory, collection }
-      // If only the time changed, a write every few minutes is not worthwhile.
+      // A change of only the time doesn't justify a write every few minutes.
       if (describe(state) === before) return
       try {
         await writeDurable(deps, path, canonicalJson({ memory, collection }))

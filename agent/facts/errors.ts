@@ -54,7 +54,7 @@ ${d.reason}`,
   },
 })
 
-/** True if `accept` was refused. That is not a problem of the host. */
+/** Returns true if `accept` was refused. That is not a problem of the host. */
 export function isRefusedAccept(error: unknown): boolean {
   return (
     collectError.is(error, 'facts.unknown-manager') ||

@@ -26,7 +26,7 @@ export interface SignerOptions {
 
 export interface FactsSigner {
   sign(update: FactUpdate): Promise<SignedUpdate>
-  /** The statement names the newest position of the journal. */
+  /** Signs a collection. The statement contains the newest position of the journal. */
   signCollection(collection: FactCollection): Promise<SignedCollection>
 }
 

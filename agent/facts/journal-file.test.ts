@@ -10,7 +10,8 @@ import { openJournalFile } from './journal-file.ts'
 const NOBODY = 65_534
 
 /**
- * A folder of another user than root. If `shut`, it can't be opened, but files can be made in it.
+ * Creates a folder of a user other than root. If `shut`, the folder can't be opened, but files can
+ * be created in it.
  */
 async function folderOf(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-journal-file-'))

@@ -1,7 +1,7 @@
 /**
- * The file of the facts journal: one record on each line, with a checksum, durable once `append`
- * resolves. When the file is opened, a last line that a crash cut is removed. Any other damage is
- * an error.
+ * The file of the facts journal. Each line is one record with a checksum, and is durable when
+ * `append` resolves. If a crash cut the last line, it is removed when the file is opened. Any other
+ * damage is an error.
  */
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -15,15 +15,15 @@ import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
 
 /**
- * The journal stays below this with sets of the largest size: it has at most two sets, the updates
- * before them, and one more set.
+ * With sets of the largest size, the journal is smaller than this. It has at most two sets, the
+ * updates before them, and one more set.
  */
 export const MAX_JOURNAL_BYTES = 160 * MIB
-/** The checksum detects errors of the disk, not changes by people. */
+/** The checksum detects errors of the disk. It does not detect deliberate changes. */
 const CHECKSUM_CHARS = 16
 
 /**
- * Opens the file, which is made if it is absent, and returns its records.
+ * Opens or creates the file, and returns its records.
  * @throws Error with a reason if a line other than the last one is damaged
  */
 export async function openJournalFile(
@@ -53,7 +53,7 @@ export class JournalFile {
   readonly #path: string
   #handle: FileHandle
   #size: number
-  /** The reason why the file refuses everything until it is opened again. */
+  /** The error that each call throws until the file is opened again. */
   #broken: unknown
   /** True if the path may name another file than the handle. Writes to the handle would be lost. */
   #isReplaced = false
@@ -71,8 +71,8 @@ export class JournalFile {
   }
 
   /**
-   * The record is durable once this resolves. If it throws, the record isn't in the file, or the
-   * file refuses everything until it is opened again.
+   * Appends a record, which is durable when this resolves. If it throws, the record isn't in the
+   * file, or every later call throws until the file is opened again.
    */
   async append(record: Json): Promise<void> {
     if (this.#broken !== undefined) throw this.#broken
@@ -82,7 +82,8 @@ export class JournalFile {
       await writeAll(this.#handle, line, this.#size)
       await this.#handle.datasync()
     } catch (error) {
-      // It is unknown whether the line is on the disk. Without the line the file is complete again.
+      // It is unknown whether the line is on the disk. After the truncation, the file has only
+      // complete records.
       await this.#handle.truncate(this.#size).catch((second: unknown) => {
         this.#broken = second
       })
@@ -98,7 +99,7 @@ export class JournalFile {
     if (this.#broken !== undefined) throw this.#broken
     await this.#followPath()
     const bytes = Buffer.concat(records.map(encodeLine))
-    // If this fails, it may have failed after its rename.
+    // If this call fails, the file may be replaced already.
     this.#isReplaced = true
     await writeDurable({ random: this.#random }, this.#path, bytes)
     // Crash here: the new file is in place and has the same state.
@@ -114,7 +115,7 @@ export class JournalFile {
     if (!this.#isReplaced) return
     const next = await open(this.#path, constants.O_RDWR | constants.O_NOFOLLOW)
     try {
-      // The name must be durable before a record that is appended is reported.
+      // The name must be durable before an appended record is reported.
       await syncFolder(dirname(this.#path))
       const { size } = await next.stat()
       await this.#handle.close()
@@ -137,7 +138,7 @@ function checksum(bytes: Uint8Array): string {
   return blake3Of(bytes).slice(0, CHECKSUM_CHARS)
 }
 
-/** The records and their number of bytes. The bytes after them are a line that was cut. */
+/** Returns the records and their number of bytes. Bytes after them are a cut line. */
 function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
   const records: Json[] = []
   let start = 0
@@ -145,7 +146,7 @@ function parseRecords(bytes: Buffer): { records: Json[]; size: number } {
     const text = bytes.subarray(start + CHECKSUM_CHARS + 1, end)
     const isGood =
       bytes.toString('latin1', start, start + CHECKSUM_CHARS + 1) === `${checksum(text)} `
-    // The end of a last line can be on the disk without its middle.
+    // After a crash, the end of the last line can be on the disk while its middle is missing.
     if (!isGood && end === bytes.length - 1) break
     if (!isGood) throw new Error(`the record at byte ${start} is damaged`)
     records.push(JSON.parse(text.toString('utf8')))

@@ -34,7 +34,7 @@ async function inFolder(work: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-/** Opens, works, closes. */
+/** Opens the journal, runs `work`, and closes the journal. */
 async function withJournal<T>(folder: string, work: (journal: Journal) => Promise<T>): Promise<T> {
   const journal = await openJournal(deps, { folder })
   try {
@@ -57,7 +57,7 @@ function follow(
   return state
 }
 
-test('facts journal: the first set is full, changes are events, no change is nothing', () =>
+test('facts journal: returns a full set first, then only changes', () =>
   inFolder((folder) =>
     withJournal(folder, async (journal) => {
       assert.equal(journal.full(), undefined)
@@ -80,7 +80,7 @@ test('facts journal: records another kernel in a full set', () =>
     }),
   ))
 
-test('facts journal: a change too large for a statement is a full set', () =>
+test('facts journal: returns a full set if a change is too large for a statement', () =>
   inFolder((folder) =>
     withJournal(folder, async (journal) => {
       await journal.observe(setOf('1-1'))
@@ -89,7 +89,7 @@ test('facts journal: a change too large for a statement is a full set', () =>
     }),
   ))
 
-test('facts journal: after a restart it goes on where it was', () =>
+test('facts journal: continues from the same position after a restart', () =>
   inFolder(async (folder) => {
     const state = await withJournal(folder, async (journal) => {
       await journal.observe(setOf('1-1'))
@@ -131,7 +131,7 @@ test('facts journal: returns the missing events, or the full set', () =>
     }),
   ))
 
-test('facts journal: the file is written anew before it grows without end, and says the same', () =>
+test('facts journal: rewrites a long file with the same content', () =>
   inFolder(async (folder) => {
     const rows = Array.from({ length: 300 }, (_, i) => `${i}-${'x'.repeat(200)}`)
     let last: FactSet = setOf()
@@ -174,7 +174,7 @@ test('facts journal: corrects times of a clock that was ahead', () =>
     }
   }))
 
-test('facts journal: a last line that a crash cut or garbled is dropped', () =>
+test('facts journal: drops a last line that a crash cut or damaged', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'journal')
     await withJournal(folder, async (journal) => {
@@ -198,7 +198,7 @@ test('facts journal: a last line that a crash cut or garbled is dropped', () =>
     await withJournal(folder, async (journal) => assert.equal(journal.position()?.sequence, 1))
   }))
 
-test('facts journal: a damaged journal is set aside, and the host goes on', () =>
+test('facts journal: renames a damaged journal and begins a new one', () =>
   inFolder(async (folder) => {
     const path = join(folder, 'journal')
     await withJournal(folder, async (journal) => {
@@ -215,7 +215,7 @@ test('facts journal: a damaged journal is set aside, and the host goes on', () =
     assert.deepEqual((await readdir(folder)).sort(), ['journal', 'journal.damaged'])
   }))
 
-test('FG-10: begins a new epoch if a coordinator knows more', () =>
+test('FG-10: begins a new epoch if a coordinator has a later position', () =>
   inFolder(async (folder) => {
     let state: FactState | undefined
     const copy = await withJournal(folder, async (journal) => {
@@ -235,7 +235,7 @@ test('FG-10: begins a new epoch if a coordinator knows more', () =>
       )
       state = follow(state, answer)
       assert.deepEqual(state?.set, setOf('5-1'))
-      // The same position with another root.
+      // The coordinator has the same position with another root.
       const third = await journal.observe(setOf('6-1'))
       assert.deepEqual(
         (await journal.since(2, 2, rootOf(setOf('7-1')))).map(({ epoch }) => epoch),
@@ -280,11 +280,11 @@ test('facts journal: a kill during a write loses no update that was returned', (
     }
   }))
 
-test('facts journal: on a full disk, an update is not returned', () =>
+test('facts journal: returns no update while the disk is full', () =>
   inFolder(async (folder) => {
     const program = join(import.meta.dirname, '../testing/journal-writer.ts')
-    // Files of the child may have 16 blocks of 512 bytes. A longer write fails in the middle of a
-    // line, as on a full disk.
+    // The limit for files of the child is 16 blocks of 512 bytes. A longer write fails in the
+    // middle of a line, as on a full disk.
     const child = spawn(
       '/bin/sh',
       ['-c', 'ulimit -f 16; exec "$0" "$@"', process.execPath, program, folder],

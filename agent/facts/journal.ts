@@ -1,8 +1,8 @@
 /**
- * The history of this host's packages: the newest set, its (epoch, sequence), and the updates that
- * led to it. An update is durable before it is returned. If a coordinator knows more than this
- * journal, because the disk was lost or restored, the journal begins a new epoch. The lock of the
- * agent's home allows one process at a time.
+ * The history of this host's packages: the newest set, its (epoch, sequence), and the updates
+ * before it. An update is durable before it is returned. If the disk was lost or restored, a
+ * coordinator may have a later position than this journal. The journal then begins a new epoch. The
+ * lock of the agent's home allows one process at a time.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,27 +26,27 @@ import type { Contents, JournalRecord } from './replay.ts'
 import { removePrivateCopies } from './collectors/private-copy.ts'
 
 export interface Journal {
-  /** The newest position; undefined before the first set. */
+  /** Returns the newest position, or undefined before the first set. */
   position(): (FactPosition & { readonly root: string }) | undefined
-  /** Records the set. The returned update is durable; undefined if nothing changed. */
+  /** Records the set. The returned update is durable. Returns undefined if nothing changed. */
   observe(set: FactSet): Promise<FactUpdate | undefined>
   /**
-   * The updates after (epoch, sequence), in order, or one full set if they are no longer kept. (0,
-   * 0) asks for the full set. If this journal was never at that position, this host lost a part of
-   * its history, and a new epoch begins.
+   * Returns the updates after (epoch, sequence), in order. If they are no longer kept, or for (0,
+   * 0), it returns one full set. If this journal was never at that position, this host lost a part
+   * of its history, and a new epoch begins.
    * @throws facts.epoch
    */
   since(epoch: number, sequence: number, root?: string): Promise<FactUpdate[]>
-  /** The newest set; undefined before the first. */
+  /** Returns the newest set, or undefined before the first. */
   set(): FactSet | undefined
-  /** The newest set as an update; undefined before the first set. */
+  /** Returns the newest set as an update, or undefined before the first set. */
   full(): FactUpdate | undefined
   close(): Promise<void>
 }
 
 /**
- * The file is rewritten after so many bytes of appended records, or after the size of the set if it
- * is larger.
+ * The file is rewritten when the appended records have so many bytes. If the set is larger, its
+ * size is the limit.
  */
 const REWRITE_BYTES = MIB
 const FILE = 'journal'
@@ -58,8 +58,7 @@ interface JournalDeps {
 }
 
 /**
- * Opens the journal in `folder`, which is made if it is absent. A damaged journal is renamed, and a
- * new one begins.
+ * Opens or creates the journal in `folder`. A damaged journal is renamed, and a new one begins.
  * @throws facts.journal for an error of the disk
  */
 export async function openJournal(
@@ -90,10 +89,10 @@ class History {
   readonly #deps: JournalDeps
   readonly #path: string
   readonly #file: JournalFile
-  /** Changed after the file. */
+  /** This field changes after the file has changed. */
   #contents: Contents
   #sizeAfterRewrite: number
-  /** The next epoch must be above this one. It counts while there is no set yet. */
+  /** The next epoch must be greater than this one. Used while there is no set yet. */
   #epochFloor = 0
 
   constructor(deps: JournalDeps, path: string, opened: { file: JournalFile; contents: Contents }) {
@@ -115,7 +114,7 @@ class History {
 
   full(): FactUpdate | undefined {
     const { state } = this.#contents
-    // The time is the current one. So a full set corrects the times of a clock that was wrong.
+    // A full set has the current time, so it corrects the times of a wrong clock.
     return state && { kind: 'full', ...state, at: this.#now() }
   }
 
@@ -128,7 +127,7 @@ class History {
     const { epoch } = state
     const sequence = state.sequence + 1
     const events = diff(state.set.packages, set.packages, at)
-    // Events have no changes of the host itself, such as its kernel or its name.
+    // Events don't contain changes of the host itself, such as its kernel or its name.
     if (!isSameHost(state.set, set) || !fitsInline(events))
       return this.#recordFull(set, epoch, sequence)
     return this.#record({ kind: 'events', epoch, sequence, root, at, events }, set)
@@ -156,7 +155,8 @@ class History {
       const full = this.full()
       return full === undefined ? [] : [full]
     }
-    // The clock may have been ahead when they were written. An older coordinator rejects that.
+    // The clock may have been ahead when an update was written. An older coordinator rejects such a
+    // time.
     return missing.map((update) => boundTimes(update, this.#deps.clock.now(), 0))
   }
 
@@ -222,7 +222,7 @@ async function openOrBegin(
   try {
     return await openAndReplay(deps, path)
   } catch (error) {
-    // An error of the disk does not mean that the journal is damaged.
+    // An error of the disk does not show that the journal is damaged.
     if (error instanceof Error && 'syscall' in error) throw error
     deps.log.error(
       { path, error },
@@ -253,7 +253,7 @@ function isSameHost(a: FactSet, b: FactSet): boolean {
   return canonicalJson(a.os) === canonicalJson(b.os)
 }
 
-/** Removes the temporary files that a crash during a rewrite left. */
+/** Removes temporary files that a crash left during a rewrite. */
 async function removeOrphans(folder: string): Promise<void> {
   const orphans = (await readdir(folder)).filter(
     (name) => name.startsWith(`.${FILE}.`) && name.endsWith('.tmp'),

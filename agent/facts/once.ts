@@ -1,6 +1,7 @@
 /**
- * `muster agent facts --once`, for cron. If an agent runs in this home, it collects and sends,
- * because the journal has one writer. Otherwise this process does the same with the same journal.
+ * `muster agent facts --once`, for cron. If an agent runs in this home, the agent collects and
+ * sends, because the journal may have only one writer. Otherwise this process does it with the same
+ * journal.
  */
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
@@ -38,15 +39,15 @@ export const factsOnceError = defineErrors({
 })
 
 export interface FactsSent {
-  /** The coordinator's result. */
+  /** The result that the coordinator returned. */
   readonly result: Pushed
   /** The number of packages of this host. */
   readonly packages: number
-  /** True if this collection changed the facts. Undefined from an agent of an older version. */
+  /** True if this collection changed the facts. An agent of an older version doesn't send it. */
   readonly changed: boolean | undefined
-  /** Packages that were in doubt and are recorded as removed. Undefined from an older agent. */
+  /** Packages that were in doubt and are recorded as removed. An older agent doesn't send it. */
   readonly confirmed: readonly Confirmed[] | undefined
-  /** The problems of the collection. Undefined from an agent of an older version. */
+  /** The problems of the collection. An agent of an older version doesn't send it. */
   readonly problems: readonly FactProblem[] | undefined
 }
 
@@ -58,7 +59,9 @@ export interface FactsOnceDeps {
 
 export interface FactsOnceOptions {
   readonly home: string
-  /** Managers whose packages are accepted as found, although the database looks damaged. */
+  /**
+   * Managers whose packages are accepted as they were found, although the database looks damaged.
+   */
   readonly accept: readonly string[]
   readonly signal: AbortSignal
 }
@@ -75,7 +78,7 @@ export async function sendFactsOnce(
   return (await askDaemon(deps, options)) ?? collectAndSend(deps, identity, options)
 }
 
-/** Asks the agent of this home; undefined if none runs. */
+/** Asks the agent of this home to collect. Returns undefined if no agent runs. */
 async function askDaemon(
   deps: FactsOnceDeps,
   { home, accept, signal }: FactsOnceOptions,
@@ -130,7 +133,7 @@ async function collectAndSend(
       collections: await openCollectionStore(deps, { folder: paths.facts }),
       collect: (more) => collectAll(collectors, {}, more),
       publish: async () => undefined,
-      // It is sent below, with the facts.
+      // The collection is sent below, with the facts.
       send: async () => undefined,
     },
     { fleet, agent },

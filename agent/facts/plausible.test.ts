@@ -23,7 +23,7 @@ type LookOptions = Partial<SettleOptions> & {
 }
 
 interface Host {
-  /** Collects again, with the state of the previous collection. */
+  /** Collects again with the state of the previous collection. */
   collect(found: Record<string, CollectorResult>, options?: LookOptions): Settled
 }
 
@@ -59,7 +59,7 @@ const problems = ({ collection }: Settled): string[] =>
   collection.problems.map(({ manager, kind, since }) => `${manager} ${kind} ${since.slice(11, 13)}`)
 const dpkg = read(listed('dpkg', 10))
 
-test('plausible facts: keeps packages that disappear implausibly', () => {
+test('plausible facts: keeps packages if too many disappear at once', () => {
   for (const [rpm, kind, reason] of [
     [read([]), 'implausible', 'it lists no packages (10 known)'],
     [absent, 'implausible', 'its database is gone (10 packages known)'],
@@ -97,7 +97,7 @@ test('plausible facts: accepts usual changes at once', () => {
   )
 })
 
-test('plausible facts: accepts a set only if it is found a second time', () => {
+test('plausible facts: accepts an implausible set only if it is found twice', () => {
   const a = host()
   assert.deepEqual(problems(a.collect({ dpkg, rpm: read(listed('rpm', 2)) })), [
     'rpm implausible 01',
@@ -114,7 +114,7 @@ test('plausible facts: accepts a set only if it is found a second time', () => {
   }
 })
 
-test('plausible facts: a second collection within four minutes confirms nothing', () => {
+test('plausible facts: a second collection within four minutes does not confirm it', () => {
   const a = host()
   for (let i = 0; i < 5; i += 1) {
     const collected = a.collect({ dpkg, rpm: read([]) }, { after: i === 0 ? 60 : 0.9 })
@@ -133,7 +133,7 @@ test('plausible facts: packages that come back end a doubt', () => {
   assert.deepEqual([counts(again), problems(again)], [[10, 10], ['rpm implausible 03']])
 })
 
-test('plausible facts: a clock that is set back confirms nothing early', () => {
+test('plausible facts: a clock that is set back does not confirm a set too early', () => {
   const a = host()
   a.collect({ dpkg, rpm: read([]) }, { after: 120 })
   assert.deepEqual(counts(a.collect({ dpkg, rpm: read([]) }, { after: -60 })), [10, 10])
@@ -141,7 +141,7 @@ test('plausible facts: a clock that is set back confirms nothing early', () => {
   assert.deepEqual(counts(a.collect({ dpkg, rpm: read([]) }, { after: 4 })), [10, 0])
 })
 
-test('plausible facts: no time and no operator makes an unreadable database right', () => {
+test('plausible facts: neither time nor an operator accepts an unreadable database', () => {
   const a = host()
   for (let i = 0; i < 5; i += 1)
     assert.deepEqual([counts(a.collect({ dpkg, rpm: unreadable }))], [[10, 10]])
@@ -157,7 +157,7 @@ test('plausible facts: no time and no operator makes an unreadable database righ
   assert.deepEqual(problems(a.collect({ dpkg, rpm: unreadable })), ['rpm unreadable 01'])
 })
 
-test('plausible facts: only an operator accepts a contradiction', () => {
+test('plausible facts: only an operator accepts a database that contradicts itself', () => {
   const a = host()
   const doubts = [{ reason: 'it has no record of p9', names: new Set(['p9']) }]
   const found = { dpkg, rpm: read(listed('rpm', 9), { doubts }) }
@@ -168,11 +168,11 @@ test('plausible facts: only an operator accepts a contradiction', () => {
   const accepted = a.collect(found, { accept: ['rpm'] })
   assert.deepEqual([counts(accepted), problems(accepted)], [[10, 9], []])
   assert.deepEqual(accepted.confirmed, [{ manager: 'rpm', gone: 1 }])
-  // An accept of one state does not apply to the next.
+  // An operator's acceptance applies to one collection only.
   assert.deepEqual(problems(a.collect({ dpkg, rpm: unreadable })), ['rpm unreadable 05'])
 })
 
-test('plausible facts: an odd record keeps its package, and holds no other up', () => {
+test('plausible facts: an odd record keeps its package and does not delay others', () => {
   const a = host()
   const odd = ["p9 has a record that can't be read"]
   const doubts = [{ reason: odd.join(), names: new Set(['p9']), isOdd: true }]
@@ -183,12 +183,12 @@ test('plausible facts: an odd record keeps its package, and holds no other up', 
   )
   assert.deepEqual(names?.sort().join(), 'new 1,p1 2,p2 2,p3 2,p4 2,p5 2,p6 2,p7 2,p8 2,p9 1')
   assert.deepEqual(problems(collected), ['rpm odd 01'])
-  // An operator accepts that it is gone.
+  // The operator accepts that the package is gone.
   const accepted = a.collect({ dpkg, rpm: read(others, { odd, doubts }) }, { accept: ['rpm'] })
   assert.deepEqual([counts(accepted), accepted.confirmed], [[10, 9], [{ manager: 'rpm', gone: 1 }]])
 })
 
-test('plausible facts: of several versions as many stay as are missing', () => {
+test('plausible facts: keeps as many versions as are missing from the list', () => {
   const kernels = (...versions: string[]) =>
     versions.map((version) => factPackage('rpm', 'kernel', 'x86_64', version))
   const doubts = [{ reason: 'x', names: new Set(['kernel']), isOdd: true }]
@@ -226,7 +226,7 @@ test('plausible facts: an operator accepts the removals of a named manager', () 
   assert.deepEqual(counts(host().collect(both, { accept: ['rpm', 'dpkg'] })), [0, 0])
 })
 
-test('plausible facts: what an operator accepts must be in doubt', () => {
+test('plausible facts: an operator can accept only packages that are in doubt', () => {
   const refused = (
     found: Record<string, CollectorResult>,
     accept: string[],
@@ -237,7 +237,7 @@ test('plausible facts: what an operator accepts must be in doubt', () => {
     code: 'facts.not-in-doubt',
     message: /of dpkg: nothing about them is in doubt \(in doubt: rpm\)$/,
   })
-  // Nothing of the other is recorded, although it could be accepted.
+  // The removals of rpm are not recorded, although an operator could accept them.
   refused(lost, ['rpm', 'dpkg'], { code: 'facts.not-in-doubt', message: /of dpkg/ })
   for (const manager of ['pacman', 'RPM', '', 'all'])
     refused(lost, [manager], {
@@ -251,7 +251,7 @@ test('plausible facts: what an operator accepts must be in doubt', () => {
   })
 })
 
-test('plausible facts: a package manager at work is a problem only if it is found so twice', () => {
+test('plausible facts: a busy package manager is a problem only the second time', () => {
   const busy: CollectorResult = { state: 'busy', path: '/db', reason: 'it changed' }
   const a = host()
   const first = a.collect({ dpkg, rpm: busy })
@@ -290,9 +290,9 @@ test('plausible facts: a host without a readable manager has no set', () => {
         '.*are unknown: its package manager is not supported [(]portage[)]$',
     ),
   )
-  // A readable manager counts, although another can't be read.
+  // One readable manager is enough, although another can't be read.
   assert.deepEqual(counts(fresh({ dpkg, rpm: unreadable })), [10, 0])
-  // An empty package manager is accepted the second time.
+  // A manager without packages is accepted the second time.
   const empty = host('unknown')
   assert.equal(empty.collect({ dpkg: read([]) }).set, undefined)
   assert.deepEqual(empty.collect({ dpkg: read([]) }).set?.packages, [])
@@ -303,7 +303,7 @@ test('plausible facts: a host without a readable manager has no set', () => {
   )
 })
 
-test('plausible facts: names odd packages, and counts the rest', () => {
+test('plausible facts: names the first odd packages and counts the rest', () => {
   const odd = Array.from({ length: 8 }, (_, i) => `p${i} has no architecture`)
   const { collection, set } = host().collect({ dpkg: read(listed('dpkg', 10), { odd }) })
   const [first] = collection.problems

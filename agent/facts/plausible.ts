@@ -1,7 +1,8 @@
 /**
- * Decides which packages of a collection are recorded. If packages disappear in a way in which
- * people don't remove packages, the known ones stay, with a time and a reason, until a later
- * collection finds the same or an operator accepts it. Pure.
+ * Decides which packages of a collection are recorded. An implausible change is one that people
+ * don't make, such as the removal of most packages at once. The agent then keeps the known packages
+ * and reports the problem. It accepts the change if a later collection finds the same, or if an
+ * operator accepts it. Pure.
  */
 import { blake3Of } from '../../shared/blake3/hash.ts'
 import { canonicalJson } from '../../shared/canonical-json.ts'
@@ -19,24 +20,24 @@ import { type Collected, whyNothing } from './collect.ts'
 import type { CollectorResult, Doubt, Found } from './collectors/collector.ts'
 import { collectError } from './errors.ts'
 
-/** The doubt about a manager, which is kept from one collection to the next. */
+/** The doubt about a manager. It is kept from one collection to the next. */
 export type Doubted = {
   /** A hash of the packages that were found, or a state of the collector. */
   readonly print: string
-  /** The time when it was found first, RFC 3339. */
+  /** The time when it was found first (RFC 3339). */
   readonly since: string
 }
 
 export type Memory = Readonly<Record<string, Doubted>>
 
-/** Packages that were kept until now, and are recorded as removed by this collection. */
+/** The packages of a manager that were kept until now. This collection records them as removed. */
 export interface Confirmed {
   readonly manager: string
   readonly gone: number
 }
 
 export interface Settled {
-  /** The packages of the host; undefined if they are unknown. */
+  /** The packages of the host, or undefined if they are unknown. */
   readonly set: FactSet | undefined
   readonly collection: FactCollection
   readonly memory: Memory
@@ -44,20 +45,20 @@ export interface Settled {
 }
 
 export interface SettleOptions {
-  /** The newest set in the journal; undefined before the first. */
+  /** The newest set in the journal, or undefined before the first. */
   readonly known: FactSet | undefined
   readonly memory: Memory
   /** Problems of the previous collection. */
   readonly previous: readonly FactProblem[]
-  /** Now, RFC 3339. */
+  /** The current time (RFC 3339). */
   readonly at: string
-  /** Managers whose packages an operator accepts as found. */
+  /** Managers whose packages an operator accepts as they were found. */
   readonly accept: readonly string[]
 }
 
 /**
- * An implausible set is accepted if it is found again so much later. This is a minute less than the
- * time between the agent's collections. Two collections in one second don't confirm each other.
+ * An implausible set is accepted if a collection finds it again after this time. It is a minute
+ * shorter than the agent's interval. Two collections in one second don't confirm each other.
  */
 export const CONFIRM_AFTER_MS = 4 * 60_000
 
@@ -67,15 +68,15 @@ interface Verdict {
   readonly doubted?: Doubted
   /** The number of packages that were in doubt and are recorded as removed. */
   readonly confirmed?: number
-  /** True if an operator may accept, or accepted, the packages that were found. */
+  /** True if an operator may accept the packages that were found, or accepted them now. */
   readonly acceptable?: boolean
 }
 
 interface Judged extends Found, Verdict {}
 
-/** The manager of a problem of the whole host. */
+/** The manager name of a problem that concerns the whole host. */
 const HOST = ''
-/** The number of odd packages that are named. */
+/** The number of odd packages that a problem names. */
 const SHOWN_ODD = 5
 const NOTHING_LISTED = 'it lists no packages, and none are known of this host'
 
@@ -121,7 +122,10 @@ function listsPackages({ result }: Found): boolean {
   return result.state === 'read' && result.packages.length > 0
 }
 
-/** @param unknown why the packages of the host are unknown, if no manager has a problem */
+/**
+ * Returns the problems of all managers.
+ * @param unknown why the packages of the host are unknown, if no manager has a problem
+ */
 function problemsOf(
   verdicts: readonly Judged[],
   unknown: string | undefined,
@@ -139,7 +143,7 @@ function problemsOf(
   return problems
 }
 
-/** An accept without an effect is rejected, because it would look like consent. */
+/** Rejects an acceptance that would have no effect, because an operator could rely on it. */
 function checkAccepted(verdicts: readonly Judged[], accept: readonly string[]): void {
   const isHere = ({ result, packages, acceptable }: Judged): boolean =>
     result.state !== 'absent' || packages.length > 0 || acceptable === true
@@ -160,7 +164,7 @@ function checkAccepted(verdicts: readonly Judged[], accept: readonly string[]): 
   }
 }
 
-/** Managers with known packages that this collection did not find. */
+/** Returns managers with known packages that this collection did not find. */
 function vanished(found: readonly Found[], known: FactSet | undefined): Found[] {
   const here = new Set<string>(found.map(({ manager }) => manager))
   const rest = new Set((known?.packages ?? []).map(({ manager }) => manager))
@@ -206,9 +210,9 @@ function judge(
 }
 
 interface JudgeOptions extends SettleOptions {
-  /** An operator accepts the packages of this manager as found. */
+  /** True if an operator accepts the packages of this manager as they were found. */
   readonly isAccepted: boolean
-  /** The packages of the host are unknown, and no manager lists any. */
+  /** True if the packages of the host are unknown and no manager lists any. */
   readonly isFirst: boolean
 }
 
@@ -224,7 +228,7 @@ function judgeRead(
     return { packages, acceptable: true, confirmed: goneFrom(known, packages).length }
   const reason = options.isFirst ? NOTHING_LISTED : implausible(known, seen)
   if (reason !== undefined) return doubt({ reason, found: seen, known }, before, options)
-  // The database contradicts itself each time, so only an operator can decide.
+  // The database contradicts itself in each collection, so only an operator can decide.
   const failed = doubts.find(
     (one) => one.isOdd !== true && keptOf(known, packages, [one]).length > 0,
   )
@@ -233,7 +237,9 @@ function judgeRead(
   return { packages: seen, problem: { kind: 'implausible', reason: failed.reason }, acceptable }
 }
 
-/** Keeps the known packages, unless the same was found before or an operator accepts it. */
+/**
+ * Keeps the known packages, unless an earlier collection found the same or an operator accepts it.
+ */
 function doubt(
   doubtful: {
     reason: string
@@ -256,7 +262,7 @@ function doubt(
   }
 }
 
-/** The time when this was found first. It starts again if the clock was set back since then. */
+/** Returns the time when this was found first. The time starts again if the clock was set back. */
 function sinceOf(print: string, before: Doubted | undefined, { at }: SettleOptions): string {
   if (before?.print !== print || parseRfc3339(before.since) > parseRfc3339(at)) return at
   return before.since
@@ -271,8 +277,8 @@ function printOf(found: readonly FactPackage[]): string {
 }
 
 /**
- * Known packages that stay, because the database doesn't list them and they are in doubt. If a
- * package is listed in fewer versions than are known, as many stay as are missing.
+ * Returns the known packages that are in doubt and that the database doesn't list. If some versions
+ * of a package are listed, only as many stay as are missing.
  */
 function keptOf(
   known: readonly FactPackage[],
@@ -290,12 +296,12 @@ function keptOf(
   })
 }
 
-/** Equal for all versions of one package. */
+/** Returns the same text for all versions of one package. */
 function placeOf({ name, arch }: FactPackage): string {
   return JSON.stringify([name, arch])
 }
 
-/** Why people don't change a host in this way; undefined if they do. */
+/** Returns the reason why a change is implausible, or undefined if it is plausible. */
 function implausible(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
@@ -307,7 +313,7 @@ function implausible(
   return `${gone} of ${known.length} known packages are gone at once (${found.length} found)`
 }
 
-/** Known packages without any version in the list. */
+/** Returns the known packages of which no version is in the list. */
 function goneFrom(
   known: readonly FactPackage[],
   found: readonly FactPackage[],
@@ -316,7 +322,9 @@ function goneFrom(
   return known.filter((pkg) => !there.has(placeOf(pkg)))
 }
 
-/** For a host without packages: whether they are unknown, and why. */
+/**
+ * Decides for a host without packages whether its packages are unknown. Also returns the reason.
+ */
 function judgeEmpty(
   verdicts: readonly Judged[],
   { known }: SettleOptions,
@@ -336,7 +344,7 @@ function nameOdd(odd: readonly string[]): string {
   return odd.length > SHOWN_ODD ? `${first}; and ${odd.length - SHOWN_ODD} more` : first
 }
 
-/** A problem that already existed keeps its time. */
+/** Keeps the time of a problem that already existed. */
 function keepSince(problems: readonly FactProblem[], { previous }: SettleOptions): FactProblem[] {
   return problems.map((problem) => {
     const same = previous.find(

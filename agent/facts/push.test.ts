@@ -34,7 +34,7 @@ const setOf = (...names: string[]): FactSet =>
     names.map((name) => factPackage('rpm', name, 'noarch', '1-1')),
   )
 
-/** `/muster/facts/1` in the previous version of the coordinator. */
+/** `/muster/facts/1` as the previous version of the coordinator serves it. */
 const olderFacts = defineProtocol({
   name: 'facts',
   version: 1,
@@ -50,8 +50,8 @@ const olderFacts = defineProtocol({
 })
 
 /**
- * A coordinator that applies facts as the real one does, without a database, and a host that can
- * lose its journal.
+ * Starts a coordinator and a host. The coordinator applies facts as a real one does, but has no
+ * database. The host can lose its journal.
  */
 async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-push-'))
@@ -98,7 +98,7 @@ async function fleetOfTwo(t: TestContext, options: { older?: boolean } = {}) {
     await rm(folder, { recursive: true, force: true })
   })
   let journals = 0
-  /** A host with an empty disk that has seen these sets. */
+  /** Creates a host with an empty disk, which observes these sets. */
   const host = async (...sets: FactSet[]) => {
     const journal = await openJournal(
       { random, clock, log },
@@ -164,6 +164,6 @@ test('facts push: another set at the same position begins a new epoch', async (t
 test('facts push: a coordinator of the previous version accepts facts', async (t) => {
   const { host } = await fleetOfTwo(t, { older: true })
   assert.equal(await (await host(setOf('a')))(), 'applied')
-  // Without facts, only the collection could be sent, which this version doesn't know.
+  // Without facts, the host would send only the collection. This version does not support that.
   assert.equal(await (await host(setOf()))(), 'known')
 })

@@ -1,4 +1,4 @@
-/** Sends a host's facts without a pull, for callers that need to know that they arrived. */
+/** Sends a host's facts to a coordinator, for callers that need its response. */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { facts } from '../../protocols/facts/protocol.ts'
@@ -13,8 +13,8 @@ export type Pushed = 'applied' | 'known'
 const OTHER_PAST = 'equivocation'
 
 /**
- * Sends the newest set. If the coordinator knows a higher position, or another set at this
- * position, this host lost a part of its history. It then begins a new epoch, once.
+ * Sends the newest set. If the coordinator has a higher position, or another set at this position,
+ * this host lost a part of its history. The host then begins a new epoch, once.
  * @throws inventory.*, protocol.*, facts.epoch
  */
 export async function pushFacts(
@@ -26,7 +26,7 @@ export async function pushFacts(
     const full = journal.full()
     const collection = await report.collection()
     if (full === undefined) {
-      // The packages are unknown. The coordinator gets the reason.
+      // The packages are unknown, so the coordinator gets the reason.
       if (collection !== undefined) await sendCollection(client, collection, signal)
       return 'known'
     }
@@ -39,7 +39,7 @@ export async function pushFacts(
       )
       const isAhead = epoch > full.epoch || (epoch === full.epoch && sequence > full.sequence)
       if (!isAhead) return result === 'applied' ? 'applied' : 'known'
-      // A newer update of this host may have arrived first. Then nothing is wrong.
+      // A newer update of this host may have arrived first. That is normal.
       const now = journal.position()
       if (again || (now !== undefined && now.epoch === epoch && now.sequence >= sequence))
         return 'known'
@@ -53,7 +53,9 @@ export async function pushFacts(
   }
 }
 
-/** A coordinator of an older version doesn't accept it, and shows the host as before. */
+/**
+ * Sends a collection. A coordinator of an older version rejects it and shows the host as before.
+ */
 export async function sendCollection(
   client: Client<typeof facts>,
   collection: SignedCollection,

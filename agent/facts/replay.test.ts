@@ -14,7 +14,7 @@ const setOf = (count: number) =>
   )
 const at = '2026-01-31T08:00:00.000Z'
 const full = { kind: 'full', epoch: 1, sequence: 1, root: rootOf(setOf(1)), at, set: setOf(1) }
-/** The update after which the host has `count` packages. */
+/** Returns the update after which the host has `count` packages. */
 const grown = (count: number, changes: object = {}) => {
   const events = diff(setOf(count - 1).packages, setOf(count).packages, at)
   return {
@@ -29,7 +29,7 @@ const grown = (count: number, changes: object = {}) => {
 }
 const replayed = (...records: object[]) => replay(records as unknown as Json[])
 
-test('facts replay: updates that follow each other lead to the set that the last one names', () => {
+test('facts replay: consecutive updates lead to the set of the last one', () => {
   const { state, kept } = replayed(full, grown(2), grown(3))
   assert.deepEqual([state?.sequence, state?.set], [3, setOf(3)])
   assert.deepEqual(
@@ -38,7 +38,7 @@ test('facts replay: updates that follow each other lead to the set that the last
   )
 })
 
-test('facts replay: a gap, a repetition, another epoch, or a root of another set is damage', () => {
+test('facts replay: rejects a gap, a repetition, another epoch or a wrong root', () => {
   assert.throws(() => replayed(full, grown(3)), /update 1\.3 follows 1\.1/)
   assert.throws(() => replayed(full, grown(2), grown(2)), /update 1\.2 follows 1\.2/)
   assert.throws(() => replayed(full, grown(2, { epoch: 2 })), /update 2\.2 follows 1\.1/)

@@ -8,7 +8,7 @@ import type { FactSet } from '../../shared/facts/package-set.ts'
 import type { FactPosition, FactUpdate } from '../../shared/facts/update.ts'
 import type { BlobId } from '../../shared/ids.ts'
 
-/** An update, or the state after the kept updates at the time when the file was rewritten. */
+/** An update, or the state when the file was rewritten. That state includes the kept updates. */
 export type JournalRecord = FactUpdate | (FactState & { readonly kind: 'base' })
 export type EventsUpdate = FactUpdate & { kind: 'events' }
 
@@ -18,11 +18,11 @@ export interface Contents {
   readonly kept: readonly EventsUpdate[]
 }
 
-/** The number of updates that one pull takes. */
+/** The maximum number of updates in one pull. */
 export const MAX_KEPT = 256
 
 /**
- * The contents after all records.
+ * Computes the contents after all records.
  * @throws Error with a reason if the records don't follow each other, because the file is damaged
  */
 export function replay(records: readonly Json[]): Contents {
@@ -54,7 +54,7 @@ export function replay(records: readonly Json[]): Contents {
   return { state, kept }
 }
 
-/** This program wrote the record, and its checksum was verified. */
+/** Casts a record. This program wrote it, and its checksum was verified. */
 function recordOf(value: Json): JournalRecord {
   if (!isRecord(value)) throw new Error('a record has an unknown kind')
   return value
@@ -73,7 +73,7 @@ function requireNext(before: FactPosition | undefined, next: FactPosition): void
     )
 }
 
-/** The state after an update with this set. */
+/** Returns the state after an update with this set. */
 export function stateOf(
   record: FactPosition & { root: BlobId; at: string },
   set: FactSet,

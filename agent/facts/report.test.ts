@@ -25,7 +25,7 @@ const rpm = (count: number): CollectorResult => ({
   doubts: [],
 })
 
-/** A home. Each collection is in another process, as with cron. */
+/** Creates a home. Each collection runs in another process, as with cron. */
 async function home(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-report-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -75,7 +75,7 @@ test('facts report: an empty database is sent at once and accepted later', async
   assert.deepEqual([emptied.packages, emptied.kind], [100, undefined])
   assert.deepEqual([kinds(emptied.pulled), kinds(told.at(-1))], [['implausible'], ['implausible']])
   assert.deepEqual(kinds(await readCollection(folder)), ['implausible'])
-  // The agent restarts at once, or cron runs twice. That doesn't count as a second collection.
+  // The agent restarts at once, or cron runs twice. That is not a second collection.
   assert.equal((await collect(rpm(0))).packages, 100)
   wait(5)
   const again = await collect(rpm(0))
@@ -83,7 +83,7 @@ test('facts report: an empty database is sent at once and accepted later', async
   assert.deepEqual(again.confirmed, [{ manager: 'rpm', gone: 100 }])
 })
 
-test('facts report: what an operator accepts is recorded as removals, once', async (t) => {
+test('facts report: records the removals that an operator accepts, once', async (t) => {
   const { collect } = await home(t)
   await collect(rpm(100))
   assert.equal((await collect(rpm(30))).packages, 100)
@@ -93,7 +93,7 @@ test('facts report: what an operator accepts is recorded as removals, once', asy
   assert.equal((await collect(rpm(10))).packages, 30)
 })
 
-test('facts report: a refused accept records nothing', async (t) => {
+test('facts report: a rejected acceptance records nothing', async (t) => {
   const { collect, folder, told } = await home(t)
   await collect(rpm(100))
   await collect(rpm(0))

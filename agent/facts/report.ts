@@ -37,16 +37,16 @@ export interface ReportDeps {
   readonly log: Logger
   readonly collections: CollectionStore
   readonly collect: (signal: AbortSignal) => Promise<Collected>
-  /** Sends to all members. Messages can be lost. */
+  /** Sends the bytes to all members. The message can be lost. */
   readonly publish: (bytes: Uint8Array) => Promise<void>
-  /** Sends the result of a collection to the coordinator. A pull returns it too. */
+  /** Sends the result of a collection to the coordinator. A pull also returns the result. */
   readonly send: (collection: SignedCollection, signal: AbortSignal) => Promise<void>
 }
 
 export interface CollectOptions {
-  /** Managers whose packages an operator accepts as found. Default: none. */
+  /** Managers whose packages an operator accepts as they were found. Default: none. */
   readonly accept?: readonly string[]
-  /** Other problems of the collections of this host. Called after the collection. */
+  /** Returns further problems of this host's collections. Called after the collection. */
   readonly remarks?: () => readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
 }
 
@@ -56,20 +56,22 @@ export interface CollectResult {
   /** The number of known packages. */
   readonly packages: number
   readonly collection: FactCollection
-  /** Packages that were in doubt before and are recorded as removed now. */
+  /** Packages that were in doubt. This collection records them as removed. */
   readonly confirmed: readonly Confirmed[]
 }
 
 export interface Report {
   /**
-   * Collects the packages and sends the changes, one collection at a time. Problems are in the
-   * collection and are sent to the coordinator.
+   * Collects the packages and sends the changes. Only one collection runs at a time. Its problems
+   * are part of the collection, which the coordinator gets.
    * @throws facts.unknown-manager, facts.not-in-doubt, facts.not-acceptable: nothing is recorded
    */
   collect(signal: AbortSignal, options?: CollectOptions): Promise<CollectResult>
-  /** The newest collection, as it is sent; undefined before the first. */
+  /** Returns the newest collection as it is sent, or undefined before the first. */
   collection(): Promise<SignedCollection | undefined>
-  /** A signed statement of an update, and the bytes of the set if the update is `full`. */
+  /**
+   * Signs the statement of an update. Also returns the bytes of the set if the update is `full`.
+   */
   sign(update: FactUpdate): Promise<SignedUpdate>
 }
 
@@ -141,7 +143,9 @@ async function publishUpdate(
   await deps.publish(encode(toWire(signed)))
 }
 
-/** A collection that failed as a whole. The time of the same failure before is kept. */
+/**
+ * Returns a collection that failed as a whole. If the previous one failed too, its time is kept.
+ */
 function failedCollection(
   previous: FactCollection | undefined,
   error: unknown,
@@ -194,7 +198,7 @@ class CollectionRecorder {
       await this.#deps.send(await this.#signer.signCollection(collection), signal)
       this.#sent = current
     } catch (error) {
-      // The next pull returns it. Coordinators of older versions don't accept it.
+      // The next pull returns the collection. A coordinator of an older version doesn't accept it.
       if (!signal.aborted) this.#deps.log.debug({ error }, 'a collection was not sent')
     }
   }

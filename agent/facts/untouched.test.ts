@@ -9,7 +9,7 @@ import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { collectAll } from './collect.ts'
 import { createCollectors } from './all-collectors.ts'
 
-/** Everything below a folder: names, kinds, modes, times and bytes. */
+/** Returns names, kinds, modes, times and bytes of everything below a folder. */
 async function everything(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -29,7 +29,7 @@ function sqlite(path: string, options: { wal?: 'left' | 'gone' } = {}): void {
   )
   database.close()
   if (options.wal !== 'left') return
-  // A second reader prevents that the writer merges the log when it closes.
+  // While a second reader is open, the writer doesn't merge the log when it closes.
   const reader = new Database(path, { readonly: true })
   const writer = new Database(path)
   reader.exec('begin; select * from Packages')
@@ -87,7 +87,7 @@ const CASES: Record<string, (folder: string, root: string) => void | Promise<voi
 }
 
 for (const [what, make] of Object.entries(CASES))
-  test(`facts collect: ${what} is as it was before it was read`, async (t) => {
+  test(`facts collect: ${what} is not changed by a collection`, async (t) => {
     const { root, scratch, rpm, rpmFolder } = await hostOf(t)
     await make(rpmFolder, root)
     const before = await everything(root)
@@ -96,7 +96,7 @@ for (const [what, make] of Object.entries(CASES))
     assert.deepEqual(await readdir(scratch), [])
   })
 
-test('facts collect: an rpm that does not know the database is not trusted', async (t) => {
+test('facts collect: an rpm without support for the database lists no packages', async (t) => {
   const { root, scratch, rpm, rpmFolder } = await hostOf(t)
   await writeFile(join(rpmFolder, 'Packages.db'), 'RpmP'.padEnd(4096, '\0'))
   await writeFile(rpm, '#!/bin/sh\n: > "$2/rpmdb.sqlite"\n')
@@ -112,12 +112,12 @@ test('facts collect: an rpm that does not know the database is not trusted', asy
     reason: "this rpm doesn't read databases of this kind (Packages.db)",
   }
   assert.deepEqual(await resultOf(), expected)
-  // Also after an older Muster, or a person, made that rpm create an empty database beside it.
+  // The result is the same if this rpm created an empty database beside it earlier.
   sqlite(join(rpmFolder, 'rpmdb.sqlite'))
   assert.deepEqual(await resultOf(), expected)
 })
 
-test('facts collect: a record that rpm skips is odd beside the others', async (t) => {
+test('facts collect: a record that rpm skips is odd, and the others are listed', async (t) => {
   const { root, scratch, rpm, rpmFolder } = await hostOf(t)
   await writeFile(join(rpmFolder, 'Packages'), Buffer.alloc(8192))
   const resultOf = async (...said: string[]) => {
@@ -138,7 +138,7 @@ test('facts collect: a record that rpm skips is odd beside the others', async (t
     assert.match(result.odd.join(), /^record 7 can't be read/)
     assert.deepEqual(result.doubts.length, 1)
   }
-  // After any other error the list may be wrong.
+  // After any other error, the list may be incomplete.
   assert.deepEqual(await resultOf('error: rpmdb: BDB0113 Thread died in Berkeley DB library'), {
     state: 'unreadable',
     path: join(rpmFolder, 'Packages'),

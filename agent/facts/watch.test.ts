@@ -17,7 +17,7 @@ import { watchPackages } from './watch.ts'
 const databases = (root: string) =>
   createCollectors({ log: recordedLog() }).flatMap((collector) => collector.databases(root))
 
-/** A host with both databases and real notifications. The test fires the timers. */
+/** Creates a host with both databases and real notifications. The test fires the timers. */
 async function watchedHost(
   t: TestContext,
   options: { watch?: typeof watch; before?: (root: string) => Promise<void> } = {},
@@ -85,9 +85,9 @@ async function watchedHost(
     reasons,
     remarks: () => watching.remarks(),
     periodic: () => intervals[1]?.(),
-    /** The periodic comparison. */
+    /** Runs the periodic comparison. */
     compare: () => intervals[0]?.(),
-    /** Compares until the pause after a change begins, and ends the pause. */
+    /** Compares until the pause after a change begins, and then ends the pause. */
     settleCompared: async () => {
       await until(() => {
         if (timers.length === 0) intervals[0]?.()
@@ -95,7 +95,7 @@ async function watchedHost(
       })
       timers.shift()?.()
     },
-    /** Waits for a notification and ends the pause after it. */
+    /** Waits for a notification and then ends the pause after it. */
     settle: async () => {
       await until(() => timers.length > 0)
       timers.shift()?.()
@@ -105,7 +105,7 @@ async function watchedHost(
 
 test('facts watch: reading a database does not cause another collection', async (t) => {
   const host = await watchedHost(t)
-  // The first collection makes the files of the log, which is notified.
+  // The first collection creates the files of the log. That causes a notification.
   await until(() => host.collections() === 1 && host.notified.includes('rpmdb.sqlite-shm'))
   assert.ok((await readdir(join(host.root, 'var/lib/rpm'))).includes('rpmdb.sqlite-wal'))
   await host.settle()
@@ -113,7 +113,7 @@ test('facts watch: reading a database does not cause another collection', async 
     host.log.lines.some(({ message }) => message === 'the package databases are unchanged'),
   )
   assert.equal(host.collections(), 1)
-  // A transaction is still noticed, in the main file, in its log, or in dpkg's file.
+  // A transaction is still noticed in the main file, in its log, or in dpkg's file.
   host.transaction('insert into Packages (blob) values (zeroblob(0)); delete from Packages')
   await host.settle()
   await until(() => host.collections() === 2)
@@ -147,7 +147,7 @@ test('facts watch: watches a folder that was replaced by renames', async (t) => 
   await rename(made, folder)
   await host.settleCompared()
   await until(() => host.collections() === 2)
-  // Notified again, without a comparison in between.
+  // Notifications work again without a comparison in between.
   host.notified.length = 0
   host.transaction(insert)
   await until(() => host.notified.length > 0)
@@ -177,7 +177,7 @@ test('facts watch: watches a folder that is made later or again', async (t) => {
   }
 })
 
-test('facts watch: a symbolic link to the folder that leads elsewhere is followed', async (t) => {
+test('facts watch: follows a symbolic link to the folder when it changes', async (t) => {
   const host = await watchedHost(t, {
     before: async (root) => {
       for (const name of ['one', 'two']) {
@@ -198,7 +198,7 @@ test('facts watch: a symbolic link to the folder that leads elsewhere is followe
   await until(() => host.collections() === 3)
 })
 
-test('facts watch: notices each status file that is replaced by a rename', async (t) => {
+test('facts watch: notices when a rename replaces a status file', async (t) => {
   const host = await watchedHost(t)
   await until(() => host.collections() === 1)
   for (const look of [2, 3, 4]) {
@@ -209,7 +209,7 @@ test('facts watch: notices each status file that is replaced by a rename', async
   }
 })
 
-test('facts watch: finds and reports changes without notifications', async (t) => {
+test('facts watch: finds changes without notifications and reports a problem', async (t) => {
   let left = 0
   const limited = ((...args: Parameters<typeof watch>) => {
     if (left > 0) return watch(...args)
@@ -229,7 +229,7 @@ test('facts watch: finds and reports changes without notifications', async (t) =
   host.transaction(insert)
   await host.settleCompared()
   await until(() => host.collections() === 2)
-  // Once there are notifications, they are used, and there is no problem any more.
+  // Once notifications work, they are used and the problem ends.
   left = 1
   host.compare()
   await until(() => host.remarks().length === 0)
@@ -237,7 +237,7 @@ test('facts watch: finds and reports changes without notifications', async (t) =
   await until(() => host.notified.length > 0)
 })
 
-test('package watch: reports a failing journal as such', async (t) => {
+test('package watch: logs a journal failure as a storage failure', async (t) => {
   const log = recordedLog()
   const full = storageFailure(errnoError('ENOSPC'), { what: 'the facts', path: '/f' })
   const watching = watchPackages(

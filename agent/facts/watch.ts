@@ -1,7 +1,7 @@
 /**
  * Decides when the agent collects the host's packages: soon after a package database changed, and
- * every few minutes. Notifications make it fast. A comparison every few seconds finds the changes
- * that are not notified, such as those of a replaced folder or of a network file system.
+ * every few minutes. Notifications report most changes at once. A comparison every few seconds
+ * finds the others, such as changes in a replaced folder or on a network file system.
  */
 import type { watch as fsWatch } from 'node:fs'
 import type { Clock } from '../../shared/clock.ts'
@@ -12,17 +12,17 @@ import type { Watched } from './collectors/collector.ts'
 import { databaseStamp } from './stamp.ts'
 import { WatchedFolder } from './watched-folder.ts'
 
-/** A transaction writes many times. The state after it counts. */
+/** A transaction writes many times. The agent collects the state after it. */
 const SETTLE_MS = 1_000
 /**
- * Facts are at most five seconds old (F9): this time, the pause above and a collection. A
- * comparison is some 20 stats.
+ * Facts are at most five seconds old (F9). That includes this interval, the pause above and a
+ * collection. A comparison makes some 20 stat(2) calls.
  */
 const CHECK_MS = 3_000
 /** A collection without a change confirms packages that were in doubt. */
 const PERIODIC_MS = 5 * 60_000
 
-/** Why the agent collects: it started, a database changed, or the time has come. */
+/** The reason for a collection: the agent started, a database changed, or the interval ended. */
 export type CollectReason = 'start' | 'notified' | 'periodic'
 
 export interface WatchOptions {
@@ -32,7 +32,7 @@ export interface WatchOptions {
 
 export interface PackageWatch {
   stop(): void
-  /** Problems of the watch: folders without notifications. */
+  /** Returns the problems of the watch: folders without notifications. */
   remarks(): readonly Pick<FactProblem, 'manager' | 'kind' | 'reason'>[]
 }
 
@@ -82,12 +82,12 @@ function remarksOf({ failure }: WatchedFolder): ReturnType<PackageWatch['remarks
 }
 
 interface Databases {
-  /** Watches the folders that the paths name now. True if one is another than before. */
+  /** Watches the folders that the paths name now. Returns true if a folder was replaced. */
   follow(): Promise<boolean>
   stamp(): Promise<string>
 }
 
-/** Compares the databases with the last call, one comparison at a time. */
+/** Compares the databases with the previous call. Only one comparison runs at a time. */
 function comparer({ follow, stamp }: Databases, onChange: () => void): () => Promise<void> {
   let last: string | undefined
   let isRunning = false
@@ -105,7 +105,7 @@ function comparer({ follow, stamp }: Databases, onChange: () => void): () => Pro
   }
 }
 
-/** Runs one collection at a time, and one more if a database changed meanwhile. */
+/** Runs one collection at a time. If a database changed meanwhile, runs one more. */
 class CollectSchedule {
   readonly #deps: WatchDeps
   readonly #databases: Databases
@@ -114,7 +114,7 @@ class CollectSchedule {
   #isRunning = false
   #again = false
   #cancel: (() => void) | undefined
-  /** The databases before the last collection that succeeded. */
+  /** The stamp of the databases before the last collection that succeeded. */
   #collected: string | undefined
 
   constructor(deps: WatchDeps, databases: Databases, collect: Collect, signal: AbortSignal) {
@@ -124,7 +124,7 @@ class CollectSchedule {
     this.#signal = signal
   }
 
-  /** Collects after a pause, in which a transaction can end. */
+  /** Collects after a pause, so that a transaction can end. */
   soon(): void {
     this.#cancel ??= this.#deps.clock.after(SETTLE_MS, () => {
       this.#cancel = undefined
@@ -156,10 +156,10 @@ class CollectSchedule {
   }
 
   async #collectChanged(reason: CollectReason): Promise<void> {
-    // Before the stamp: later changes are notified again.
+    // This call is before the stamp, so that later changes cause another notification.
     await this.#databases.follow()
     const stamp = await this.#databases.stamp()
-    // Other files of the folder change too.
+    // The notification can be about other files of the folder.
     if (reason === 'notified' && stamp === this.#collected)
       return this.#deps.log.debug({}, 'the package databases are unchanged')
     this.#collected = undefined
@@ -168,7 +168,7 @@ class CollectSchedule {
   }
 }
 
-/** A full disk is not an error of the package databases. */
+/** Distinguishes a failure to store the facts from a failure to read the packages. */
 function failureText(error: unknown): string {
   const what = isStorageFailure(error)
     ? 'the facts could not be stored on this host'

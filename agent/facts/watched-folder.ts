@@ -1,4 +1,4 @@
-/** Notifications of changes in the folder that a path names, also after the folder is replaced. */
+/** Notifies of changes in the folder that a path names, also after the folder is replaced. */
 import type { FSWatcher, watch as fsWatch } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { errno } from '../../shared/errno.ts'
@@ -10,7 +10,7 @@ export class WatchedFolder {
   readonly #log: Logger
   readonly #onChange: () => void
   #watcher: FSWatcher | undefined
-  /** With the time of birth, because a new folder may get the inode of an old one. */
+  /** Contains the time of birth, because a new folder may get the inode of an old one. */
   #identity: string | undefined
   #isFirst = true
   #failure: string | undefined
@@ -27,7 +27,7 @@ export class WatchedFolder {
     this.#onChange = onChange
   }
 
-  /** Watches the folder that the path names now. Returns true if it is another one than before. */
+  /** Watches the folder that the path names now. Returns true if the folder was replaced. */
   async follow(): Promise<boolean> {
     const identity = await identityOf(this.path)
     if (this.#closed) return false
@@ -41,7 +41,7 @@ export class WatchedFolder {
     return moved
   }
 
-  /** Why there are no notifications; undefined if there are, or if there is no such folder. */
+  /** The reason why there are no notifications. Undefined if they work or the folder is absent. */
   get failure(): string | undefined {
     return this.#failure
   }

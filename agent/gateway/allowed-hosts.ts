@@ -1,7 +1,7 @@
 /**
- * The host names for which the gateway accepts requests. A web page can point its name at 127.0.0.1
- * (DNS rebinding) and would then read what the gateway serves. It cannot do this with an address,
- * with a name of this host, or with the name that the operator configured (WA-01).
+ * Checks the host names of requests to the gateway. A web page can point its name at 127.0.0.1 (DNS
+ * rebinding) and would then read the files that the gateway serves. The gateway therefore accepts
+ * only addresses, names of this host, and the configured name (WA-01).
  */
 import { isIP } from 'node:net'
 

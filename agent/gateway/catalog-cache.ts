@@ -1,11 +1,11 @@
 /** A bounded cache of the coordinator's responses. The oldest entries are removed first. */
 import type { Clock } from '../../shared/clock.ts'
 
-/** Responses in memory. A package and a folder need one each. */
+/** The number of responses in memory. A package and a folder need one each. */
 const MAX_ENTRIES = 20_000
 /**
- * Characters of all keys and values together. A listing may have a hundred thousand names, although
- * dnf requests none.
+ * The number of characters of all keys and values together. A listing may have a hundred thousand
+ * names, but dnf requests no listings.
  */
 const MAX_CHARS = 16 * 1024 * 1024
 

@@ -1,6 +1,6 @@
 /**
- * Asks the coordinator what is at a path. Responses are kept for a short time, because dnf requests
- * the same few files many times.
+ * Requests from the coordinator which file or folder a path names. Responses are kept for a short
+ * time, because dnf requests the same few files many times.
  */
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import { catalog } from '../../protocols/catalog/protocol.ts'
@@ -17,15 +17,16 @@ export type PublishedRepository = ResponseOf<Methods['repositories']>['repositor
 
 export interface Catalog {
   /**
+   * Looks up a path.
    * @throws node.not-connected, protocol.* if no coordinator responds and no response is kept
    */
   tree(question: TreeQuestion, signal: AbortSignal): Promise<TreeAnswer>
   repositories(signal: AbortSignal): Promise<readonly PublishedRepository[]>
 }
 
-/** A response is not requested again for so long. A published change is visible that much later. */
+/** The time before a response is requested again. A published change is visible that much later. */
 const FRESH_MS = 1_000
-/** While the coordinator is unreachable, responses are used for so long. */
+/** While no coordinator is reachable, responses are used for this time. */
 const STALE_MS = 3_600_000
 
 export function createCatalog(deps: {
@@ -48,7 +49,7 @@ export function createCatalog(deps: {
   }
   return {
     tree: async (question, signal) =>
-      // A path that cannot exist is not sent to the coordinator.
+      // A path that is invalid in the protocol is not sent to the coordinator.
       !catalog.methods.tree.request.safeParse(question).success
         ? { found: 'nothing' }
         : cached(trees, JSON.stringify(question), () =>

@@ -23,8 +23,8 @@ import { createGateway } from './gateway.ts'
 const never = new AbortController().signal
 
 /**
- * A coordinator with a tracker and a catalog, and an agent with its gateway, on loopback. The test
- * fills the coordinator's tree, which is a map instead of a database.
+ * Starts a coordinator with a tracker and a catalog, and an agent with its gateway, on loopback.
+ * The test fills the coordinator's tree, which is a map and not a database.
  */
 async function gatewayFleet(t: TestContext) {
   const fleet = await createTestFleet()
@@ -58,7 +58,7 @@ async function gatewayFleet(t: TestContext) {
     serveProtocol(catalogProtocol, handlers, { policy, clock: systemClock, log: coordinator.log }),
   )
 
-  // It listens on no address, as behind NAT. Everything uses the connection that it opened.
+  // The agent listens on no address, as behind NAT. All traffic uses the connection that it opened.
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' }, { listen: [] })
   await node.dial(addressOf(coordinator))
   const content = await createContent(
@@ -93,7 +93,7 @@ async function gatewayFleet(t: TestContext) {
     put: (path: string, id: BlobId, size: number) =>
       tree.set(path, { found: 'file', blob: id, size }),
     folder: (path: string, entries: string[]) => tree.set(path, { found: 'folder', entries }),
-    /** A member that announces the blob, and serves it as changed by `distort`. */
+    /** Starts a member that announces the blob. `distort` changes how it serves the blob. */
     async provider(
       name: string,
       id: BlobId,
@@ -125,7 +125,7 @@ interface Got {
   readonly complete: boolean
 }
 
-/** A request with an unchanged path. fetch() would normalise it. */
+/** Sends a request with an unchanged path. fetch() would normalise the path. */
 function ask(
   base: string,
   path: string,
@@ -188,7 +188,7 @@ test('gateway: serves an empty file', async (t) => {
   assert.deepEqual([got.status, got.headers['content-length'], got.complete], [200, '0', true])
 })
 
-test('gateway: lists folders, and rejects paths that lead elsewhere', async (t) => {
+test('gateway: lists folders and rejects paths that lead outside', async (t) => {
   const { folder, get, asked } = await gatewayFleet(t)
   folder('tools/', ['Packages/', 'repodata/'])
   folder('tools/first/', ['only-in-first'])
@@ -211,8 +211,8 @@ test('gateway: lists folders, and rejects paths that lead elsewhere', async (t) 
     '/repos/unknown/snapshots/',
   ])
     assert.equal((await get(path)).status, 404, path)
-  // A repository or snapshot cannot have these names. The gateway doesn't ask the coordinator, and
-  // dnf doesn't try again.
+  // A repository or snapshot cannot have these names. The gateway doesn't send them to the
+  // coordinator, and dnf doesn't retry.
   const before = asked()
   for (const path of [
     '/repos/has%20blank/latest/x',
@@ -233,7 +233,7 @@ test('gateway: lists folders, and rejects paths that lead elsewhere', async (t) 
     assert.equal((await get(path)).status, 400, path)
 })
 
-test('WA-01: the gateway rejects a page that uses its own host name', async (t) => {
+test('WA-01: rejects a web page that points its host name at the gateway', async (t) => {
   const { gateway, get, asked, folder } = await gatewayFleet(t)
   folder('tools/', ['secret'])
   const { port } = new URL(gateway.url)
@@ -248,7 +248,7 @@ test('WA-01: the gateway rejects a page that uses its own host name', async (t) 
   )
 })
 
-test('gateway: replaces a provider that fails in the middle of a file', async (t) => {
+test('gateway: replaces a provider that fails inside a file', async (t) => {
   const host = await gatewayFleet(t)
   const { id, content } = await addContent(host.pool, 12 * MIB)
   let sent = 0
@@ -275,7 +275,7 @@ test('gateway: replaces a provider that fails in the middle of a file', async (t
   assert.ok(left > 0 && second.node.peerId !== dying.node.peerId)
 })
 
-test('gateway: a file without a provider ends before its length', async (t) => {
+test('gateway: a file without a provider ends before its full length', async (t) => {
   const { fleet, put, get } = await gatewayFleet(t)
   const elsewhere = await holder(t, fleet, 'not-announced')
   const { id, content } = await addContent(elsewhere.pool, MIB)
@@ -306,7 +306,7 @@ test('gateway: ends a fetch when its last client disconnects', async (t) => {
       return honest.fetch(request, context)
     },
   }))
-  // Now only the slow provider has it.
+  // Only the slow provider has the blob now.
   await host.pool.remove(id)
   host.put('tools/slow.rpm', id, content.length)
   const client = httpRequest(host.gateway.url, {
@@ -340,7 +340,7 @@ test('gateway: serves paths of the last hour while no coordinator responds', asy
   assert.equal((await get('/repos/tools/latest/a.rpm')).status, 503)
 })
 
-test('gateway: an error of the coordinator is not reported as unreachable', async (t) => {
+test('gateway: reports an error of the coordinator differently from no connection', async (t) => {
   const { failCatalog, get, log } = await gatewayFleet(t)
   failCatalog(new Error('the database is gone'))
   const got = await get('/repos/tools/latest/a.rpm')

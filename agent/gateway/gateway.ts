@@ -1,8 +1,8 @@
 /**
- * Serves the fleet's repositories to this host's own dnf and zypper, under the same paths as the
- * coordinator. The coordinator resolves a path to a blob. The bytes come from any node that has
- * them, and are verified before dnf gets them. Earlier responses are used for a limited time while
- * the coordinator is unreachable.
+ * Serves the fleet's repositories to dnf and zypper on this host, under the same paths as the
+ * coordinator. The coordinator resolves a path to a blob. Any node with the blob sends the bytes,
+ * which are verified before dnf gets them. While no coordinator is reachable, earlier responses are
+ * used for a limited time.
  */
 import { hostname } from 'node:os'
 import type { Content } from '../../node/content/content.ts'

@@ -36,7 +36,7 @@ test('PC-17: carries out a repeated intent once, with one outcome', async (t) =>
   assert.equal((await runner.output(run(1))).stdout.toString(), 'once\n')
 })
 
-test('PC-17: an deliver that comes twice at the same moment is one run', async (t) => {
+test('PC-17: two equal deliveries at the same moment start one run', async (t) => {
   const { handlers, runner, deliver } = await commandedAgent(t)
   const intent = await startIntent(1)
   const request = await deliver(intent)
@@ -50,7 +50,7 @@ test('PC-17: an deliver that comes twice at the same moment is one run', async (
   assert.equal((await runner.client.list()).length, 1)
 })
 
-test('PC-06: rejects another intent under the id of an earlier one', async (t) => {
+test('PC-06: rejects another intent with the id of an earlier one', async (t) => {
   const { client, runner, deliver, again } = await commandedAgent(t)
   const first = await startIntent(1)
   const { outcome } = await client.call('perform', await deliver(first))
@@ -94,7 +94,7 @@ test('AL-16: a refusal is signed, has a reason and is final', async (t) => {
   assert.deepEqual(await runner.client.list(), [])
 })
 
-test('AL-16: a foreign intent with the same id has no effect on the real one', async (t) => {
+test('AL-16: an intent of another operator with the same id has no effect', async (t) => {
   const { client, deliver } = await commandedAgent(t)
   const real = await startIntent(1)
   const { outcome } = await client.call('perform', await deliver(real))
@@ -129,7 +129,7 @@ test('command: a forged intent gets no outcome', async (t) => {
   )
 })
 
-test('command: a failed start has the reason of the operating system', async (t) => {
+test('command: a failed start has the error of the operating system', async (t) => {
   const { client, deliver } = await commandedAgent(t)
   const intent = await startIntent(1, { arguments: startArguments(runOf(1), ['/no/such/program']) })
   const body = readOutcome((await client.call('perform', await deliver(intent))).outcome, intent)
@@ -144,7 +144,7 @@ test('command: a failed start has the reason of the operating system', async (t)
   assert.match(String(stopped.detail['error']), /is not known to this runner/)
 })
 
-test('PC-17: a probe waits for the stop that is running', async (t) => {
+test('PC-17: a probe waits for a running stop', async (t) => {
   const { client, handlers, runner, deliver, again } = await commandedAgent(t)
   const start = await startIntent(1, {
     arguments: startArguments(runOf(1), [program('ignore-sigterm.sh')]),
@@ -173,7 +173,7 @@ test('PC-17: a probe waits for the stop that is running', async (t) => {
   assert.equal(readOutcome((await probe(await again(), late)).outcome, late).result, 'done')
 })
 
-test('command: a host reports its position and learns revocations', async (t) => {
+test('command: a host reports its position and receives revocations', async (t) => {
   const { client, log, deliver } = await commandedAgent(t)
   assert.deepEqual(await client.call('position', {}), { size: 0, root: null, epoch: 0 })
   const revoke = (epoch: number): Promise<Signed> =>
@@ -186,7 +186,7 @@ test('command: a host reports its position and learns revocations', async (t) =>
   await client.call('perform', await deliver(await startIntent(1)))
   const { size, checkpoint } = await client.call('position', {})
   assert.deepEqual([size, checkpoint], [2, (await log.checkpoint(2)).note])
-  // Epoch 2 is missing. Epoch 3 counts, and the agent still asks for epoch 2.
+  // Epoch 2 is missing. Epoch 3 counts, and the agent still requests epoch 2.
   assert.deepEqual(
     await client.call('learn', { revocations: [await revoke(1), await revoke(3)] }),
     { epoch: 1 },
@@ -205,7 +205,7 @@ test('command: a host reports its position and learns revocations', async (t) =>
   )
 })
 
-test('command: returns the status of only the runs that the host knows', async (t) => {
+test('command: returns the status of only the runs that this host started', async (t) => {
   const { client, deliver } = await commandedAgent(t)
   await client.call('perform', await deliver(await startIntent(1)))
   const { runs } = await client.call('status', { runs: [testUuid(5), runOf(1)] })

@@ -1,6 +1,6 @@
 /**
- * The agent's side of `/muster/command/1`. A refusal is a signed outcome too, so that a coordinator
- * cannot invent one.
+ * The agent's side of `/muster/command/1`. A refusal is also a signed outcome, so that a
+ * coordinator cannot forge one.
  */
 import { outputRefusal } from '../../protocols/output/errors.ts'
 import type { command } from '../../protocols/command/protocol.ts'

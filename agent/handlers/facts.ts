@@ -1,4 +1,4 @@
-/** The agent's side of `/muster/facts/1`: the updates that a coordinator lacks. */
+/** The agent's side of `/muster/facts/1`. Sends the updates that a coordinator lacks. */
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
@@ -8,7 +8,7 @@ import type { Journal } from '../facts/journal.ts'
 import { payloadFrames } from '../facts/payload-frames.ts'
 import type { Report } from '../facts/report.ts'
 
-/** Statements in one response. A coordinator that lacks more gets the full set. */
+/** The number of statements in one response. A coordinator that lacks more gets the full set. */
 const MAX_UPDATES = 256
 
 export function factsHandlers(deps: {

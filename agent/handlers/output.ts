@@ -1,6 +1,6 @@
 /**
- * The agent's side of `/muster/output/1`: a run's output from the runner's files, in pieces with
- * the name of their stream.
+ * The agent's side of `/muster/output/1`. Sends a run's output in pieces. Each piece contains the
+ * name of its stream.
  */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { encodePiece } from '../../protocols/output/pieces.ts'
@@ -10,7 +10,7 @@ import { statusMessage } from '../commands/status.ts'
 import { type Stream, STREAMS } from '../runner/ground/run-state.ts'
 import type { OutputPart, RunnerClient } from '../runner/socket/client.ts'
 
-/** Bytes of one read. */
+/** The number of bytes of one read. */
 const PIECE_BYTES = 64 * 1024
 
 export function outputHandlers(deps: { runner: RunnerClient }): Handlers<typeof output> {
@@ -32,7 +32,7 @@ export function outputHandlers(deps: { runner: RunnerClient }): Handlers<typeof 
   }
 }
 
-/** The output up to now. A run that writes faster than its reader must not make this endless. */
+/** Yields the output up to now. It ends even if the run writes faster than its reader reads. */
 async function* readNow(
   runner: RunnerClient,
   run: RunId,

@@ -1,7 +1,6 @@
 /**
- * Checks whether the agent can write to its disk. Free space is checked all the time. A write is
- * tested only after one failed, until a test succeeds. So a problem is reported exactly while it
- * lasts.
+ * Checks whether the agent can write to its disk. It checks the free space periodically. After a
+ * failed write it also makes test writes until one succeeds. A problem is reported while it lasts.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -17,14 +16,20 @@ import { KIB } from '../../shared/units.ts'
 
 /** A check is one statfs(2) for each folder. */
 const CHECK_MS = 10_000
-/** A write is tested this often after a failure, because people wait for the end of it. */
+/**
+ * The interval of test writes after a failure. It is short, because operators wait until the host
+ * can write again.
+ */
 const RETRY_MS = 2_000
-/** More than a file system stores in an inode. */
+/**
+ * Larger than the content that a file system can store in the inode, so that the test needs disk
+ * space.
+ */
 const TEST_BYTES = 4 * KIB
 const TEST_FILE = '.write-test'
 
 export interface Health {
-  /** The current problem; undefined while the agent can write. */
+  /** Returns the current problem, or undefined while the agent can write. */
   trouble(): Trouble | undefined
   /** Checks at once. Call it when a write failed. */
   look(): void
@@ -43,7 +48,7 @@ export function watchHealth(
   options: HealthOptions,
 ): Health {
   const { clock, log } = deps
-  // Owned by inspect(), which runs one at a time.
+  // Only inspect() changes these variables. Its calls never overlap.
   let trouble: Trouble | undefined
   let last: Promise<void> = Promise.resolve()
   let suspicious = false

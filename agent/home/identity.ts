@@ -1,6 +1,6 @@
 /**
- * An agent's `agent.json`: its id and name, its fleet, the root that it pinned when it joined, and
- * the addresses of its coordinators.
+ * An agent's `agent.json`. It contains the agent's id and name, its fleet, the root that the agent
+ * pinned when it joined, and the addresses of its coordinators.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
@@ -70,7 +70,7 @@ const schema = z.strictObject({
 })
 export type AgentIdentity = z.infer<typeof schema>
 
-/** The name of the file in errors of the disk. */
+/** The name of the file in errors about the disk. */
 const WHAT = "this agent's identity"
 
 /** @throws agent.no-home, agent.home-damaged, storage.* */

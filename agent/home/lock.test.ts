@@ -27,7 +27,7 @@ test('home lock: one holder at a time', async (t) => {
   ;(await lockHome({ clock }, options)).release()
 })
 
-test('home lock: waits for a holder that does not respond', async (t) => {
+test('home lock: waits while the holder does not respond', async (t) => {
   const options = { home: await home(t), patienceMs: 60_000, signal: never }
   const first = await lockHome({ clock }, options)
   const second = lockHome({ clock }, options)
@@ -35,7 +35,7 @@ test('home lock: waits for a holder that does not respond', async (t) => {
   ;(await second).release()
 })
 
-test('home lock: does not wait for a running agent, and ends with its signal', async (t) => {
+test('home lock: does not wait for an agent that responds, and ends with its signal', async (t) => {
   const options = { home: await home(t), patienceMs: 60_000, signal: never }
   const first = await lockHome({ clock }, options)
   t.after(() => first.release())
@@ -52,7 +52,7 @@ test('home lock: does not wait for a running agent, and ends with its signal', a
 })
 
 test('home lock: rejects the home of another user', async (t) => {
-  // Root can change the owner of its folder. Other users use a folder of root.
+  // Root can change the owner of its folder. Other users use a folder that root owns.
   const isRoot = process.geteuid?.() === 0
   const folder = isRoot ? await home(t) : '/'
   if (isRoot) await chown(folder, 65_534, 65_534)

@@ -1,7 +1,7 @@
 /**
- * One process at a time works in an agent's home, so that its journals and trust state have one
- * writer. The kernel releases the lock when its process ends. The socket cannot replace it, because
- * the file of a dead process stays.
+ * The lock of an agent's home. Only one process at a time works in a home, so that its journals and
+ * trust state have one writer. The kernel releases the lock when its process ends. The socket's
+ * file cannot be the lock, because it stays after its process died.
  */
 import { stat } from 'node:fs/promises'
 import { localProtocol } from '../../protocols/local/protocol.ts'
@@ -16,8 +16,8 @@ import { ownFolder } from '../runner/socket/socket-path.ts'
 export interface LockOptions {
   readonly home: string
   /**
-   * How long to wait for a holder that does not respond: a `muster agent facts --once`, or an agent
-   * that is ending. There is no wait for an agent that responds.
+   * The time to wait for a holder that does not respond. It may be a `muster agent facts --once`,
+   * or an agent that is ending. If an agent responds, there is no wait.
    */
   readonly patienceMs: number
   readonly signal: AbortSignal
@@ -30,7 +30,7 @@ export async function lockHome(deps: { clock: Clock }, options: LockOptions): Pr
   const { home, patienceMs, signal } = options
   const { runFolder, lock, socket } = agentPaths(home)
   const { uid } = await stat(home)
-  // The agent of this home could not use files of another user.
+  // The agent of this home cannot use files of another user.
   if (uid !== process.geteuid?.())
     throw agentHomeError('agent.home-foreign', { folder: home, owner: uid })
   ownFolder(runFolder)

@@ -5,7 +5,7 @@ import { formatEvr } from '../../../shared/packages/evr.ts'
 
 const SHOWN_CHARS = 80
 
-/** The packages that a set can have, and a text for each of the others. */
+/** Returns the packages that a set can have, and a text for each of the others. */
 export function admitPackages(packages: readonly FactPackage[]): {
   packages: FactPackage[]
   odd: string[]
@@ -19,7 +19,7 @@ export function admitPackages(packages: readonly FactPackage[]): {
   return { packages: admitted, odd }
 }
 
-/** Events contain the version as one text, which must give the same package again. */
+/** Finds a version that can't be parsed again. Events contain the version as one text. */
 function versionFault(pkg: FactPackage): string | undefined {
   const evr = formatEvr(pkg)
   if (evr.length > MAX_TEXT)

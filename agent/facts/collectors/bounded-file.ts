@@ -8,7 +8,7 @@ import { MIB } from '../../../shared/units.ts'
 const READ_BYTES = 4 * MIB
 
 /**
- * The file's bytes, or undefined if there is no such file.
+ * Returns the file's bytes, or undefined if there is no such file.
  * @throws RangeError if it has more than `maxBytes`; Error if it is not a regular file
  */
 export async function readBounded(
@@ -18,7 +18,7 @@ export async function readBounded(
 ): Promise<Buffer | undefined> {
   let file
   try {
-    // Without O_NONBLOCK, opening a pipe would block a thread until there is a writer.
+    // Without O_NONBLOCK, open(2) on a pipe would block a thread until a writer opens it.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (errno(error) === 'ENOENT') return undefined
@@ -30,7 +30,7 @@ export async function readBounded(
     const { size } = found
     if (size > maxBytes) throw new RangeError(`it has ${size} bytes, at most ${maxBytes} are read`)
     signal?.throwIfAborted()
-    // Reads up to this size, also if the file grows meanwhile.
+    // Reads at most this size, even if the file grows meanwhile.
     const bytes = Buffer.alloc(size)
     let at = 0
     while (at < size) {

@@ -7,31 +7,37 @@ import type { FactPackage } from '../../../shared/facts/package-set.ts'
 
 /** Files of a host that change when a package manager changes the installed packages. */
 export interface Watched {
-  /** An absolute path. The agent gets notifications of changes in it. */
+  /** An absolute path. The agent is notified of changes in this folder. */
   readonly folder: string
-  /** Names in it that only transactions change. Programs that read may change other files. */
+  /**
+   * Names of files in the folder that only package transactions change. Other files can change when
+   * a program only reads the database.
+   */
   readonly files: readonly string[]
 }
 
-/** Reads one package manager. all-collectors.ts has the list; each runs describeCollector. */
+/**
+ * Reads one package manager. all-collectors.ts lists all collectors. The test of each collector
+ * calls describeCollector.
+ */
 export interface Collector {
   readonly manager: string
-  /** The watched files below `root`; none for a manager that is only recognised. */
+  /** Returns the watched files below `root`. There are none for an unsupported manager. */
   databases(root: string): readonly Watched[]
   /**
-   * Needs no lock and only the right to read, and writes nothing below `root`. The result contains
-   * the problems of the database.
+   * Reads the packages. Needs no lock and only the right to read. Writes nothing below `root`. The
+   * result contains the problems of the database.
    * @throws the signal's reason
    */
   read(options: { readonly root: string }, signal?: AbortSignal): Promise<CollectorResult>
 }
 
-/** A reason to keep packages, although the database doesn't list them. */
+/** A reason to keep packages that the database doesn't list. */
 export interface Doubt {
   readonly reason: string
-  /** Names of the packages; absent for any package. */
+  /** Names of the packages. If it is absent, the doubt is about every package. */
   readonly names?: ReadonlySet<string>
-  /** True if these packages are also in `odd`. They stay, and nothing failed. */
+  /** True if `odd` lists these packages too. They are kept, and the collection still succeeds. */
   readonly isOdd?: boolean
 }
 
@@ -40,14 +46,17 @@ export type CollectorResult =
   | {
       readonly state: 'read'
       readonly packages: readonly FactPackage[]
-      /** A text for each package that is listed in part or not at all. It begins with the name. */
+      /**
+       * A text for each odd package: one that is listed in part or not at all. The text begins with
+       * the package's name.
+       */
       readonly odd: readonly string[]
       readonly doubts: readonly Doubt[]
     }
   | { readonly state: 'unreadable'; readonly path: string; readonly reason: string }
-  /** It changed during each attempt, because the package manager is running. */
+  /** The database changed during each attempt, because the package manager is running. */
   | { readonly state: 'busy'; readonly path: string; readonly reason: string }
-  /** Muster can't read it. */
+  /** Muster can't read the databases of this package manager. */
   | { readonly state: 'unsupported'; readonly path: string }
 
 export interface Found {
@@ -57,7 +66,7 @@ export interface Found {
 
 export const ABSENT: CollectorResult = { state: 'absent' }
 
-/** A record that can't be read, beside others that can. */
+/** A record that can't be read. Others can be read. */
 export interface BadRecord {
   /** The package, if it is known. */
   readonly name: string | undefined
@@ -65,19 +74,19 @@ export interface BadRecord {
   readonly reason: string
 }
 
-/** Texts for bad records, and doubts that keep their packages. */
+/** Returns a text for each bad record, and the doubts that keep their packages. */
 export function oddRecords(records: readonly BadRecord[]): { odd: string[]; doubts: Doubt[] } {
   const odd = records.map(({ name, reason }) => (name === undefined ? reason : `${name} ${reason}`))
   const names = new Set(records.flatMap(({ name }) => (name === undefined ? [] : [name])))
   const doubts: Doubt[] = []
   if (names.size > 0) doubts.push({ reason: odd.join('; '), names, isOdd: true })
   const unnamed = records.filter(({ name }) => name === undefined)
-  // Each package that disappeared may be the package of such a record.
+  // A record without a name can belong to any package that disappeared.
   if (unnamed.length > 0) doubts.push({ reason: unnamed.map(({ reason }) => reason).join('; ') })
   return { odd, doubts }
 }
 
-/** True if an error of the file system means that the file does not exist. */
+/** Returns true if an error of the file system means that the file does not exist. */
 export function isAbsent(error: unknown): boolean {
   const code = errno(error)
   return code === 'ENOENT' || code === 'ENOTDIR'

@@ -21,7 +21,7 @@ left over from another system`,
   },
 })
 
-/** The reason of a failed read, as text. */
+/** Returns the reason of a failed read as text. */
 export function reasonOf(error: unknown): string {
   if (error instanceof MusterError && typeof error.data['reason'] === 'string')
     return error.data['reason']

@@ -1,4 +1,4 @@
-/** The host itself, from os-release(5) and the kernel. */
+/** Reads facts about the host itself from os-release(5) and the kernel. */
 import { hostname, machine, release } from 'node:os'
 import { join } from 'node:path'
 import { MAX_TEXT } from '../../../shared/facts/package-set.ts'
@@ -25,12 +25,14 @@ export async function readHost(
   }
 }
 
-/** Text that a set can have. */
+/** Shortens a text so that a set can contain it. */
 function shortText(value: string): string {
   return value.replaceAll('\0', '').slice(0, MAX_TEXT).toWellFormed()
 }
 
-/** The first of /etc/os-release and /usr/lib/os-release that can be read; empty without both. */
+/**
+ * Reads /etc/os-release or, if that fails, /usr/lib/os-release. Returns an empty text if both fail.
+ */
 async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {
     const bytes = await readBounded(join(root, path), MAX_OS_RELEASE_BYTES, signal).catch(
@@ -44,7 +46,7 @@ async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string
   return new Map()
 }
 
-/** The assignments of os-release(5): shell words without expansion. Other lines are skipped. */
+/** Parses the assignments of os-release(5): shell words without expansion. Skips other lines. */
 export function parseOsRelease(text: string): Map<string, string> {
   const values = new Map<string, string>()
   for (const line of text.split('\n')) {

@@ -1,6 +1,6 @@
 /**
- * Reads a database from a private copy. SQLite, Berkeley DB and rpm make locks, logs and even new
- * databases beside the database that they read. The agent must not write in the host's folders.
+ * Reads a database from a private copy. SQLite, Berkeley DB and rpm create files beside the
+ * database that they read. The agent must not write in the host's folders.
  */
 import { constants } from 'node:fs'
 import { copyFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { GIB } from '../../../shared/units.ts'
 
 /** The largest rpm databases have some 500 MiB. */
 const MAX_BYTES = 2 * GIB
-/** A transaction can change the database during a copy, which takes a fraction of a second. */
+/** A transaction can change the database during a copy. A copy takes a fraction of a second. */
 const ATTEMPTS = 10
 const PREFIX = 'rpm-copy-'
 
@@ -44,7 +44,7 @@ export async function withPrivateCopy<T>(
   }
 }
 
-/** Removes the copies that a crash left. No other process may make copies in this folder. */
+/** Removes the copies that a crash left. No other process may use this folder for copies. */
 export async function removePrivateCopies(scratch: string): Promise<void> {
   for (const name of await readdir(scratch))
     if (name.startsWith(PREFIX)) await rm(join(scratch, name), { recursive: true, force: true })
@@ -64,7 +64,7 @@ async function fill(
       signal?.throwIfAborted()
       await copyIfThere(join(options.folder, name), join(copy, name))
     }
-    // Checksums in the write-ahead log detect a part that was appended meanwhile.
+    // If the write-ahead log grows during the copy, its checksums detect an incomplete part.
     if ((await identity(source)) === before) return
   }
   throw new ChangedWhileRead(`it changed ${ATTEMPTS} times while it was copied`)

@@ -1,4 +1,4 @@
-/** The contract of managers that are only recognised. */
+/** The contract of collectors of unsupported managers. */
 import { describeUnsupported } from './testing/describe-collector.ts'
 import { DATABASES, unsupportedCollectors } from './unsupported.ts'
 

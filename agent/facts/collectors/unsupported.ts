@@ -26,7 +26,7 @@ export const unsupportedCollectors: readonly Collector[] = [
   ...new Set(DATABASES.map(([manager]) => manager)),
 ].map((manager) => ({
   manager,
-  // Nothing is watched. Each collection checks again.
+  // Nothing is watched. Each collection checks again whether the manager exists.
   databases: () => [],
   read: ({ root }, signal) => recognise(manager, root, signal),
 }))
@@ -44,7 +44,7 @@ async function recognise(
   return ABSENT
 }
 
-/** A path without permission counts as present. */
+/** Returns true if the path may exist, also without permission to access it. */
 function isPresent(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

@@ -84,7 +84,7 @@ test('dpkg: all states count except not-installed and config-files', async () =>
   assert.deepEqual(await listed({ status: text }), expected)
 })
 
-test('dpkg: a status file as real ones are', async () => {
+test('dpkg: reads a status file with fields of real packages', async () => {
   assert.deepEqual(await listed({ status: await readFile(STATUS) }), [
     'base-files:amd64 12.4+deb12u5',
     'libc6:amd64 2.36-9+deb12u4',
@@ -102,7 +102,7 @@ test('dpkg: a host without dpkg and an empty status file have no packages', asyn
   assert.deepEqual(await listed({ status: '' }), [])
 })
 
-test('dpkg: updates of a run that has not ended replace what the status file says', async () => {
+test('dpkg: updates of an unfinished run replace records of the status file', async () => {
   const status =
     paragraph('a', 'install ok installed') +
     paragraph('b', 'install ok installed') +
@@ -146,7 +146,7 @@ test('dpkg: an upgrade is one update, not a removal and an installation', async 
   )
 })
 
-test('dpkg: a package whose record names no version yet is not on the host', async () => {
+test('dpkg: a package whose record has no version yet is not on the host', async () => {
   assert.deepEqual(
     await listed({
       status: 'Package: a\nStatus: install reinstreq half-installed\nArchitecture: all\n',
@@ -171,7 +171,7 @@ test('dpkg: a status file of more than 128 MiB is refused before it is read', as
   }
 })
 
-test('dpkg: a status file that dpkg did not write is an error, not an empty host', async () => {
+test('dpkg: a status file that dpkg did not write is unreadable, not empty', async () => {
   const broken = [
     'Package: a\nStatus: install ok splendid\n',
     'Package: a\nStatus: installed\n',
@@ -179,7 +179,8 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
     'Package: a\nPackage: b\n',
     'Package a\n',
     'Package: a\nStatus: install ok installed\nArchitecture: all\n',
-    // A cut in the middle of a line, and blocks that a crash did not write.
+    // The first file ends in the middle of a line. The second has a block that was not written
+    // before a crash.
     paragraph('a', 'install ok installed').slice(0, -4),
     '\0'.repeat(4096),
   ]
@@ -187,8 +188,8 @@ test('dpkg: a status file that dpkg did not write is an error, not an empty host
     assert.equal((await resultOf({ status: text })).state, 'unreadable', text)
 })
 
-test('dpkg: what dpkg reads is read, however it is written', async () => {
-  // dpkg-query 1.21.22 lists each of them.
+test('dpkg: reads every form of a record that dpkg reads', async () => {
+  // dpkg-query 1.21.22 lists each of these packages.
   const odd: Record<string, readonly [text: string, expected: string]> = {
     'status in capitals': [
       'Package: a\nStatus: Install OK Installed\nArchitecture: all\nVersion: 1\n\n',
@@ -223,7 +224,7 @@ test('dpkg: what dpkg reads is read, however it is written', async () => {
     assert.deepEqual(await listed({ status: text }), [expected], what)
 })
 
-test('dpkg: a record that dpkg refuses is named beside the others', async () => {
+test('dpkg: reports a record that dpkg refuses and lists the others', async () => {
   const good = paragraph('good', 'install ok installed')
   const tail = paragraph('tail', 'install ok installed')
   for (const [record, reason] of [
@@ -254,7 +255,7 @@ test('dpkg: a record that dpkg refuses is named beside the others', async () => 
   assert.deepEqual(unnamed.doubts, [{ reason: unnamed.odd[0] }])
 })
 
-test('dpkg: a package with more records than dpkg allows is listed and named', async () => {
+test('dpkg: lists and reports a package with more records than dpkg allows', async () => {
   const one = paragraph('a', 'install ok installed', '1')
   const two = paragraph('a', 'install ok installed', '2')
   const result = await resultOf({ status: `${one}${two}` })
@@ -337,7 +338,7 @@ test('dpkg: a cut status file raises doubts about the missing records', async ()
   assert.deepEqual(await doubtsOf(`${a}${b}${paragraph('c', 'deinstall ok config-files')}`), [])
 })
 
-test('dpkg: files that are not regular are unreadable and block nothing', async (t) => {
+test('dpkg: files that are not regular are unreadable and do not block', async (t) => {
   const root = await mkdtemp(join(tmpdir(), 'muster-dpkg-'))
   t.after(() => rm(root, { recursive: true }))
   const folder = join(root, 'var/lib/dpkg')
@@ -364,7 +365,7 @@ test('dpkg: files that are not regular are unreadable and block nothing', async 
   }
 })
 
-test('dpkg: reports packages with a list of files and without a record', async () => {
+test('dpkg: reports packages that have a list of files and no record', async () => {
   const files = { 'info/a.list': '', 'info/b.list': '', 'info/lost:amd64.list': '' }
   const status = ['a', 'b'].map((name) => paragraph(name, 'install ok installed')).join('')
   const result = await resultOf({ status, ...files })
@@ -381,7 +382,7 @@ test('dpkg: a file that marks most packages as not installed is unreadable', asy
   assert.equal(result.state, 'unreadable', JSON.stringify(result))
 })
 
-test('dpkg: any text is read or refused in words', () => {
+test('dpkg: any text is parsed or rejected with a reason', () => {
   const line = fc.constantFrom(
     'Package: a',
     'Status: install ok installed',

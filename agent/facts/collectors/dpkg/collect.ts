@@ -1,8 +1,8 @@
 /**
- * Collects the packages of dpkg from its status file and from the updates that dpkg has not merged
- * into it yet, as dpkg-query does. A package counts if any of its files may be installed: all
- * states except `not-installed` and `config-files`. A package that is only unpacked counts too,
- * because otherwise each upgrade would be recorded as a removal and an installation.
+ * Collects the packages of dpkg as dpkg-query does. It reads the status file and the updates that
+ * dpkg has not merged into it yet. A package counts if any of its files may be installed, so all
+ * states count except `not-installed` and `config-files`. An unpacked package counts too. Otherwise
+ * each upgrade would be recorded as a removal and an installation.
  */
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -15,11 +15,13 @@ import { ABSENT, type Collector, type CollectorResult, oddRecords } from '../col
 import { reasonOf } from '../errors.ts'
 import { type DpkgFault, type DpkgRecord, parseDpkgStatus } from './status.ts'
 
-/** A package has a kilobyte. Hosts with all packages have some 70 MB. */
+/** A record has about a kilobyte. Hosts with all packages have some 70 MB. */
 const MAX_STATUS_BYTES = 128 * MIB
-/** dpkg merges its updates into the status file after some hundred. */
+/** dpkg merges its updates into the status file after a few hundred of them. */
 const MAX_UPDATES = 10_000
-/** dpkg changes its files while it runs. Between two steps, there is enough time to read them. */
+/**
+ * dpkg changes its files while it runs. The time between two changes is long enough to read them.
+ */
 const ATTEMPTS = 10
 /** The suffix of the list of a package's files. */
 const LIST = '.list'
@@ -88,12 +90,13 @@ function resultOf(
     return { state: 'unreadable', path, reason: describeFault(fault) }
   const named = new Set([...recorded, ...faults.map(nameOf)])
   const lost = new Set([...installed].filter((name) => !named.has(name)))
-  // A single list without a record is harmless. If most have none, the file lost their records.
+  // A single list of files without a record is harmless. If most lists have no record, the status
+  // file lost records.
   if (lost.size * 2 > installed.size)
     return { state: 'unreadable', path, reason: missing('it is cut short', lost) }
   const present = presentIn(records)
-  // dpkg removes a list before it marks the package as not installed. So this affects one package,
-  // not most.
+  // dpkg removes the list of files before it marks the package as not installed. So this state
+  // affects one package at a time.
   const isListed = new Set(present.map(nameOf))
   const isDenied = new Set(records.flatMap((some) => some.filter(isDenial).map(nameOf)))
   const denied = new Set([...installed].filter((one) => isDenied.has(one) && !isListed.has(one)))
@@ -117,8 +120,8 @@ function resultOf(
 }
 
 /**
- * Packages with more records in the status file than dpkg allows. The last one counts, as in dpkg's
- * updates, but it is unknown which one is right.
+ * Finds packages with more records in the status file than dpkg allows. The last record counts, but
+ * it is unknown which one is right.
  */
 function repeated(records: readonly DpkgRecord[]): DpkgFault[] {
   const byName = Map.groupBy(records, nameOf)
@@ -130,7 +133,7 @@ function repeated(records: readonly DpkgRecord[]): DpkgFault[] {
   })
 }
 
-/** Records of packages with only configuration are allowed beside others. */
+/** Returns true for a record that dpkg allows beside others of the same name. */
 function canStandBeside({ sideBySide, state }: DpkgRecord): boolean {
   return sideBySide || state === 'not-installed' || state === 'config-files'
 }
@@ -145,7 +148,7 @@ function missing(what: string, names: ReadonlySet<string>): string {
   return `${what}, and dpkg keeps the lists of files of ${names.size} packages (${first}${more})`
 }
 
-/** The names in a folder; none if it is absent. */
+/** Returns the names in a folder, or none if it is absent. */
 async function namesIn(folder: string): Promise<string[]> {
   try {
     return await readdir(folder)
@@ -155,21 +158,23 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Names of the packages with a list of files: `libc6:amd64.list`, `bash.list`. */
+/** Returns the packages with a list of files, such as `libc6:amd64.list` or `bash.list`. */
 async function filesOfPackages(folder: string): Promise<Set<string>> {
   const names = await namesIn(folder)
   const lists = names.filter((name) => name.endsWith(LIST))
   return new Set(lists.map((name) => name.slice(0, -LIST.length).replace(/:.*/, '')))
 }
 
-/** Later records replace earlier ones of the same package. */
+/**
+ * Returns the packages that are present. Later records replace earlier ones of the same package.
+ */
 function presentIn(files: readonly (readonly DpkgRecord[])[]): DpkgRecord[] {
   const byName = new Map<string, DpkgRecord[]>()
   for (const [i, records] of files.entries()) {
     for (const record of records) {
       const others = byName.get(record.name) ?? []
       // The status file has one record for each architecture of a name. An update replaces the
-      // record of its architecture, or the only one.
+      // record of its architecture, or the only record.
       const kept = others.filter(
         (other) => other.arch !== record.arch && (i === 0 || record.sideBySide),
       )
@@ -187,12 +192,15 @@ function nameOf<N>({ name }: { readonly name: N }): N {
   return name
 }
 
-/** A `half-installed` package has old or new files. Its record may have no version yet. */
+/**
+ * Returns true if files of the package may be installed. A `half-installed` package has old or new
+ * files, and its record may have no version yet.
+ */
 function isPresent({ state, version }: DpkgRecord): boolean {
   return state !== 'not-installed' && state !== 'config-files' && version !== ''
 }
 
-/** Inode, size and time of the last change; undefined if the file is absent. */
+/** Returns inode, size and time of the last change, or undefined if the file is absent. */
 async function versionOf(path: string): Promise<string | undefined> {
   try {
     const { ino, size, mtimeNs } = await stat(path, { bigint: true })
@@ -203,7 +211,7 @@ async function versionOf(path: string): Promise<string | undefined> {
   }
 }
 
-/** The names of dpkg's update files are numbers. dpkg ignores others, such as temporary files. */
+/** Returns dpkg's update files. Their names are numbers. dpkg ignores other files. */
 async function updateFiles(folder: string): Promise<string[]> {
   const names = await namesIn(folder)
   const numbered = names.filter((name) => /^\d+$/.test(name)).sort((a, b) => Number(a) - Number(b))

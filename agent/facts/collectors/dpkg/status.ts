@@ -1,10 +1,10 @@
 /**
  * Parses dpkg's status file (deb-control paragraphs; dpkg's lib/dpkg/parse.c): name, version,
- * architecture and status of each package. Other fields are skipped. A record that can't be read is
- * a fault, and the others are still read, although dpkg would stop.
+ * architecture and status of each package. Other fields are skipped. A record that can't be read
+ * becomes a fault, and the parser continues. dpkg would stop.
  */
 
-/** The third word of `Status:`, all that dpkg knows (lib/dpkg/dpkg-db.h, enum pkgstatus). */
+/** The third word of `Status:`. dpkg has no other words (lib/dpkg/dpkg-db.h, enum pkgstatus). */
 const STATES = [
   'not-installed',
   'config-files',
@@ -28,7 +28,7 @@ export interface DpkgRecord {
 
 /** A record that can't be read. */
 export interface DpkgFault {
-  /** The package; undefined if the record doesn't name exactly one. */
+  /** The package, or undefined if the record doesn't name exactly one. */
   readonly name: string | undefined
   /** The text after the package's name. */
   readonly reason: string
@@ -41,7 +41,7 @@ export interface DpkgStatus {
 
 const FIELDS = ['package', 'status', 'version', 'revision', 'architecture', 'multi-arch'] as const
 type Field = (typeof FIELDS)[number]
-/** Old names of fields, which dpkg still reads. */
+/** Old names of fields. dpkg still reads them. */
 const OLD_NAMES: Readonly<Record<string, Field>> = {
   'package-revision': 'revision',
   package_revision: 'revision',
@@ -59,7 +59,7 @@ const BLANK = 32
 const TAB = 9
 
 /**
- * The records of a status file, in its order.
+ * Parses the records of a status file, in their order.
  * @throws Error with a reason if the file is cut short
  */
 export function parseDpkgStatus(text: string): DpkgStatus {
@@ -67,7 +67,7 @@ export function parseDpkgStatus(text: string): DpkgStatus {
   const faults: DpkgFault[] = []
   let paragraph: Paragraph = { fields: {}, lines: 0 }
   let line = 0
-  // dpkg refuses such a file too. It writes all lines before it renames the file.
+  // dpkg refuses such a file too. dpkg writes all lines before it renames the file.
   if (text !== '' && !text.endsWith('\n')) throw new Error('its last line is cut short')
   const flush = (): void => {
     if (paragraph.lines > 0) {
@@ -90,7 +90,7 @@ export function parseDpkgStatus(text: string): DpkgStatus {
   return { records, faults }
 }
 
-/** Reads a line into the paragraph. As in dpkg, blanks are allowed only before the colon. */
+/** Reads a line into the paragraph. dpkg allows blanks before the colon, but not in the name. */
 function readField(text: string, paragraph: Paragraph, line: number): void {
   paragraph.lines += 1
   const colon = text.indexOf(':')
@@ -121,16 +121,21 @@ function recordOf({ fields, fault }: Paragraph, line: number): DpkgRecord | Dpkg
   return { name, version, arch, state, sideBySide: fields['multi-arch'] === 'same' }
 }
 
-/** The status has three words in any case. A record without a status was never installed. */
+/**
+ * Parses a status of three words in upper or lower case. A record without a status was never
+ * installed.
+ */
 function stateOf(status = 'unknown ok not-installed'): DpkgState | undefined {
   const words = status.toLowerCase().split(/\s+/)
   return words.length === 3 ? STATES.find((known) => known === words[2]) : undefined
 }
 
-/** Characters of a value in a text. */
+/** The number of characters of a value that a text shows. */
 const SHOWN_CHARS = 80
 
-/** The fault for which dpkg refuses a record. For an odd architecture, it only warns. */
+/**
+ * Returns the fault for which dpkg refuses a record. dpkg only warns about an invalid architecture.
+ */
 function faultOf(fields: Paragraph['fields'], state: DpkgState | undefined): string | undefined {
   if (state === undefined)
     return `its status is unknown: ${JSON.stringify(fields.status?.slice(0, SHOWN_CHARS))}`

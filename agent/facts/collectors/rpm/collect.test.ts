@@ -13,9 +13,7 @@ import { recordedLog } from '../../../../shared/testing/recorded-log.ts'
 import type { CollectorResult } from '../collector.ts'
 import { createRpmCollector } from './collect.ts'
 
-/**
- * The records of rpm for the sample packages, and for a key that was imported.
- */
+/** Returns the records of rpm for the sample packages, and for a key that was imported. */
 function headers(): Buffer[] {
   const installed = samplePackages.map((spec) => {
     const { bytes, headerRange } = buildPackage(spec)
@@ -57,7 +55,7 @@ function reasonOf(result: CollectorResult): string {
 }
 
 interface Host {
-  /** The path of a file below the host's root. Its folder is made. */
+  /** Creates the folder of a path below the host's root, and returns the whole path. */
   file(path: string): Promise<string>
   /** Replaces rpm by a program that prints `stdout` and records its arguments. */
   fakeRpm(script: string): Promise<void>
@@ -113,7 +111,7 @@ test('rpm facts: reads a SQLite database directly in each folder', async () => {
   }
 })
 
-test('rpm facts: without a database there are no rpm packages, and rpm is not asked', () =>
+test('rpm facts: without a database, there are no rpm packages and rpm is not started', () =>
   onHost(async ({ file, read, fakeRpm }) => {
     await fakeRpm('echo asked >&2; exit 1')
     assert.equal(await read(), undefined)
@@ -139,7 +137,7 @@ test('rpm facts: reads other databases with rpm and a clean environment', () =>
     assert.doesNotMatch(said, /NODE|MUSTER/)
   }))
 
-test('rpm facts: a damaged database is never read in part', async () => {
+test('rpm facts: a damaged database is unreadable as a whole', async () => {
   const broken: Record<string, (path: string) => void | Promise<void>> = {
     'another file': (path) => writeFile(path, 'x'.repeat(10_000)),
     'another schema': (path) =>
@@ -156,11 +154,11 @@ test('rpm facts: a damaged database is never read in part', async () => {
   }
 })
 
-test('rpm facts: a record that rpm reads and Muster does not is taken from rpm', () =>
+test('rpm facts: takes the list from rpm if only rpm can read a record', () =>
   onHost(async ({ file, read, fakeRpm, log }) => {
     const [good, other] = headers() as [Buffer, Buffer]
     writeDatabase(await file(DATABASE), [good, other.subarray(0, 100)])
-    // The others are listed without rpm.
+    // Without rpm, the other packages are listed.
     assert.equal((await read())?.length, 1)
     await fakeRpm(`printf 'a\\0370\\0371\\0371\\037x\\036b\\0370\\0371\\0371\\037x\\036'`)
     assert.deepEqual(await read(), ['a.x 1-1', 'b.x 1-1'])
@@ -181,7 +179,7 @@ test('rpm facts: malformed headers are reported beside the others', async () => 
     })
 })
 
-test('rpm facts: odd values of fields that facts do not have cost no package', () =>
+test('rpm facts: an invalid value in an unused field does not remove the package', () =>
   onHost(async ({ file, read }) => {
     const [spec] = samplePackages
     const { bytes, headerRange } = buildPackage(spec as (typeof samplePackages)[number])
@@ -193,7 +191,7 @@ test('rpm facts: odd values of fields that facts do not have cost no package', (
     assert.equal((await read())?.length, 1)
   }))
 
-test('FG-16: what rpm lists in another form is refused, and nothing of it is run', () =>
+test('FG-16: rejects output of rpm in another form and does not execute it', () =>
   onHost(async ({ file, read, fakeRpm }) => {
     await writeFile(await file('var/lib/rpm/Packages.db'), 'ndb')
     const marker = await file('marker')
@@ -212,7 +210,7 @@ test('FG-16: what rpm lists in another form is refused, and nothing of it is run
     await assert.rejects(access(marker), { code: 'ENOENT' })
   }))
 
-test('rpm facts: rpm that fails, floods or is absent is an error with its first words', () =>
+test('rpm facts: reports why rpm failed, printed too much or is absent', () =>
   onHost(async ({ file, read, fakeRpm }) => {
     await writeFile(await file('var/lib/rpm/Packages.db'), 'ndb')
     await assert.rejects(read(), {

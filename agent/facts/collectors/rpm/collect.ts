@@ -1,6 +1,6 @@
 /**
- * Collects the packages of rpm. A SQLite database is read directly, others by rpm itself, both from
- * a private copy. A database that can't be read completely is unreadable.
+ * Collects the packages of rpm. The agent reads a SQLite database itself. For other databases, it
+ * runs rpm. Both use a private copy. If no record can be read, the database is unreadable.
  */
 import { access, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -24,9 +24,12 @@ import { queryRpm } from './query.ts'
 /** The folders of the database: Fedora, RHEL 10 and SUSE; ostree; other distributions. */
 const RPM_FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
 const SQLITE = 'rpmdb.sqlite'
-/** In order of preference. Only rpm reads ndb (SUSE) and Berkeley DB (RHEL 8 and older). */
+/**
+ * The database files in order of preference. Only rpm reads ndb (SUSE) and Berkeley DB (RHEL 8 and
+ * older).
+ */
 const RPM_FILES = [SQLITE, 'Packages.db', 'Packages'] as const
-/** Other files of each. The indexes of Berkeley DB aren't needed to list packages. */
+/** Further files of each database. The indexes of Berkeley DB aren't needed to list packages. */
 const BESIDE: Readonly<Record<string, readonly string[]>> = {
   [SQLITE]: [`${SQLITE}-wal`, `${SQLITE}-journal`],
   'Packages.db': ['Index.db'],
@@ -69,7 +72,8 @@ async function readRpm(
   let empty: CollectorResult | undefined
   for (const path of await findDatabases(options.root)) {
     const result = await readOne(deps, { ...options, path }, signal)
-    // An rpm that doesn't know a database makes an empty one beside it, which doesn't count.
+    // An rpm that doesn't support a database creates an empty one beside it. The empty one doesn't
+    // count.
     if (result.state !== 'read' || result.packages.length > 0) return result
     empty ??= result
   }
@@ -108,7 +112,9 @@ async function readOne(
   }
 }
 
-/** Reads it directly. If that fails completely or for some records, rpm may read more. */
+/**
+ * Reads the database directly. If that fails for some or all records, rpm may read more of them.
+ */
 async function readSqlite(
   deps: { log: Logger },
   { path, copy, program }: { path: string; copy: string; program: string },
@@ -122,7 +128,7 @@ async function readSqlite(
     () => undefined,
   )
   signal?.throwIfAborted()
-  // rpm lists no packages, and no error, for some damaged databases.
+  // For some damaged databases, rpm lists no packages and reports no error.
   if (asked !== undefined && asked.packages.length > (list?.packages.length ?? 0)) return asked
   if (list !== undefined) return list
   throw collectorError(
@@ -132,7 +138,7 @@ async function readSqlite(
   )
 }
 
-/** The list, or the cause of the failure. `reason` describes what could not be read. */
+/** Returns the list, or the cause of the failure. `reason` describes what could not be read. */
 async function readDirectly(
   file: string,
   signal?: AbortSignal,
@@ -146,7 +152,7 @@ async function readDirectly(
   }
 }
 
-/** All databases that exist. If links lead to one twice, it is listed once. */
+/** Returns all databases that exist. A database that links name twice is returned once. */
 async function findDatabases(root: string): Promise<string[]> {
   const found = new Map<string, string>()
   const paths = databases(root).flatMap(({ folder, files }) =>
@@ -163,7 +169,7 @@ async function findDatabases(root: string): Promise<string[]> {
   return [...found.values()]
 }
 
-/** A path without permission counts as present. Reading it gives the reason. */
+/** Returns true if the path may exist. Without permission, the later read returns the reason. */
 function isPresent(path: string): Promise<boolean> {
   return access(path).then(
     () => true,

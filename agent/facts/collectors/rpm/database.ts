@@ -1,6 +1,6 @@
 /**
- * Reads the packages of a SQLite rpm database directly and read-only. It is some twenty times as
- * fast as `rpm -qa`. For any unexpected content it throws, and the caller uses rpm instead.
+ * Reads the packages of a SQLite rpm database directly and read-only. This is some twenty times as
+ * fast as `rpm -qa`. The result names each record that can't be read. The caller may then use rpm.
  */
 import { setImmediate } from 'node:timers/promises'
 import type BetterSqlite from 'better-sqlite3'
@@ -18,14 +18,16 @@ import type { RpmList } from './list.ts'
 
 /** The header of a package with a hundred thousand files has some 20 MB. */
 const MAX_HEADER_BYTES = 64 * MIB
-/** Headers between two pauses for other work: some ten milliseconds. */
+/** The number of headers between two pauses for other work. They take some ten milliseconds. */
 const BATCH = 100
-/** rpm locks the database for longer only while it installs. The next collection reads it. */
+/**
+ * rpm holds a lock for longer only during an installation. The next collection reads the database.
+ */
 const BUSY_TIMEOUT_MS = 2000
 
 /**
- * Give it a copy, because SQLite may make files beside the database.
- * @throws Error of SQLite, or with a reason
+ * Reads the database. Pass a copy, because SQLite may create files beside the database.
+ * @throws an error of SQLite, or an Error with a reason
  */
 export async function readRpmDatabase(path: string, signal?: AbortSignal): Promise<RpmList> {
   const { default: Database } = await import('better-sqlite3')
@@ -35,8 +37,8 @@ export async function readRpmDatabase(path: string, signal?: AbortSignal): Promi
     timeout: BUSY_TIMEOUT_MS,
   })
   try {
-    // One read transaction for all batches, so that a transaction of rpm is seen completely or not
-    // at all. No other code uses the connection.
+    // One read transaction covers all batches, so that a transaction of rpm is visible completely
+    // or not at all. No other code uses the connection.
     database.exec('begin')
     return await readRecords(database, (error) => error instanceof Database.SqliteError, signal)
   } finally {
@@ -66,7 +68,7 @@ async function readRecords(
       requireSize(row)
       packages.push(packageOf(blobOf.get(row.hnum)?.blob))
     } catch (error) {
-      // An error of SQLite itself means that the file is damaged, not one record.
+      // An error of SQLite itself means that the whole file is damaged.
       if (isSqliteError(error)) throw error
       bad.push(badRecord(nameIn(database, row.hnum), row.hnum, reasonOf(error)))
     }
@@ -90,7 +92,7 @@ function badRecord(name: string | undefined, hnum: number, why: string): BadReco
   return { name, reason: `has a record (${hnum}) that ${reason}` }
 }
 
-/** The package of a record, from the index of the database. */
+/** Returns the package of a record from the index of the database. */
 function nameIn(database: BetterSqlite.Database, hnum: number): string | undefined {
   try {
     const row = database
@@ -113,7 +115,7 @@ function packageOf(blob: unknown): FactPackage {
   ]
   if (name === undefined || name === '' || version === undefined || release === undefined)
     throw new Error('its header has no name, version or release')
-  // Keys that rpm imported are packages without an architecture.
+  // A key that rpm imported is a package without an architecture.
   return factPackage(
     'rpm',
     name,

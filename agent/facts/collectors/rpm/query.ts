@@ -1,6 +1,6 @@
 /**
- * Gets the installed packages from rpm itself, for databases that only rpm can read (Berkeley DB,
- * ndb), or that the agent failed to read.
+ * Runs rpm to list the installed packages. It is used for databases that only rpm can read
+ * (Berkeley DB, ndb), and if the agent failed to read a SQLite database.
  */
 import { readdir } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
@@ -13,7 +13,7 @@ import type { BadRecord } from '../collector.ts'
 import { collectorError } from '../errors.ts'
 import type { RpmList } from './list.ts'
 
-/** Package names don't contain these control characters. If one does, the output is rejected. */
+/** Package names don't contain these control characters. If a name does, the output is rejected. */
 const FIELD_END = '\x1f'
 const RECORD_END = '\x1e'
 const FIELDS = ['%{NAME}', '%{EPOCHNUM}', '%{VERSION}', '%{RELEASE}', '%|ARCH?{%{ARCH}}:{}|']
@@ -22,10 +22,11 @@ const TIMEOUT_MS = 120_000
 /** A package has some sixty bytes. The largest hosts have ten thousand packages. */
 const MAX_OUTPUT_BYTES = 8 * MIB
 const MAX_REASON = 200
-/** A warning for each missing index, some hundred bytes each. */
+/** rpm prints a warning of some hundred bytes for each missing index. */
 const MAX_ERROR_BYTES = 64 * KIB
 
 /**
+ * Lists the packages of a database.
  * @param options.program rpm: an absolute path, or a name on the PATH of the system
  * @param options.folder a private copy of the database, because rpm may write in it
  * @param options.shown the folder for errors
@@ -51,11 +52,11 @@ export async function queryRpm(
   const errors = stderr.bytes().toString('utf8')
   const packages = parseOutput(stdout.bytes().toString('utf8'), fail)
   const bad = skipped(errors)
-  // After any other error, the list may be wrong.
+  // After any other error, the list may be incomplete.
   const error = errors.match(/^error: .*/gm)?.find((line) => !SKIPPED.test(line))
   if (error !== undefined) throw fail(error.slice(0, MAX_REASON))
   if (packages.length > 0) return { packages, bad }
-  // An rpm that doesn't know this kind of database makes an empty database of another kind.
+  // An rpm that doesn't support this kind of database creates an empty database of another kind.
   const made = (await readdir(folder)).filter((name) => !before.includes(name))
   if (made.includes(OWN_DATABASE) || /dummy database/.test(errors))
     throw fail(`this rpm doesn't read databases of this kind (${before.sort().join(', ')})`)
@@ -66,9 +67,9 @@ function startRpm(program: string, args: readonly string[], signal: AbortSignal 
   return execa(program, args, {
     reject: false,
     stdin: 'ignore',
-    // execa would escape the whole output for its error, which takes seconds.
+    // With a buffer, execa would escape the whole output for its error. That takes seconds.
     buffer: false,
-    // Nothing of the agent's environment, and no ~/.rpmmacros.
+    // rpm gets no variables of the agent and reads no ~/.rpmmacros.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },
     extendEnv: false,
     cwd: '/',
@@ -77,7 +78,7 @@ function startRpm(program: string, args: readonly string[], signal: AbortSignal 
   })
 }
 
-/** Why rpm failed; undefined if it succeeded. */
+/** Returns the reason why rpm failed, or undefined if it succeeded. */
 function failureOf(
   result: Awaited<ReturnType<typeof startRpm>>,
   { stdout, stderr }: { readonly stdout: FirstBytes; readonly stderr: FirstBytes },
@@ -103,12 +104,12 @@ function skipped(errors: string): BadRecord[] {
   })
 }
 
-/** The file that rpm makes if it finds no database that it knows. */
+/** The file that rpm creates if it finds no database of a supported kind. */
 const OWN_DATABASE = 'rpmdb.sqlite'
 
 function firstLine(bytes: Buffer): string {
   const lines = bytes.toString('utf8').split('\n')
-  // Warnings come before the reason.
+  // The reason follows the warnings.
   const line = lines.find((one) => one.startsWith('error:')) ?? lines[0] ?? ''
   return line.slice(0, MAX_REASON)
 }

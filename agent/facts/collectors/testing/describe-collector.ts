@@ -1,4 +1,4 @@
-/** The contract of all collectors. */
+/** The contract suite of all collectors. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
@@ -32,7 +32,7 @@ export interface CollectorCase {
 
 interface Host {
   readonly root: string
-  /** Reads, and checks that nothing below the root changed. */
+  /** Reads the packages, and checks that nothing below the root changed. */
   read(): Promise<CollectorResult>
   readonly collector: Collector
 }
@@ -57,7 +57,7 @@ async function hostOf(t: TestContext, made: Pick<CollectorCase, 'make'>): Promis
   }
 }
 
-/** Names, inodes, modes, times and bytes of everything below a folder. */
+/** Returns names, inodes, modes, times and bytes of everything below a folder. */
 async function everything(folder: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
@@ -69,7 +69,7 @@ async function everything(folder: string): Promise<Record<string, string>> {
   return found
 }
 
-/** `bash 5.1-1`, sorted. Fails if the database was not read. */
+/** Returns texts such as `bash 5.1-1`, sorted. Fails if the database was not read. */
 function listed(result: CollectorResult): string[] {
   assert.ok(result.state === 'read', JSON.stringify(result))
   return result.packages.map((pkg) => `${pkg.name} ${formatEvr(pkg)}`).sort()
@@ -80,7 +80,7 @@ const TWO: readonly Installed[] = [
   { name: 'zsh', version: '5-2' },
 ]
 
-/** A collector that reads a manager's database. */
+/** Tests a collector that reads a manager's database. */
 export function describeCollector(name: string, made: CollectorCase): void {
   describe(`collector ${name}`, () => {
     it(`${name}: a host without it is absent, not empty`, async (t) => {
@@ -116,7 +116,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
       assert.notEqual(result.reason, '')
     })
 
-    it(`${name}: a pipe as its database is unreadable and blocks nothing`, async (t) => {
+    it(`${name}: a pipe as its database is unreadable and does not block`, async (t) => {
       const { read, root } = await hostOf(t, made)
       await made.write(root, TWO)
       await rm(join(root, made.file))
@@ -179,7 +179,7 @@ export function describeCollector(name: string, made: CollectorCase): void {
   })
 }
 
-/** The contract of a manager that is only recognised. */
+/** Tests a collector of an unsupported manager. */
 export function describeUnsupported(collector: Collector, paths: readonly string[]): void {
   const name = collector.manager
   describe(`collector ${name}`, () => {
