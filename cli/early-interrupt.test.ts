@@ -1,6 +1,4 @@
-/**
- * Ctrl-C and SIGTERM from the first moment of a command, through the launcher that people start.
- */
+/** Sends Ctrl-C and SIGTERM during the start of a command, through the real launcher. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { chmod, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
@@ -46,7 +44,7 @@ function begin(
 test('CC-05: an interrupt while Node loads gives one line and exit code 130 or 143', async () => {
   for (const [signal, exit, word] of SIGNALS)
     for (const args of [['version'], ['completion', 'bash']]) {
-      // Runs before cli/main.ts is loaded, and after the launcher's own preparation.
+      // This code runs after the launcher's preparation and before cli/main.ts is loaded.
       const code = encodeURIComponent(`process.kill(process.pid, '${signal}')`)
       const { ended } = begin(BIN, args, { NODE_OPTIONS: `--import=data:text/javascript,${code}` })
       assert.deepEqual(await ended, {
@@ -63,7 +61,7 @@ test('CC-05: an interrupt while the shell finds Node gives one line and 130 or 1
   const link = join(folder, 'muster')
   await symlink(BIN, link)
   for (const [signal, exit, word] of SIGNALS) {
-    // The launcher follows the link with readlink(1), and this one interrupts it.
+    // The launcher follows the link with readlink(1). This readlink interrupts the launcher.
     const stub = join(folder, 'readlink')
     await writeFile(stub, `#!/bin/sh\nkill -${signal.slice(3)} "$PPID"\n`)
     await chmod(stub, 0o755)
@@ -74,7 +72,7 @@ test('CC-05: an interrupt while the shell finds Node gives one line and 130 or 1
 })
 
 test('CC-05: an interrupt during the start prints one error and no result', async () => {
-  // Longer than a start takes here, in steps that fall into every part of it.
+  // The signals are sent at equal steps over the duration of one start.
   const started = systemClock.monotonic()
   assert.equal((await begin(BIN, ['version']).ended).code, 0)
   const takes = systemClock.monotonic() - started
@@ -85,13 +83,13 @@ test('CC-05: an interrupt during the start prints one error and no result', asyn
       const sent = kill(pid, signal)
       const { code, signal: raw, stdout, stderr } = await ended
       if (code === exit) assert.match(stderr, new RegExp(`^muster: error: ${word}.*\n$`))
-      // Node starts: no code of Muster can run yet, and nothing was done.
+      // Node is starting. No code of Muster has run, and nothing was done.
       else if (raw === signal) assert.deepEqual([stdout, stderr], ['', ''])
       else assert.deepEqual([code, stderr, sent], [0, '', sent])
     }
 })
 
-/** Starts that are interrupted, for each signal. */
+/** The number of interrupted starts for each signal. */
 const STEPS = 20
 
 function kill(pid: number, signal: NodeJS.Signals): boolean {

@@ -1,9 +1,9 @@
-/** The entry of `muster`. It enables the cache of compiled code before other modules load. */
+/** Starts `muster`. It enables the cache of compiled code before other modules load. */
 import { enableCompileCache } from 'node:module'
 import { join } from 'node:path'
 
-// The cache is beside the dependencies, which have the same trust. Every user can write to the
-// shared temporary folder, and could put code into a cache there.
+// The cache is beside the dependencies. A user who can change it can also change them. In the
+// shared temporary folder, every user could put code into the cache.
 enableCompileCache(join(import.meta.dirname, '..', 'node_modules', '.cache', 'muster'))
 
 const [{ start }, { registry }] = await Promise.all([

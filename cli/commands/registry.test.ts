@@ -1,4 +1,6 @@
-/** Every declared command keeps the rules: names, summaries, examples that parse. */
+/**
+ * Checks the rules for every declared command: its name, its summary, and that its examples parse.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Declaration, LoadDeclaration } from '../program/command.ts'

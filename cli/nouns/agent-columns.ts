@@ -30,7 +30,7 @@ export function agentStatusWords(agent: AgentRow): string {
   return [
     status,
     ...(copies === undefined ? [] : ['copied']),
-    // `muster agent show` has the path too.
+    // The path is only in `muster agent show`.
     ...(trouble === undefined ? [] : trouble.split(':', 1)),
     ...factMarks(agent),
     ...wrongClock,

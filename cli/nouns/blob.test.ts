@@ -1,4 +1,4 @@
-/** Content that a node sends is checked before it replaces anything. */
+/** Checks that content from a node is verified before it replaces a file. */
 import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

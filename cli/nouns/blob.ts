@@ -1,6 +1,6 @@
 /**
- * Blobs of the node of this home. An agent is called over its own socket, a coordinator as an
- * operator, because adding is a signed and logged operation.
+ * Calls the node of this home for its blobs. An agent is called over its socket. A coordinator is
+ * called as an operator, because adding a blob is a signed and logged operation.
  */
 import { defined } from '../../shared/defined.ts'
 import { createReadStream } from 'node:fs'
@@ -59,7 +59,7 @@ export async function getBlob(
   const blob = blobId.parse(options.blob)
   const range = options.range === undefined ? undefined : parseRange(options.range)
   await writeOutputFile(context, options.to, async (put, { direct }) => {
-    // The node verified the content. A whole blob is also hashed here, a range is not.
+    // The node verified the content. This command hashes a whole blob again, but not a range.
     const hasher = range === undefined ? createBlake3() : undefined
     const write = async (bytes: Uint8Array): Promise<void> => {
       hasher?.update(bytes)
@@ -126,7 +126,7 @@ async function* chunksOf(file: string, signal: AbortSignal): AsyncIterable<Uint8
   }
 }
 
-/** The intent contains the id, so the file is hashed before the upload. */
+/** Hashes the file before the upload, because the intent contains the id. */
 async function hashFile(context: Context, file: string): Promise<{ blob: string; size: number }> {
   const hasher = createBlake3()
   let size = 0

@@ -1,4 +1,4 @@
-/** Finds one host by the text that the user typed, also if it is pending or revoked. */
+/** Finds one host by the text that the user typed. Pending and revoked hosts are included. */
 import { selectHost } from '../../coordinator/registry/selector.ts'
 import type { AgentRow } from '../../protocols/control/messages.ts'
 import { agentId } from '../../shared/ids.ts'

@@ -4,7 +4,7 @@ import { defineErrors } from '../../shared/errors.ts'
 import { matchesId } from '../../shared/short-id.ts'
 import type { Session } from '../session/session.ts'
 
-/** Grants that the error of an ambiguous id lists. */
+/** The number of grants that the error for an ambiguous id lists. */
 const MAX_CANDIDATES = 10
 
 export const grantError = defineErrors({

@@ -1,6 +1,6 @@
 /**
- * The files that repositories name for their upstreams, and their problems: missing, unreadable,
- * expired, or a key that belongs to another certificate.
+ * Checks the files that repositories name for their upstreams. A file can be missing, unreadable or
+ * expired, or a key can belong to another certificate.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -12,12 +12,14 @@ import { formatDuration } from '../../shared/units.ts'
 
 /** Four times the size of the largest bundle of authorities. */
 const MAX_FILE_BYTES = 1024 * 1024
-/** Time to get a new certificate from the provider. */
+/**
+ * A certificate that expires within this time is reported, so that the user can request a new one.
+ */
 const EXPIRES_SOON_MS = 14 * 86_400_000
 
 export interface NamedFile {
   readonly repository: string
-  /** The key of the configuration that names it. */
+  /** The key of the configuration that contains the path. */
   readonly key: string
   readonly path: string
   readonly holds: 'certificate' | 'private key' | 'authorities' | 'other'
@@ -55,7 +57,7 @@ export function namedFiles(repository: RepositoryConfig): NamedFile[] {
   return files
 }
 
-/** The problems of one file. They contain nothing of its content. */
+/** Returns the problems of one file. The texts contain no part of its content. */
 export async function inspectFile(
   clock: Pick<Clock, 'now'>,
   file: NamedFile,
@@ -102,7 +104,8 @@ function inspectCertificates(
   const certificates = certificatesOf(pem)
   const [first] = certificates
   if (first === undefined) return failure('contains no PEM certificate', `replace ${file.path}`)
-  // A bundle of authorities usually contains expired ones. The upstream uses others.
+  // A bundle of authorities usually contains expired ones. This is not a problem, because the
+  // upstream uses others.
   if (file.holds === 'authorities') return []
   const renew = `get a new certificate for ${file.repository}`
   const now = clock.now()

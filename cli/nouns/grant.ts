@@ -27,7 +27,7 @@ export const keyArgumentError = defineErrors({
 /** Much longer than a public key line, which has about a hundred bytes. */
 const MAX_KEY_FILE_BYTES = 16_384
 
-/** The fingerprint that `FILE.pub` or `SHA256:…` names. */
+/** Returns the fingerprint of the key in `FILE.pub`, or the fingerprint `SHA256:…` itself. */
 export async function readKeyArgument(text: string): Promise<Fingerprint> {
   if (fingerprint.is(text)) return text
   const refuse = (reason: string, cause?: unknown): Error =>
@@ -86,8 +86,8 @@ export async function signGrant(
 }
 
 /**
- * The selector for `--on`. Labels stay labels, so the grant covers later hosts too. A grant has one
- * set of labels, and a host must have all of them. So two sets can't be expressed.
+ * Returns the selector for `--on`. Labels stay labels, so the grant also covers later hosts. A
+ * grant has one set of labels, and a host must have all of them. So a grant can't contain two sets.
  */
 async function selector(session: Session, on: readonly string[]): Promise<Selector> {
   if (on.length === 0 || on.includes('all')) return { all: true }

@@ -42,7 +42,7 @@ export async function receiveBundle(
 ): Promise<number> {
   const folder = resolve(to)
   if (await exists(folder)) throw exportError('export.exists', { folder: to })
-  // The name is random, so the part of an export that was killed is not in the way.
+  // The name is random, so that it differs from the folder that a killed export left.
   const suffix = Buffer.from(context.random.bytes(4)).toString('hex')
   const part = join(dirname(folder), `.${basename(folder)}.${suffix}.part`)
   const bundle = new BundleWriter(part, to)
@@ -68,7 +68,7 @@ export async function receiveBundle(
   }
 }
 
-/** Writes the files of a bundle one after another, as the coordinator sends them. */
+/** Writes the files of a bundle in the order in which the coordinator sends them. */
 class BundleWriter {
   readonly #folder: string
   /** The folder in error messages. */

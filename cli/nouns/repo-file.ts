@@ -1,4 +1,4 @@
-/** The `.repo` file with which this host's dnf and zypper use the agent's gateway. */
+/** Creates the `.repo` file with which this host's dnf and zypper use the agent's gateway. */
 import { readAgentIdentity } from '../../agent/home/identity.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
 import { localProtocol } from '../../protocols/local/protocol.ts'

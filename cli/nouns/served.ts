@@ -3,7 +3,10 @@ import type { RepositoryRow, StatusResponse } from '../../protocols/control/mess
 
 type Served = RepositoryRow['served']
 
-/** The text of a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined: none. */
+/**
+ * Returns the text of a column: `newest (version 5)`, `snapshot d1 (version 3)`. Undefined if no
+ * version is served.
+ */
 export function servedShort(served: Served): string | undefined {
   if (served === null || served === undefined) return undefined
   const { version, snapshot, newest } = served
@@ -11,7 +14,7 @@ export function servedShort(served: Served): string | undefined {
   return `${what} (version ${version})`
 }
 
-/** The text for one repository: the version, the reason, and the time. */
+/** Returns the text for one repository: the version, the reason, and the time. */
 export function servedLong({ served, version }: RepositoryRow): string | undefined {
   if (served === null || served === undefined) return undefined
   const since = served.since === null ? '' : `, since ${served.since}`
@@ -24,7 +27,7 @@ export function servedLong({ served, version }: RepositoryRow): string | undefin
   return `version ${served.version}, ${follows}${since}${behind}`
 }
 
-/** The notice that `latest` stays at the snapshot that an operator selected. */
+/** Returns the notice that `latest` stays at the snapshot that an operator selected. */
 export function pinnedNotice(repository: string, snapshot: string, version: number): string {
   return (
     `${repository}: latest stays at snapshot ${snapshot} (version ${version}); ` +
@@ -32,7 +35,7 @@ export function pinnedNotice(repository: string, snapshot: string, version: numb
   )
 }
 
-/** The repositories whose `latest` stays at a snapshot: their number, and a notice for each. */
+/** Returns the number of repositories whose `latest` stays at a snapshot, and a notice for each. */
 export function pinnedStatus(repositories: StatusResponse['repositories']): {
   count: string
   notices: string[]

@@ -1,4 +1,6 @@
-/** Syncs a repository with progress, and prints one line at the end, or every missing file. */
+/**
+ * Syncs a repository and shows its progress. At the end it prints one line, or every missing file.
+ */
 import { defined } from '../../shared/defined.ts'
 import type { OperateResult } from '../../protocols/control/messages.ts'
 import { EXIT } from '../../shared/exit-codes.ts'
@@ -61,7 +63,7 @@ export async function syncRepository(
   } catch (error) {
     const { aborted, reason } = context.signal
     if (!aborted || !cliError.is(reason, 'cli.interrupted')) throw error
-    // The coordinator completes an operation that it has accepted.
+    // An interrupt doesn't stop an operation that the coordinator has accepted.
     const goesOn =
       'the coordinator continues the sync; ' +
       `run \`muster repo show --repo-id ${id}\` to see the result`
@@ -98,7 +100,7 @@ async function requestSync(
   return result
 }
 
-/** Prints each missing file. @throws the error of a sync that is not merely incomplete */
+/** Prints each missing file. @throws every error other than an incomplete sync */
 async function reportFailures(
   context: CommandContext<unknown, unknown>,
   id: string,
@@ -139,7 +141,7 @@ function syncRow(
   }
 }
 
-/** The line for people. */
+/** Returns the line for people. */
 export function syncLine(row: SyncRow): string {
   const took = formatDuration(row.seconds * 1000)
   const snapshot = row.snapshot === null ? '' : `; snapshot ${row.snapshot} created`

@@ -17,28 +17,31 @@ export interface HandlerModule<F extends FlagSpecs, A extends ArgumentSpecs> {
 export interface Need {
   readonly namespace: string
   readonly level: 'observe' | 'control'
-  /** The right is for the hosts on the command line, not for the whole namespace. */
+  /** True if the right is for the hosts on the command line, not for the whole namespace. */
   readonly hosts?: true
 }
 
 export interface CommandSpec<F extends FlagSpecs, A extends ArgumentSpecs> {
-  /** One line, lower case, no period. */
+  /** One line in lower case, without a period. */
   readonly summary: string
-  /** Details for `--help` and docs/CLI.md: the effects and the output. */
+  /** The effects and the output, for `--help` and docs/CLI.md. */
   readonly description?: string
   readonly flags?: F
   readonly arguments?: A
-  /** At least one: a whole command line and its effect. */
+  /** At least one example: a whole command line and its effect. */
   readonly examples: readonly { readonly command: string; readonly does: string }[]
   /** True if -o selects the format of the result. */
   readonly output?: true
-  /** All words from the first argument on go to the handler unchanged, without a leading `--`. */
+  /**
+   * True if the handler gets all words from the first argument on unchanged, without a leading
+   * `--`.
+   */
   readonly passThrough?: true
-  /** The rights that it needs. The error of a refusal lists all of them. */
+  /** The rights that the command needs. The error for a refusal lists all of them. */
   readonly needs?: readonly Need[]
-  /** Runs until an interrupt, and then exits with 0. */
+  /** True if the command runs until an interrupt, and then exits with 0. */
   readonly daemon?: true
-  /** Not in help, completion or docs. */
+  /** True if the command is not in help, completion or docs. */
   readonly hidden?: true
   readonly handler: () => Promise<HandlerModule<F, A>>
 }

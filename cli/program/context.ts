@@ -68,7 +68,7 @@ export function createContext(options: ContextOptions): CommandContext {
   }
 }
 
-/** A failed write is ignored, because the command doesn't depend on its notes. */
+/** Ignores a failed write, because the result doesn't depend on notes. */
 async function writeNote({ stderr }: ContextOptions, text: string): Promise<void> {
   await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
 }

@@ -3,15 +3,15 @@ import { grantCommand, trustError } from '../../shared/trust/errors.ts'
 import type { Need } from './command.ts'
 
 /**
- * The refusal with the hosts or the level that the command needs. Other errors are unchanged. A
- * command that resolves hosts first is refused at a lower level than it needs.
+ * Returns the refusal with the hosts or the level that the command needs. Other errors are
+ * unchanged. The first call of a command may need a lower level than the command itself.
  */
 export function deniedFor(
   error: unknown,
   needed: {
     readonly level?: 'control'
     readonly on?: readonly string[]
-    /** The command affects all hosts. */
+    /** True if the command affects all hosts. */
     readonly all?: true
     readonly needs?: readonly Need[]
   },

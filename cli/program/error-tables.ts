@@ -1,6 +1,6 @@
 /**
  * Loads the error tables of every area whose errors a coordinator or an agent may send. A message
- * contains only the code and the data of an error. The table makes the text.
+ * contains only the code and the data of an error. The text comes from the table.
  */
 import '../../agent/commands/errors.ts'
 import '../../coordinator/audit/errors.ts'

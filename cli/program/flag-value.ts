@@ -4,11 +4,11 @@ import { plainNameFault } from '../../shared/plain-name.ts'
 import type { Accepts, FlagSpec } from './flags.ts'
 import { cliError } from '../terminal/errors.ts'
 
-/** No correct script repeats a flag more often. */
+/** The maximum number of values of one flag. Scripts don't need more. */
 const MAX_REPEATS = 10_000
 
 /**
- * The value after one more occurrence of the flag. `before` is the value so far.
+ * Parses one more occurrence of the flag. `before` is its value so far.
  * @throws cli.usage
  */
 export function parseFlag(name: string, spec: FlagSpec, text: string, before: unknown): unknown {
@@ -60,7 +60,7 @@ function appended(name: string, text: string, before: unknown): string[] {
   return list
 }
 
-/** `K=V` as key and value. The value of a K without `=` is undefined. */
+/** Splits `K=V` into key and value. If there is no `=`, the value is undefined. */
 function pairOf(text: string): [key: string, value: string | undefined] {
   const equals = text.indexOf('=')
   return equals < 0 ? [text, undefined] : [text.slice(0, equals), text.slice(equals + 1)]
@@ -83,16 +83,16 @@ export function checkText(
   })
 }
 
-/** Messages cut longer texts. */
+/** The number of characters after which a message cuts a text. */
 const SHOWN_CHARACTERS = 80
 
-/** The form of a text in a message. */
+/** Formats a text for a message. */
 export function quoted(text: string): string {
   const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text
   return JSON.stringify(shown.toWellFormed())
 }
 
-/** The value of a flag that is not on the command line. */
+/** Returns the value of a flag that is not on the command line. */
 export function absentFlag(spec: FlagSpec): unknown {
   if (spec.type === 'boolean') return false
   if (spec.type === 'list') return []
@@ -139,7 +139,7 @@ const UNITS = {
   size: { G: 1_073_741_824, M: 1_048_576, K: 1024, '': 1 },
 } as const
 
-/** A value of the flag as a user types it: `15m`, `64M`. */
+/** Formats a value of the flag as a user types it: `15m`, `64M`. */
 export function asTyped(spec: FlagSpec, value: string | number): string {
   if (typeof value === 'string' || (spec.type !== 'duration' && spec.type !== 'size'))
     return String(value)

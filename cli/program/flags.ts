@@ -10,20 +10,20 @@ interface FlagBase {
 interface ValueFlag extends FlagBase {
   /** The placeholder of the value in the help: `FILE`, `ID`, `K=V`. */
   readonly value: string
-  /** Without it the command is an error. */
+  /** True if the command fails without this flag. */
   readonly required?: true
 }
 
 /**
- * How a text is checked. Default: a name of visible characters on one line (shared/plain-name.ts).
+ * The check of a text. Default: a name of visible characters on one line (shared/plain-name.ts).
  * `path`: any text that is not empty. `text`: only the handler checks it.
  */
 export type Accepts = 'path' | 'text'
 
 /**
  * The type of a flag and of its value: `string`, `list` (repeatable, string[]), `pairs` (repeatable
- * K=V, Record), `variables` (like pairs, but the value of a K without `=` is undefined), `integer`,
- * `size` (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words), `boolean`.
+ * K=V, Record), `variables` (like pairs, but without `=` the value is undefined), `integer`, `size`
+ * (`512M`, in bytes), `duration` (`10s`, in ms), `choice` (one of some words), `boolean`.
  */
 export type FlagSpec =
   | (FlagBase & { readonly type: 'boolean' })
@@ -66,7 +66,7 @@ type FlagValue<S extends FlagSpec> = S extends { type: 'boolean' }
             ? Given<S, C[number]>
             : Given<S, string>
 
-/** The values of these flags for the handler. */
+/** The values of these flags that the handler gets. */
 export type FlagValues<F extends FlagSpecs> = { readonly [K in keyof F]: FlagValue<F[K]> }
 
 export interface ArgumentSpec {
@@ -90,7 +90,7 @@ export type ArgumentValues<A extends ArgumentSpecs> = {
         : string
 }
 
-/** The name on the command line: `repo-id` for `repoId`. */
+/** Returns the name on the command line: `repo-id` for `repoId`. */
 export function flagName(key: string): string {
   return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }

@@ -1,6 +1,6 @@
 /**
- * What isn't UTF-8 is refused before a command begins: text that Node made of it would name
- * something else.
+ * Checks that bytes that aren't UTF-8 are rejected before a command begins. Node replaces such
+ * bytes, so the text would name something else.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -17,7 +17,7 @@ const PROGRAM = join(import.meta.dirname, '../testing/program.ts')
 const LATIN1 = Buffer.from('caf\xe9', 'latin1')
 const after = (text: string): Buffer => Buffer.concat([Buffer.from(text), LATIN1])
 
-test('an argument that is not UTF-8 is refused by every command, with exit code 2', async () => {
+test('every command rejects an argument that is not UTF-8, with exit code 2', async () => {
   const lines: (string | Buffer)[][] = [
     ['run', '--on', 'h', '--', 'rm', LATIN1],
     ['run', '--on', 'h', '--', LATIN1],
@@ -50,14 +50,14 @@ test('an argument that is not UTF-8 is refused by every command, with exit code 
   assert.equal((JSON.parse(json.stderr) as { code: string }).code, 'cli.not-utf8')
 })
 
-test('a replacement character that was typed is an argument like any other', async () => {
+test('accepts a replacement character that the user typed', async () => {
   const words = ['caf\uFFFD', '', '\u{10FFFF}', 'é']
   const { code, stdout, stderr } = await runBytes([process.execPath, PROGRAM, 'pass', ...words])
   assert.equal(code, 0, stderr)
   assert.deepEqual((JSON.parse(stdout) as { args: { command: string[] } }).args.command, words)
 })
 
-test('bytes of a surrogate are not UTF-8, and text that cannot be compared is refused', () => {
+test('rejects the bytes of a surrogate, and U+FFFD if its bytes are unknown', () => {
   const given = (words: Buffer | undefined): GivenBytes => ({
     words: () => words,
     environment: () => undefined,
@@ -83,7 +83,7 @@ test('a variable that is not UTF-8 is rejected only if a command reads it', asyn
     [{ MUSTER_HOME: '/nonexistent', MUSTER_CONFIG: LATIN1 }, ['config', 'validate']],
     [{ XDG_CONFIG_HOME: LATIN1 }, ['context', 'list']],
     [{ XDG_CONFIG_HOME: undefined, HOME: LATIN1 }, ['context', 'list']],
-    // A launcher that couldn't pass the bytes on.
+    // This launcher couldn't pass on the bytes.
     [{ MUSTER_NOT_UTF8: 'OTHER=MUSTER_HOME', MUSTER_HOME: '/x' }, ['config', 'validate']],
   ] as const) {
     const { code, stderr } = await run(env, ...words)
@@ -92,7 +92,7 @@ test('a variable that is not UTF-8 is rejected only if a command reads it', asyn
   }
 })
 
-test('AL-13: --env NAME refuses a value that is not UTF-8, by its name alone', () => {
+test('AL-13: --env NAME rejects a value that is not UTF-8; the error has only the name', () => {
   const bytes = (env: Record<string, Buffer>): Buffer =>
     Buffer.concat(
       Object.entries(env).flatMap(([name, value]) => [
@@ -115,7 +115,7 @@ test('AL-13: --env NAME refuses a value that is not UTF-8, by its name alone', (
   assert.deepEqual(Object.keys(env), ['TYPED', 'PLAIN'])
 })
 
-test('in a folder whose path is not UTF-8 only what needs that path is refused', async (t) => {
+test('in a folder whose path is not UTF-8, only commands that need the path fail', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bytes-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const cwd = Buffer.concat([Buffer.from(`${folder}/`), LATIN1])

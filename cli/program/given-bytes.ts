@@ -14,7 +14,9 @@ const LAUNCHER_NOTE = 'MUSTER_NOT_UTF8'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** The bytes that the system passed to this process. Undefined if /proc doesn't contain them. */
+/**
+ * Reads the bytes that the system passed to this process. Undefined if /proc doesn't contain them.
+ */
 export interface GivenBytes {
   /** The whole command line. Each word ends with a NUL (proc_pid_cmdline(5)). */
   readonly words: () => Buffer | undefined
@@ -30,12 +32,12 @@ export const processBytes: GivenBytes = {
 }
 
 /**
- * The error for the first word of `argv` that isn't UTF-8. It contains the position of the word and
- * not its text, which may be a secret.
+ * Returns the error for the first word of `argv` that isn't UTF-8. The error contains the position
+ * of the word but not its text, which may be a secret.
  */
 export function argumentFault(argv: readonly string[], given: GivenBytes): Error | undefined {
   if (!argv.some((word) => word.includes(REPLACEMENT))) return undefined
-  // The words before ours are Node's own and the script's.
+  // The first words are Node's own and the path of the script.
   const raw = split(given.words()).slice(-argv.length)
   const index = argv.findIndex(
     (word, at) => word.includes(REPLACEMENT) && raw[at]?.equals(Buffer.from(word)) !== true,
@@ -44,7 +46,9 @@ export function argumentFault(argv: readonly string[], given: GivenBytes): Error
   return cliError('cli.not-utf8', { what: `argument ${index + 1} of muster` })
 }
 
-/** A copy of `env` in which reading a variable that isn't UTF-8 throws cli.not-utf8. */
+/**
+ * Returns a copy of `env`. Reading a variable that isn't UTF-8 from the copy throws cli.not-utf8.
+ */
 export function guardedEnvironment(env: Environment, given: GivenBytes): Environment {
   const { [LAUNCHER_NOTE]: note, ...rest } = env
   const suspects = Object.keys(rest).filter((name) => rest[name]?.includes(REPLACEMENT))
@@ -95,7 +99,7 @@ function orUndefined(read: () => Buffer): Buffer | undefined {
   try {
     return read()
   } catch {
-    // There is no /proc, or the folder was removed. Then text with U+FFFD is rejected.
+    // Without /proc, or if the folder was removed, text with U+FFFD is rejected.
     return undefined
   }
 }

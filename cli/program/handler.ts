@@ -23,35 +23,38 @@ export interface CommandContext<F = AnyValues, A = AnyValues> {
   readonly stdin: NodeJS.ReadStream
   /** For results only. */
   readonly stdout: Sink
-  /** For everything else. Prefer {@link note}. */
+  /** For all other output. Prefer {@link note}. */
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly clock: Clock
   readonly random: Random
   readonly redactor: Redactor
   /**
-   * Aborts at the first Ctrl-C or SIGTERM, and when the reader of stdout closes it. The reason is
-   * the error of the command.
+   * Aborts at the first Ctrl-C or SIGTERM, and when the reader closes stdout. The reason is the
+   * error of the command.
    */
   readonly signal: AbortSignal
   /** All commands, for completion. */
   readonly registry: Registry
   /** The absolute path of the home, which may not exist. */
   home(): string
-  /** The configuration of the home, loaded once. @throws config.* */
+  /** Loads the configuration of the home once. @throws config.* */
   config(): Promise<Config>
-  /** The log output of a daemon: JSON lines on stderr, readable text on a terminal. */
+  /** The log of a daemon. It writes JSON lines to stderr, and readable text to a terminal. */
   log(): Promise<Logger>
   /** Prints a result in the format of -o. */
   printList<Row>(result: ListResult<Row>): Promise<void>
   printOne(result: ValueResult): Promise<void>
-  /** Prints a line on stderr, but not with -q. */
+  /** Prints a line on stderr. Prints nothing with -q. */
   note(text: string): Promise<void>
-  /** Like {@link note}, but only with -v. */
+  /** Prints a line like {@link note}, but only with -v. */
   detail(text: string): Promise<void>
   /** Prints an error that does not end the command. Returns its exit code. */
   report(error: MusterError): Promise<number>
-  /** Progress on stderr: redrawn on a terminal, lines elsewhere, nothing with -q. */
+  /**
+   * Shows progress on stderr. A terminal gets a redrawn display, other outputs get lines. Shows
+   * nothing with -q.
+   */
   progress(options: ProgressOptions): Promise<Progress>
   /**
    * Asks for confirmation. `action` completes "this …": `deletes 4211 blobs (38 GiB)`. `yes` is the

@@ -6,13 +6,13 @@ import { globalFlags } from './global-flags.ts'
 
 const WIDTH = 80
 
-/** The form of a flag on the command line: `-o, --output FORMAT`. */
+/** Formats a flag as on the command line: `-o, --output FORMAT`. */
 export function flagUsage(key: string, spec: FlagSpec): string {
   const value = spec.type === 'boolean' ? '' : ` ${spec.value}`
   return `${spec.short === undefined ? '' : `-${spec.short}, `}--${flagName(key)}${value}`
 }
 
-/** The choices and the default of a flag, and whether it is required or repeatable. */
+/** Describes the choices and the default of a flag, and whether it is required or repeatable. */
 export function flagNotes(spec: FlagSpec): string {
   const notes: string[] = []
   if (spec.type === 'choice') notes.push(spec.choices.join('|'))
@@ -133,7 +133,7 @@ function columns(rows: readonly (readonly [string, string])[]): string {
     .join('\n')
 }
 
-/** The explanation is after the command line, or below it if there is not enough room. */
+/** Puts the explanation after the command line, or below it if there is not enough room. */
 function example(line: string, does: string): string {
   const beside = `  ${line.padEnd(44)}  ${does}`
   return line.length <= 44 && beside.length <= WIDTH
@@ -141,7 +141,7 @@ function example(line: string, does: string): string {
     : `  ${line}\n${wrap(does, WIDTH - 6).replace(/^/gm, '      ')}`
 }
 
-/** A summary as a sentence. */
+/** Makes a sentence from a summary. */
 export function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith('?') ? '' : '.'}`
 }

@@ -10,8 +10,8 @@ import type { Sink } from '../terminal/sink.ts'
 export interface Interrupts {
   readonly signal: AbortSignal
   /**
-   * Called when the command has ended. A later interrupt ends the process at once and reports that
-   * the command was complete.
+   * Must be called when the command has ended. A later interrupt ends the process at once and
+   * reports that the command was complete.
    */
   finish(): void
 }

@@ -1,7 +1,4 @@
-/**
- * Finding and parsing a command: every wrong word has its answer, and nothing of a remote command
- * is touched.
- */
+/** Checks that every wrong word has an error, and that a remote command is never changed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,4 +1,7 @@
-/** Parses the words after a command by its declaration and the global flags, with commander. */
+/**
+ * Parses the words after a command with commander. The command's declaration and the global flags
+ * define them.
+ */
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { closest } from '../../shared/suggest.ts'
 import type { Declaration } from './command.ts'
@@ -13,7 +16,7 @@ export interface Parsed {
   readonly globals: GlobalFlags
 }
 
-/** The values, or `help` for --help. @throws cli.usage */
+/** Returns the values, or `help` for --help. @throws cli.usage */
 export function parseCommand(
   words: readonly string[],
   declaration: Declaration,
@@ -63,7 +66,7 @@ export function parseCommand(
   }
 }
 
-/** The value after one more word. `before` is the value so far of a variadic argument. */
+/** Parses one more word. `before` contains the earlier values of a variadic argument. */
 function parseArgument(name: string, spec: ArgumentSpec, text: string, before: unknown): unknown {
   checkText(name.toUpperCase(), spec, text)
   if (spec.variadic !== true) return text
@@ -83,7 +86,7 @@ function addFlags(command: Command, specs: FlagSpecs): void {
   }
 }
 
-/** Commander's error as ours, with the flag that the user probably meant. */
+/** Converts commander's error to an error of Muster, with the most similar flag. */
 function usageError(
   words: readonly string[],
   declaration: Declaration,

@@ -1,6 +1,6 @@
 /**
- * Commands that are planned and don't exist yet, with a command that serves instead. A test checks
- * that no command is in both places.
+ * Lists planned commands that don't exist yet. Each names a command to use instead. A test checks
+ * that none of them exists.
  */
 export const PLANNED_COMMANDS: ReadonlyMap<string, string> = new Map([
   ['artifact', 'use `muster blob add` and `muster blob get` to copy single files'],

@@ -22,7 +22,7 @@ export interface Terminal {
   readonly stderr: Sink
   readonly env: Readonly<Record<string, string | undefined>>
   readonly interrupts: Interrupts
-  /** Set if the arguments can't be used. No command runs then. */
+  /** The error in the arguments. If it is set, no command runs. */
   readonly fault?: Error | undefined
 }
 
@@ -33,7 +33,7 @@ export async function runProgram(
   terminal: Terminal,
 ): Promise<number> {
   const redactor = createRedactor()
-  // For errors before the flags are parsed.
+  // Errors before the flags are parsed need these values.
   let report = { json: wantsJson(argv), verbose: argv.includes('-v') || argv.includes('--verbose') }
   try {
     terminal.interrupts.signal.throwIfAborted()
@@ -90,9 +90,9 @@ function wantsJson(argv: readonly string[]): boolean {
   )
 }
 
-/** The error to report: the interrupt, if it made the command fail, otherwise the failure. */
+/** Returns the interrupt if it made the command fail, otherwise the failure. */
 function endOf(error: unknown, signal: AbortSignal): unknown {
-  // cli.detached is an interrupt that names the work which continues.
+  // cli.detached is the error of an interrupt. It names the work that continues.
   if (!signal.aborted || cliError.is(error, 'cli.detached')) return error
   for (let at = error; at instanceof Error; at = at.cause)
     if (at === signal.reason) return signal.reason
@@ -138,7 +138,7 @@ async function requireConfigFile(named: string | undefined): Promise<void> {
   await readConfigFile(resolve(named), { uid: process.getuid?.() ?? 0, followLink: true })
 }
 
-/** The hosts that the command line names. */
+/** Returns the hosts that the command line names. */
 function hostsOf({ flags, args }: Parsed): readonly string[] {
   const { on } = flags
   if (Array.isArray(on)) return on.map(String)

@@ -1,6 +1,6 @@
 /**
  * Prints the error of a command: `muster: error: …` and `muster: hint: …` on stderr, or one JSON
- * object with -o json. Stacks only with -v. Secrets are always masked.
+ * object with -o json. It prints stacks only with -v, and always masks secrets.
  */
 import { cliError } from '../terminal/errors.ts'
 import { defined } from '../../shared/defined.ts'
@@ -9,7 +9,7 @@ import { MusterError } from '../../shared/errors.ts'
 import type { Redactor } from '../../shared/redact.ts'
 import { printable, type Sink } from '../terminal/sink.ts'
 
-/** A longer chain of causes is a loop. */
+/** The maximum number of causes. A longer chain is a loop. */
 const MAX_CAUSES = 8
 
 /** Prints the error and returns its exit code. Never throws. */
@@ -44,18 +44,18 @@ function paint(stderr: Sink, color: 'red' | 'cyan', word: string, text: string):
   return `muster: ${stderr.style(color, `${word}:`)} ${text.split('\n').map(shown).join('\n  ')}\n`
 }
 
-/** Limit for a line, because a user may pass a whole file as a value. */
+/** The maximum length of a line. A value from the user may be a whole file. */
 const MAX_LINE = 2_000
 const LINE_END = 200
 
-/** A printable line. The middle of a very long line is left out. */
+/** Makes a line printable. Leaves out the middle of a very long line. */
 function shown(line: string): string {
   if (line.length <= MAX_LINE) return printable(line)
   const [start, end] = [line.slice(0, MAX_LINE - LINE_END), line.slice(-LINE_END)]
   return printable(`${start.toWellFormed()} … ${end.toWellFormed()}`)
 }
 
-/** The causes, the innermost one last, with stacks for unexpected errors. */
+/** Returns the causes. The innermost one is last, and unexpected errors have stacks. */
 function causes(error: unknown): string {
   const lines: string[] = []
   let at = error

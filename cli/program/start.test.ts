@@ -1,5 +1,6 @@
 /**
- * The frame as real processes: exit codes, signals, closed pipes, secrets (CC-04, CC-05, CC-06).
+ * Tests the program with real processes: exit codes, signals, closed pipes, secrets (CC-04 to
+ * CC-06).
  */
 import assert from 'node:assert/strict'
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
@@ -15,7 +16,7 @@ interface Ended {
   readonly stderr: string
 }
 
-/** Starts the test program; stdin stays open, so commands that wait on it wait. */
+/** Starts the test program. stdin stays open, so that commands wait for input. */
 function begin(...args: string[]): {
   child: Child
   ended: Promise<Ended>
@@ -118,7 +119,7 @@ test('cli: with -o json an error is one JSON object on stderr', async () => {
   assert.deepEqual([code, (JSON.parse(stderr) as { code: string }).code], [2, 'cli.usage'])
 })
 
-test('CC-05: the first Ctrl-C finishes cleanly and exits 130, SIGTERM 143', async () => {
+test('CC-05: the first Ctrl-C ends the command cleanly with 130, SIGTERM with 143', async () => {
   for (const [signal, exit] of [
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -135,7 +136,8 @@ test('CC-05: the second Ctrl-C ends a command that ignores the first', async () 
   const { child, ended, printed } = begin('stubborn')
   await printed('waiting')
   child.kill('SIGINT')
-  // Signals of one kind that arrive together are one; the second is sent until it has been noticed.
+  // The kernel merges equal signals that arrive together. So the second one is sent until the
+  // program reports it.
   const again = setImmediate(function repeat() {
     if (child.exitCode === null && child.signalCode === null) {
       child.kill('SIGINT')
@@ -147,7 +149,7 @@ test('CC-05: the second Ctrl-C ends a command that ignores the first', async () 
   assert.equal(code, 130)
 })
 
-test('CC-05: a closed pipe ends a flood with a fixed exit code and silently', async () => {
+test('CC-05: a closed pipe ends endless output silently, with a fixed exit code', async () => {
   const { child, ended } = begin('flood')
   child.stdout.once('data', () => child.stdout.destroy())
   const { code, stderr } = await ended
@@ -196,11 +198,11 @@ test('CC-06: a destructive command needs a terminal or --yes', async () => {
   assert.equal((await run('destroy', '--yes')).code, 0)
 })
 
-test('cli: a command that leaves a handle open still ends', async () => {
+test('cli: a command ends even if it leaves a handle open', async () => {
   assert.equal((await run('leak')).code, 0)
 })
 
-test('CC-05: reads a line from an open standard input, and obeys Ctrl-C', async () => {
+test('CC-05: reads a line from an open standard input; Ctrl-C ends the wait', async () => {
   for (const [typed, line] of [
     ['  word\r\nmore', '"word"'],
     ['\n\nword\n', '"word"'],

@@ -12,7 +12,7 @@ import { reportError } from './report-error.ts'
 import { createSink } from '../terminal/sink.ts'
 
 /**
- * Time that a finished command may keep the process alive. All its output has been written.
+ * The longest time that the process lives after its command. All output has been written by then.
  * gossipsub and libp2p keep timers for a second after they stop.
  */
 const EXIT_GRACE_MS = 100
@@ -22,7 +22,7 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
   const stdout = createSink(process.stdout, { color })
   const stderr = createSink(process.stderr, { color })
   const interrupts = watchInterrupts({ stdout, stderr })
-  // A bug. The state is unknown, so the process ends with an error in the usual form.
+  // This error is a bug. The state is unknown, so the process ends with an error in the usual form.
   process.on('uncaughtException', (error) => {
     const options = { json: false, verbose: argv.includes('-v') || argv.includes('--verbose') }
     void reportError(error, { stderr, redactor: createRedactor() }, options).then((code) =>
@@ -41,7 +41,8 @@ export async function start(registry: Registry, argv: readonly string[]): Promis
     fault: argumentFault(argv, processBytes),
   })
   interrupts.finish()
-  // Node removes the listeners of signals before it exits. A signal would then end it without text.
+  // Node removes the signal listeners before it exits. A signal after that would end the process
+  // without an error message.
   process.once('beforeExit', () => process.exit())
   systemClock.after(EXIT_GRACE_MS, () => process.exit())
 }

@@ -1,4 +1,4 @@
-/** Intents that every host rejects are not signed. */
+/** Checks that intents that every host rejects are not signed. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { MusterError } from '../../shared/errors.ts'

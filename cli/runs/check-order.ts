@@ -6,7 +6,7 @@ type Order = Omit<RunStartArguments, 'runs' | 'env'>
 
 const shape = runStartArguments.omit({ runs: true, env: true })
 
-/** @throws cli.usage, or returns the order unchanged */
+/** Returns the valid arguments unchanged. @throws cli.usage */
 export function checkOrder(order: Order): Order {
   const checked = shape.safeParse(order)
   if (checked.success) return order
@@ -21,7 +21,7 @@ export function checkOrder(order: Order): Order {
   })
 }
 
-/** The name of the field on the command line. */
+/** Returns the name of the field on the command line. */
 function nameOf(
   field: PropertyKey,
   index: PropertyKey | undefined,

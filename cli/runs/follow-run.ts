@@ -24,7 +24,7 @@ export const followError = defineErrors({
 })
 
 export interface FollowOptions extends OutputOptions {
-  /** Limit of the time without contact. */
+  /** The longest time without contact. */
   readonly patienceMs?: number
 }
 

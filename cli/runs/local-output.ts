@@ -1,4 +1,4 @@
-/** The output of a run of this host, read through the runner's socket. */
+/** Reads the output of a run of this host through the runner's socket. */
 import type { OutputPart, RunnerClient } from '../../agent/runner/socket/client.ts'
 import type { RunId } from '../../shared/ids.ts'
 import { KIB } from '../../shared/units.ts'
@@ -9,7 +9,7 @@ const STREAMS = ['stdout', 'stderr'] as const
 
 type Part = Pick<OutputPart, 'stream' | 'bytes' | 'dropped'>
 
-/** Passes on the output so far, or with `follow` all output until the run ends. */
+/** Passes on the output so far. With `follow`, it passes on all output until the run ends. */
 export async function copyOutput(
   runner: RunnerClient,
   run: RunId,
@@ -24,8 +24,8 @@ export async function copyOutput(
 }
 
 /**
- * The output up to the present size. A run that writes faster than the caller reads can't make this
- * endless.
+ * Reads the output up to its present size. So the read ends even if the run writes faster than the
+ * caller reads.
  */
 async function* presentOutput(
   runner: RunnerClient,

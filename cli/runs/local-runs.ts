@@ -1,7 +1,7 @@
 /**
- * Runs of the agent of this home, through the runner's unix socket. They need no key and no
- * coordinator, and are not logged. Everyone who can open the socket can start processes as the
- * runner's user.
+ * Starts and reads runs of this home's agent through the runner's unix socket. This needs no key
+ * and no coordinator, and is not logged. Every user who can open the socket can start processes as
+ * the runner's user.
  */
 import { outputRefusal } from '../../protocols/output/errors.ts'
 import { runnerOrder } from '../../agent/commands/runner-order.ts'
@@ -23,7 +23,7 @@ import type { RunFlags } from './run-flags.ts'
 import { orderOf } from './run-order.ts'
 import type { Runs, RunsStarted } from './runs.ts'
 
-/** Runs that the error of an ambiguous id lists. */
+/** The number of runs that the error for an ambiguous id lists. */
 const MAX_CANDIDATES = 10
 
 type Context = CommandContext<unknown, unknown>
@@ -39,7 +39,7 @@ export async function openLocalRuns(context: Context): Promise<Runs> {
   const { clock, signal } = context
   const home = context.home()
   const agent = await readAgentIdentity(home)
-  // A new runner reports what became of runs that a reboot ended.
+  // A new runner reports the runs that a reboot ended.
   const runner = await connectRunner({ clock }, { home, spawnIfAbsent: true, signal })
   const host: LocalHost = { agent, runner }
   const find = (text: string): Promise<RunId> => findRun(host, text, signal)
@@ -88,7 +88,7 @@ async function startRun(
 }
 
 /**
- * The run with this id, or with this unique beginning or end of its id.
+ * Returns the run with this id, or with this unique beginning or end of its id.
  * @throws dispatch.unknown-run, dispatch.ambiguous-run
  */
 async function findRun(
@@ -112,7 +112,7 @@ async function findRun(
   return found[0].run
 }
 
-/** Turns the runner's refusal of an unknown run into the error that a coordinator sends. */
+/** Converts the runner's error for an unknown run to the error that a coordinator sends. */
 function known<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     if (!outputRefusal.is(error, 'runner.unknown-run')) throw error

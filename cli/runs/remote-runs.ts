@@ -1,6 +1,6 @@
 /**
- * Runs on the hosts of the fleet, through the coordinator. The operator signs an intent for each
- * start and stop.
+ * Starts, stops and reads runs on the fleet's hosts through the coordinator. The operator signs an
+ * intent for each start and stop.
  */
 import type { CommandContext } from '../program/handler.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
@@ -54,7 +54,7 @@ async function stopRun(session: Session, text: string, options: StopOptions): Pr
   })
   const failure = failureOf(response, () => row.host)
   if (failure === undefined) return row
-  // If the host has no record of the run, the coordinator's status explains more.
+  // If the host has no record of the run, the coordinator's status has the reason.
   const now = await session.ask('run.status', { run: row.run })
   if (now.state !== 'lost') throw failure
   throw runsError('runs.lost', { run: now.run, status: now.status }, { cause: failure })

@@ -24,7 +24,7 @@ const seal = (words: readonly string[], environment: Record<string, string | und
   )
 }
 
-test('AL-13: --env passes values, also by name alone, and the signed intent has none', () => {
+test('AL-13: --env K=V and --env K pass values, and the signed intent has none of them', () => {
   const words = [
     '--env',
     'A=x=y',

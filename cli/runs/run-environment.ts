@@ -1,13 +1,13 @@
-/** The variables of --env: their values, and commitments to the values for an intent. */
+/** Reads the variables of --env and makes the commitments to their values for an intent. */
 import { openingsMessage } from '../../protocols/rpc/openings.ts'
 import type { Random } from '../../shared/random.ts'
 import { commitmentOf, type Opening, openingsOf } from '../../shared/trust/commitment.ts'
 import { cliError } from '../terminal/errors.ts'
 
 export interface SealedEnvironment {
-  /** A commitment for each name, for the signed arguments. */
+  /** The commitment of each variable, for the signed arguments. */
   readonly env: Record<string, string>
-  /** Sent beside the intent. */
+  /** The values and salts, which are sent with the intent. */
   readonly values: readonly Opening[]
 }
 
@@ -31,7 +31,7 @@ export function variablesOf(
   return Object.fromEntries(variables)
 }
 
-/** The values with their commitments. @throws cli.usage, like {@link variablesOf} */
+/** Returns the values with their commitments. @throws cli.usage, like {@link variablesOf} */
 export function sealEnvironment(
   deps: { random: Random },
   given: Readonly<Record<string, string | undefined>>,

@@ -1,4 +1,7 @@
-/** Flags and arguments of the commands for runs. They are apart from the code, for fast help. */
+/**
+ * Declares the flags and arguments of the commands for runs. This file loads no code, so that help
+ * is fast.
+ */
 import type { ArgumentSpecs, FlagSpecs, FlagValues } from '../program/flags.ts'
 import { DEFAULT_OUTPUT_BYTES } from '../../shared/run-defaults.ts'
 import { GIB } from '../../shared/units.ts'
@@ -18,7 +21,7 @@ export const rawFlag = {
   },
 } as const satisfies FlagSpecs
 
-/** The runner's limit (agent/runner/ground/order.ts) in whole days. */
+/** The runner's maximum (agent/runner/ground/order.ts) in whole days. */
 const MAX_TIMEOUT_MS = 24 * 86_400_000
 
 const onFlag = {
@@ -82,7 +85,7 @@ export const runOptions = {
 } as const satisfies FlagSpecs
 export type RunFlags = FlagValues<typeof runOptions>
 
-/** The options of a command that requires --on. */
+/** Returns the options of a command that requires --on. */
 export const runFlags = {
   ...runOptions,
   on: { ...onFlag, required: true },

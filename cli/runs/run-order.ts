@@ -1,4 +1,4 @@
-/** Turns the flags of `process start` and `run` into the arguments of the intent. */
+/** Converts the flags of `process start` and `run` to the arguments of the intent. */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { RunStartArguments } from '../../protocols/control/verbs.ts'
 import { defined } from '../../shared/defined.ts'
@@ -16,7 +16,7 @@ export interface Started {
   readonly response: OperateResponse
 }
 
-/** The arguments of the intent that the flags give, without the environment. @throws cli.usage */
+/** Returns the arguments of the intent without the environment. @throws cli.usage */
 export function orderOf(
   flags: RunFlags,
   command: readonly string[],

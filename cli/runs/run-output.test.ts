@@ -15,10 +15,10 @@ function terminal(isTTY: boolean): { sink: Sink; text: () => string } {
   return { sink, text: () => Buffer.concat(written).toString('latin1') }
 }
 
-// OSC 52 puts text on the clipboard; CSI 2J clears the screen.
+// OSC 52 writes to the clipboard. CSI 2J clears the screen.
 const HOSTILE = Buffer.from('a\u001b]52;c;eA==\u0007b\n\u001b[2Jc')
 
-test('PC-13: control characters are visible on a terminal; a pipe gets the bytes', async () => {
+test('PC-13: makes control characters visible on a terminal; a pipe gets the bytes', async () => {
   for (const isTTY of [true, false]) {
     const [one, many] = [terminal(isTTY), terminal(isTTY)]
     await plainWriter(one.sink, { raw: false })(HOSTILE)
@@ -37,7 +37,7 @@ test('PC-13: --raw writes bytes unchanged to a terminal', async () => {
   assert.equal(text(), HOSTILE.toString('latin1'))
 })
 
-test('PC-13: a host can not overwrite its name; one host keeps its progress bars', async () => {
+test('PC-13: a host can not overwrite its name; a single host keeps progress bars', async () => {
   const [one, many] = [terminal(true), terminal(true)]
   const bytes = Buffer.from('10%\r20%\tx\r\nlast')
   await plainWriter(one.sink, { raw: false })(bytes)

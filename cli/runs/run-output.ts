@@ -8,23 +8,23 @@ import type { Session } from '../session/session.ts'
 
 export interface OutputOptions {
   readonly run: string
-  /** True: until the run ends. False: the output so far. */
+  /** True to read until the run ends. False to read the output so far. */
   readonly follow: boolean
   readonly stdout: (bytes: Uint8Array) => Promise<void>
   readonly stderr: (bytes: Uint8Array) => Promise<void>
-  /** Called where bytes were dropped because of the output limit. */
+  /** Called at each place where the output limit dropped bytes. */
   readonly gap?: (stream: 'stdout' | 'stderr', dropped: number) => Promise<void>
 }
 
-/** The next byte of each stream. Dropped bytes count too. */
+/** The offset of the next byte of each stream. Dropped bytes are counted. */
 export interface OutputOffsets {
   stdout: number
   stderr: number
 }
 
 /**
- * Reads from the offsets, by default from the beginning, and moves them after each write. Resolves
- * with the run's state after all output was written.
+ * Reads from the offsets, by default from the beginning, and advances them after each write.
+ * Resolves with the run's state after all output was written.
  */
 export async function readOutput(
   session: Session,
@@ -81,7 +81,7 @@ export function plainWriter(
   sink: Sink,
   options: { raw: boolean },
 ): (bytes: Uint8Array) => Promise<void> {
-  // Carriage returns are kept: a progress bar overwrites only the program's own line.
+  // Carriage returns are kept, because a progress bar overwrites only the program's own line.
   return writer(sink, options.raw, /([\t\r\n])/)
 }
 
@@ -102,14 +102,18 @@ function writer(sink: Sink, raw: boolean, kept: RegExp): (bytes: Uint8Array) => 
 /** A longer line is printed in parts. */
 const MAX_LINE_BYTES = 64 * 1024
 
-/** Prefixes each line with its host and writes it at once, so that lines don't mix. */
+/**
+ * Prefixes each line with its host and writes it in one piece, so that lines of different hosts
+ * don't mix.
+ */
 export function prefixedWriter(
   sink: Sink,
   host: string,
   options: { raw: boolean },
 ): { write: (bytes: Uint8Array) => Promise<void>; end: () => Promise<void> } {
   const prefix = Buffer.from(`${printable(host)}: `)
-  // With a carriage return inside a line, a host could overwrite its name with another one.
+  // A carriage return inside a line is made visible. Otherwise a host could overwrite its name with
+  // another one.
   const plain = writer(sink, options.raw, /(\t|\r?\n)/)
   let rest: Uint8Array = new Uint8Array(0)
   const emit = (line: Uint8Array): Promise<void> => plain(Buffer.concat([prefix, line]))

@@ -1,4 +1,7 @@
-/** Remarks on a run, on stderr: why it was killed, and which limits are not enforced. */
+/**
+ * Prints remarks on a run to stderr: the reason why it was killed, and the limits that are not
+ * enforced.
+ */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import { unenforcedLimits, type RunRemarks, killReason } from '../../shared/describe-run.ts'
 import type { CommandContext } from '../program/handler.ts'
@@ -7,17 +10,17 @@ import { printable } from '../terminal/sink.ts'
 
 type Context = Pick<CommandContext, 'stderr'>
 
-/** Prints with -q too, because the user relies on the limits. */
+/** Also prints with -q, because the user relies on the limits. */
 const warn = (context: Context, text: string): Promise<void> =>
   context.stderr.write(`${printable(text)}\n`).catch(() => undefined)
 
-/** The remarks for a status that is on stdout. */
+/** Prints the remarks for a status that is on stdout. */
 export async function remarkOn(context: Context, row: RunRemarks): Promise<void> {
   for (const remark of [killReason(row), unenforcedLimits(row)])
     if (remark !== undefined) await warn(context, remark)
 }
 
-/** The status and why: `killed: SIGKILL: its memory limit was reached (oom)`. */
+/** Returns the status with its reason: `killed: SIGKILL: its memory limit was reached (oom)`. */
 export function endWords(row: RunRemarks): string {
   const why = killReason(row)
   return why === undefined ? row.status : `${row.status}: ${why}`
@@ -39,7 +42,7 @@ export async function warnOfStarted(
 
 const LIMITS = ['memory', 'pids', 'cpu']
 
-/** The names in `memory,cpu`. The host's detail is foreign text, so other words are dropped. */
+/** Returns the names in `memory,cpu`. The text comes from the host, so other words are dropped. */
 function limitsOf(value: unknown): string[] {
   return typeof value === 'string' ? value.split(',').filter((name) => LIMITS.includes(name)) : []
 }

@@ -25,12 +25,12 @@ const row = (changes: Partial<RunRow>): RunRow => ({
   ...changes,
 })
 
-test('run words: a host that answers leaves the plain state', () => {
+test('run words: shows only the state if the host responds', () => {
   assert.equal(runStatusWords(clock, row({})), 'running')
   assert.equal(runStatusWords(clock, row({ stale: false, contact: 'answered' })), 'running')
 })
 
-test('run words: an offline or silent host is named, with the time', () => {
+test('run words: names a host that is offline or does not respond, and the time', () => {
   const since = rfc3339(NOW - 60_000)
   const words = (changes: Partial<RunRow>): string =>
     runStatusWords(clock, row({ stale: true, ...changes }))

@@ -16,7 +16,7 @@ import type { Session } from '../session/session.ts'
 
 type Context = CommandContext<{ readonly raw: boolean }, unknown>
 
-/** `muster run` on one host: prints the output unchanged and returns the remote exit code. */
+/** Follows a run on one host, prints the output unchanged and returns the remote exit code. */
 export async function watchOne(
   context: Context,
   session: Session,
@@ -28,7 +28,7 @@ export async function watchOne(
     throw new Error('the coordinator returned no result')
   if (result.result !== 'done') {
     const error = startError(result, run)
-    // The program never ran, so its exit code is ours. A denial keeps exit code 4.
+    // The program never ran, so Muster chooses the exit code. A denial keeps exit code 4.
     if (error.exit === 'denied') throw error
     await context.report(error)
     return EXIT.ownFailure
@@ -52,7 +52,10 @@ export async function watchOne(
   return remoteExitCode(row)
 }
 
-/** On several hosts: prefixes lines with the host. Returns 0 only if all exited with 0. */
+/**
+ * Follows runs on several hosts and prefixes lines with the host. Returns 0 only if all exited with
+ * 0.
+ */
 export async function watchMany(
   context: Context,
   session: Session,
@@ -76,11 +79,11 @@ export async function watchMany(
     } catch (error) {
       context.signal.throwIfAborted()
       if (!(error instanceof MusterError)) throw error
-      // The other hosts are still followed.
+      // The command continues to follow the other hosts.
       failures.push(failureLine(run.host, error))
     }
   })
-  // The host chooses the text of a reason.
+  // The host chooses the text of a reason, so it is made printable.
   for (const line of failures) await context.stderr.write(`${printable(line)}\n`)
   if (failures.length > 0)
     await context.note(`${failures.length} of ${started.runs.length} hosts failed`)
@@ -107,7 +110,7 @@ async function watch(context: Context, session: Session, run: StartedRun): Promi
 }
 
 export function remoteExitCode(row: RunRow): number {
-  // An older coordinator sends no reason. Its status contains the reason if there is no signal.
+  // An older coordinator sends no reason. If there is no signal, its status contains the reason.
   const reason = row.reason ?? /^killed: ([a-z]+)$/.exec(row.status)?.[1]
   return runExitCode({ state: row.state, exitCode: row.exitCode, signal: row.signal, reason })
 }

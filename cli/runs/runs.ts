@@ -1,6 +1,6 @@
 /**
- * Runs on the fleet's hosts, through the coordinator, or with --local on this host, through the
- * runner's unix socket. Only this module decides between the two.
+ * Selects how a command accesses runs: through the coordinator, or with --local through the unix
+ * socket of this host's runner. Only this module decides between the two.
  */
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { defineErrors, type MusterError } from '../../shared/errors.ts'
@@ -25,7 +25,7 @@ export interface StopOptions {
 
 export interface RunsStarted {
   readonly started: readonly StartedRun[]
-  /** Why the other runs were not started. */
+  /** The reason why the other runs were not started. */
   readonly failure: MusterError | undefined
 }
 

@@ -1,4 +1,4 @@
-/** The errors of runs that were not started or not confirmed. */
+/** Checks the errors for runs that were not started or not confirmed. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { dispatchError } from '../../coordinator/dispatch/errors.ts'

@@ -1,6 +1,7 @@
 /**
- * Starts runs on their hosts, for `process start` and `run`. The signed intent is sent again after
- * a lost connection, but carried out only once. An error lists the runs that may have started.
+ * Starts runs on hosts for `process start` and `run`. After a lost connection the same signed
+ * intent is sent again, but the coordinator carries it out once. An error lists the runs that may
+ * have started.
  */
 import { deniedFor } from '../program/denied.ts'
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
@@ -101,7 +102,7 @@ function unconfirmed(
   )
 }
 
-/** The error of a run that was not started or that its host has not confirmed. */
+/** Returns the error for a run that was not started or that its host has not confirmed. */
 export function startError(row: OperateResult, { run, host }: StartedRun): MusterError {
   if (row.result !== 'unknown') return errorOf(row, host)
   return orderError('order.not-confirmed', { run, host, reason: reasonOfUnknown(row) })

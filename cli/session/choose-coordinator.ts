@@ -10,10 +10,10 @@ import { contextFile, requireContext } from './contexts.ts'
 import { cliError } from '../terminal/errors.ts'
 
 export interface Chosen {
-  /** Undefined: the unix socket of the home. */
+  /** Undefined for the unix socket of the home. */
   readonly ticket: string | undefined
   readonly source: 'flag' | 'environment' | 'home' | 'current context'
-  /** The key in the context. */
+  /** The path of the key that the context contains. */
   readonly identity?: string | undefined
 }
 
@@ -31,7 +31,7 @@ export async function chooseCoordinator(
   if (globals.context !== undefined) return named(context, globals.context, 'flag')
   if (env['MUSTER_COORDINATOR']) return { ticket: env['MUSTER_COORDINATOR'], source: 'environment' }
   if (env['MUSTER_CONTEXT']) return named(context, env['MUSTER_CONTEXT'], 'environment')
-  // A named home of a coordinator overrides the current context.
+  // A coordinator's home in --home or MUSTER_HOME overrides the current context.
   if ((globals.home !== undefined || env['MUSTER_HOME']) && (await isCoordinator(context.home())))
     return { ticket: undefined, source: 'home' }
   const { current } = await contextFile(context, env).read()

@@ -8,7 +8,7 @@ import { openOperatorKey } from './operator-key.ts'
 import '../program/error-tables.ts'
 import { openSession, type Reach, type Session, socketReach } from './session.ts'
 
-/** Runs `work` in a session and closes the session in any case. */
+/** Runs `work` in a session. The session is always closed. */
 export async function withSession<T>(
   context: CommandContext<unknown, unknown>,
   work: (session: Session) => Promise<T>,
@@ -37,7 +37,7 @@ async function reach(
   return dialCoordinator(context, ticket)
 }
 
-/** The socket of a coordinator's home. @throws home.agent, home.no-coordinator */
+/** Returns the socket of a coordinator's home. @throws home.agent, home.no-coordinator */
 async function homeReach(folder: string): Promise<Reach> {
   const kind = await kindOfHome(folder)
   if (kind === 'agent') throw homeKindError('home.agent', { folder })

@@ -1,4 +1,4 @@
-/** The contexts of a person stay in the file where that person keeps them. */
+/** Checks that contexts stay in the file that the user chose, also behind a symbolic link. */
 import assert from 'node:assert/strict'
 import {
   chmod,

@@ -1,6 +1,6 @@
 /**
- * The contexts of a user, in one file: names, tickets, and optionally the path of a key. A ticket
- * contains no secret, but a program that can write this file selects the coordinator.
+ * Stores the contexts of a user in one file: names, tickets, and optionally the path of a key. A
+ * ticket contains no secret. But a program that can write this file can select the coordinator.
  */
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { homedir } from 'node:os'
@@ -57,9 +57,12 @@ export type StoredContext = Contexts['contexts'][string]
 
 export interface ContextFile {
   readonly path: string
-  /** A missing file is an empty list. @throws context.file */
+  /** Reads the contexts. A missing file is an empty list. @throws context.file */
   read(): Promise<Contexts>
-  /** The later of two concurrent changes wins. @throws context.file */
+  /**
+   * Changes the contexts. The later of two concurrent changes replaces the earlier one. @throws
+   * context.file
+   */
   write(contexts: Contexts): Promise<void>
 }
 
@@ -107,7 +110,7 @@ async function writeContexts(
     if (target.kind === 'descriptor' || target.kind === 'stream')
       throw unusable(path, 'it is not a regular file')
     const mode = target.kind === 'file' ? target.stats.mode & 0o777 : 0o600
-    // Crash before this is done: the old contexts stay.
+    // Crash before this ends: the old contexts stay.
     await writeDurable(deps, target.path, `${JSON.stringify(contexts, undefined, 2)}\n`, { mode })
   } catch (error) {
     if (contextError.is(error)) throw error

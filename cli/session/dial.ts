@@ -14,7 +14,7 @@ import { VERSION } from '../../shared/version.ts'
 import type { CommandContext } from '../program/handler.ts'
 import type { Reach } from './session.ts'
 
-/** This node has no certificate and accepts none: the session authenticates both sides. */
+/** This node has no certificate and accepts none, because the session authenticates both sides. */
 const NO_CREDENTIALS = {
   own: () => undefined,
   check: () => {
@@ -61,7 +61,7 @@ export async function dialAddresses(
     return {
       expected: { fleet: ticket.fleet, peerId },
       async open(signal = context.signal) {
-        // The connection ends when the coordinator restarts.
+        // A restart of the coordinator ends the connection.
         if (node.peer(peerId) === undefined) await dial(signal)
         return node.open(peerId, control.id, signal)
       },
@@ -73,7 +73,7 @@ export async function dialAddresses(
   }
 }
 
-/** The id of the first node that answers. @throws the error of the last address */
+/** Returns the id of the first node that responds. @throws the error of the last address */
 async function dialFirst(
   node: Pick<Awaited<ReturnType<typeof createNode>>, 'dial'>,
   addresses: readonly string[],

@@ -1,4 +1,4 @@
-/** The kind of a home: a coordinator's or an agent's. */
+/** Determines whether a home belongs to a coordinator or an agent. */
 import { access } from 'node:fs/promises'
 import { defineErrors } from '../../shared/errors.ts'
 import { agentPaths, coordinatorPaths } from '../../shared/home.ts'

@@ -1,4 +1,4 @@
-/** The pass phrase of a key, asked for on a real terminal (script(1) makes one). */
+/** Tests the prompt for a pass phrase on a real terminal, which script(1) creates. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,7 +9,7 @@ import { saveKeyFile } from '../../shared/identity/key-file.ts'
 import { systemRandom } from '../../shared/random.ts'
 import { testKey } from '../../shared/testing/statements.ts'
 
-/** Types each of `keys` once the question that it answers stands there. */
+/** Types each of `keys` as soon as its prompt is on the screen. */
 function type(
   file: string,
   answers: readonly (readonly [question: string, keys: string])[],

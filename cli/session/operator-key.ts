@@ -17,7 +17,10 @@ export function openOperatorKey(
   })
 }
 
-/** Longer than any pass phrase. Limits an accidental paste. */
+/**
+ * The maximum length of the input. It is longer than any pass phrase and limits an accidental
+ * paste.
+ */
 const MAX_PASSPHRASE = 1024
 
 /**
@@ -28,11 +31,11 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
   const { stdin, stderr, signal } = context
   const decoder = new TextDecoder()
   const stop = new AbortController()
-  // Before the prompt, so that no key that is typed early is shown.
+  // Raw mode begins before the prompt, so that early keys are not shown.
   stdin.setRawMode(true)
   try {
     await stderr.write('Pass phrase of the key: ')
-    // Not `for await`: that would end standard input, and the next question would never end.
+    // `for await` would close standard input, and then the next prompt would wait forever.
     return await new Promise<string>((resolve, reject) => {
       let text = ''
       const take = (chunk: Uint8Array | string): void => {
@@ -69,7 +72,7 @@ async function askPassphrase(context: CommandContext<unknown, unknown>): Promise
 /** Return, newline, Ctrl-D. */
 const LINE_END = /[\r\n\u0004]/
 
-/** The text after a key: a character, backspace, or Ctrl-C, which is a key in raw mode. */
+/** Returns the text after a key: a character, backspace, or Ctrl-C, which is a key in raw mode. */
 function typeKey(text: string, key: string): string {
   if (key === '\u0003') process.kill(process.pid, 'SIGINT')
   if (key === '\u0003' || (key !== '\u007f' && text.length >= MAX_PASSPHRASE)) return text

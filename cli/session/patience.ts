@@ -1,17 +1,17 @@
 /**
- * Retries after a lost connection, to the coordinator or from it to a host. Only temporary failures
- * are retried, for a limited time.
+ * Retries after the command lost the coordinator, or the coordinator lost a host. It retries only
+ * temporary failures, for a limited time.
  */
 import { wireError } from '../../protocols/wire/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 
 /**
- * An agent or a coordinator restarts within this time. A rebooting host needs longer, but its runs
- * are lost anyway.
+ * The time limit. An agent or a coordinator restarts within this time. A rebooting host needs
+ * longer, but its runs are lost.
  */
 export const PATIENCE_MS = 60_000
-/** Time between two attempts, because each may open a session. */
+/** The time between two attempts. It limits the load, because each attempt may open a session. */
 const AGAIN_MS = 1_000
 
 /** A coordinator may also send these codes while it starts or ends. */
@@ -25,13 +25,13 @@ export function mayPass(error: unknown): error is MusterError {
 export interface PatienceOptions {
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Limit of the time without success. Infinity: no limit. */
+  /** The longest time without success. Infinity for no limit. */
   readonly patienceMs?: number
-  /** A number that grows with the work done. Progress restarts the time limit. */
+  /** Returns a number that grows with the work done. Progress restarts the time limit. */
   readonly progress: () => number
   /** Called once for each period without success. */
   readonly waiting: (error: MusterError) => Promise<void>
-  /** The error after the time limit. */
+  /** Creates the error for a reached time limit. */
   readonly givenUp: (error: MusterError, waitedMs: number) => MusterError
 }
 

@@ -1,4 +1,4 @@
-/** Turns the results of an operation into errors and exit codes. */
+/** Converts the results of an operation to errors and exit codes. */
 import type { OperateResponse, OperateResult } from '../../protocols/control/messages.ts'
 import { defineErrors, MusterError, restoreError } from '../../shared/errors.ts'
 
@@ -22,13 +22,13 @@ export const resultError = defineErrors({
   },
 })
 
-/** Why the outcome of a target is unknown. */
+/** Returns the reason why the outcome of a target is unknown. */
 export function reasonOfUnknown(row: OperateResult): string {
   const known = row.error && restore(row.error.code, row.error.data)
   return known?.message ?? 'the connection ended before the outcome arrived'
 }
 
-/** The error of a target whose outcome is not `done`. */
+/** Returns the error for a target whose outcome is not `done`. */
 export function errorOf(row: OperateResult, name = row.target): MusterError {
   const known = row.error && restore(row.error.code, row.error.data)
   if (row.result === 'unknown')
@@ -51,8 +51,8 @@ function restore(
 }
 
 /**
- * Undefined if every target is done. Otherwise the error of a single target, or an error that lists
- * the failed targets.
+ * Returns undefined if every target is done. Otherwise returns the error of the only target, or an
+ * error that lists the failed targets.
  */
 export function failureOf(
   response: OperateResponse,
@@ -67,7 +67,7 @@ export function failureOf(
   return resultError('result.partly', { failed: bad.length, of: response.results.length, lines })
 }
 
-/** The failure of one target, beginning with its name. */
+/** Returns the text of one target's failure, which begins with the target's name. */
 export function failureLine(name: string, { message }: MusterError): string {
   return message.startsWith(`${name} `) || message.startsWith(`${name}: `)
     ? message

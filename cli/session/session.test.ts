@@ -23,7 +23,7 @@ const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
 
 const [here, elsewhere] = [peerIdOfKey(testKey(5).publicKey), peerIdOfKey(testKey(6).publicKey)]
 
-test('cli/session: signs nothing for another coordinator than the ticket names', async (t) => {
+test('cli/session: signs nothing if the coordinator is not the one in the ticket', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-session-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const path = join(folder, 'run', 'socket')
@@ -99,7 +99,7 @@ test('cli/session: does not sign an intent that is too long for the log', async 
         limits: { outputBytes: 65_536 },
       },
     })
-  /** The longest text of this letter that is taken. */
+  /** Returns the longest accepted text of this letter. */
   const longest = async (letter: string): Promise<number> => {
     let [fits, tooLong] = [1, 100_000]
     while (tooLong - fits > 1) {

@@ -1,5 +1,5 @@
 /**
- * A session of an operator with a coordinator, over the unix socket of the home, or over libp2p
+ * Opens an operator's session with a coordinator, over the unix socket of the home, or over libp2p
  * with a ticket. The operator's SSH key opens the session and signs an intent for every change.
  * libp2p is loaded only for a ticket.
  */
@@ -27,15 +27,21 @@ import type { Opening } from '../../shared/trust/commitment.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
 import { MAX_STATEMENT_BYTES, type Signed, signStatement } from '../../shared/trust/signed.ts'
 
-/** Longer than any command, also one that follows a run. */
+/** The lifetime of a session. It is longer than any command, also one that follows a run. */
 const SESSION_MS = 11 * 3_600_000
-/** Allows a coordinator's clock that is behind the operator's. */
+/** The tolerance for a coordinator's clock that is behind the operator's. */
 const BACKDATED_MS = 60_000
-/** Time for the coordinator and the hosts to check an intent. The limit is five minutes. */
+/**
+ * The lifetime of an intent, in which the coordinator and the hosts must check it. The limit is
+ * five minutes.
+ */
 const INTENT_MS = 4 * 60_000
-/** Part of a log entry without the statement: signature, key, coordinator, times (about 700). */
+/**
+ * The space in a log entry for the signature, the key, the coordinator and the times (about 700
+ * bytes).
+ */
 const ENTRY_FRAME_BYTES = 2048
-/** Signing adds the type to a statement. */
+/** The space for the type, which signing adds to a statement. */
 const TYPE_BYTES = 64
 
 type Methods = (typeof control)['methods']
@@ -64,7 +70,7 @@ export interface Session {
   operate<V extends Verb>(order: Order<V>, options?: OperateOptions): Promise<OperateResponse>
   /** Signs an intent. The coordinator carries it out once, even if it is sent again. */
   sign<V extends Verb>(order: Order<V>): Promise<Signed>
-  /** Sends a signed intent, or waits for it if the coordinator works on it already. */
+  /** Sends a signed intent. If the coordinator already works on it, waits for the outcome. */
   perform(intent: Signed, options?: OperateOptions): Promise<OperateResponse>
   /**
    * Runs `work` in another session with the same coordinator, because the calls of one session run
@@ -84,11 +90,11 @@ export interface OperateOptions {
   readonly signal?: AbortSignal
   readonly onProgress?: (report: ProgressOf<Methods['operate']>) => void
   readonly upload?: AsyncIterable<Uint8Array>
-  /** The values of the commitments in the intent. */
+  /** The values for the commitments in the intent. */
   readonly values?: readonly Opening[]
 }
 
-/** The way to the coordinator: the socket of its home, or a libp2p connection. */
+/** The connection to the coordinator: the socket of its home, or libp2p. */
 export interface Reach {
   /** The coordinator in the ticket. Undefined for the socket of the home. */
   readonly expected?: { readonly fleet: FleetId; readonly peerId: string }
@@ -105,7 +111,10 @@ export const socketReach = (path: string): Reach => ({
 export interface CoordinatorGreeting {
   readonly name: string
   readonly version: string
-  /** Its clock minus ours in milliseconds. Undefined: an older version doesn't send its time. */
+  /**
+   * The coordinator's clock minus ours in milliseconds. Undefined if an older version doesn't send
+   * its time.
+   */
   readonly clockOffsetMs: number | undefined
 }
 
@@ -121,7 +130,7 @@ export async function greetCoordinator(
     const startedAt = deps.clock.monotonic()
     const challenge = await client.call('session.begin', {}, signal === undefined ? {} : { signal })
     requireExpected(reach, challenge)
-    // The coordinator read its clock about half-way between request and response.
+    // The coordinator read its clock about half-way between our request and its response.
     const ours = sent + (deps.clock.monotonic() - startedAt) / 2
     return {
       name: challenge.name,
@@ -202,8 +211,8 @@ async function authenticate(
 }
 
 /**
- * Requires the coordinator of the ticket before anything is signed. A coordinator with the name of
- * another one could forward the session and the intents to it.
+ * Requires the coordinator of the ticket before anything is signed. Otherwise a coordinator could
+ * use another one's name and forward the session and the intents to that one.
  */
 function requireExpected(
   { expected }: Reach,

@@ -1,9 +1,9 @@
-/** Limits for the difference of two clocks, and its text. */
+/** Defines limits for the difference of two clocks, and formats the difference. */
 import { formatDuration } from '../../shared/units.ts'
 
-/** Certificates and intents are refused if two clocks differ by two minutes. */
+/** Nodes refuse certificates and intents if two clocks differ by two minutes. */
 export const CLOCK_FAILURE_MS = 120_000
-/** More than the error of a measurement over a slow network. */
+/** Larger than the error of a measurement over a slow network. */
 export const CLOCK_WARNING_MS = 30_000
 
 export function clockStatus(offsetMs: number): 'ok' | 'warn' | 'fail' {

@@ -24,10 +24,10 @@ test('CC-06: only y or yes confirms; n, an empty line, Ctrl-D and Ctrl-C do not'
   const cases: [string, number, RegExp | undefined][] = [
     ['y\n', 0, undefined],
     ['YES\n', 0, undefined],
-    ['n\n', 1, /not done: this deletes everything/],
-    ['\n', 1, /not done: this deletes everything/],
-    ['yesterday\n', 1, /not done: this deletes everything/],
-    ['\u0004', 1, /not done: this deletes everything/],
+    ['n\n', 1, /not confirmed, so nothing was done: this deletes everything/],
+    ['\n', 1, /not confirmed, so nothing was done: this deletes everything/],
+    ['yesterday\n', 1, /not confirmed, so nothing was done: this deletes everything/],
+    ['\u0004', 1, /not confirmed, so nothing was done: this deletes everything/],
     ['\u0003', 130, /interrupted/],
   ]
   const outcomes = await Promise.all(cases.map(([keys]) => answer(keys)))

@@ -1,4 +1,4 @@
-/** Asks for confirmation of a destructive action. Without a terminal it is an error. */
+/** Asks for confirmation of a destructive action. It fails without a terminal. */
 import { createInterface } from 'node:readline/promises'
 import { cliError } from './errors.ts'
 
@@ -17,7 +17,7 @@ export async function confirm({ action, input, output, signal }: ConfirmOptions)
   const prompt = createInterface({ input, output, terminal: false })
   try {
     const answer = await new Promise<string | undefined>((resolve, reject) => {
-      // Ctrl-D: the end of the input.
+      // Ctrl-D ended the input.
       prompt.once('close', () => resolve(undefined))
       prompt.question(`This ${action}. Go on? [y/N] `, { signal }).then(resolve, reject)
     })

@@ -1,4 +1,4 @@
-/** Errors of the command line itself. */
+/** Declares the errors of the command line. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const cliError = defineErrors({
@@ -11,7 +11,7 @@ export const cliError = defineErrors({
     exit: 'usage',
     message: (d: { what: string }) => `${d.what} is not valid UTF-8; nothing was done`,
     hint: () =>
-      'use a path or value in UTF-8; on a host, a shell can produce other bytes: ' +
+      'use a UTF-8 path or value; to pass other bytes on a host, create them in a shell there: ' +
       'sh -c \'rm "$(printf "caf\\351")"\'',
   },
   'cli.order-too-long': {
@@ -51,12 +51,12 @@ export const cliError = defineErrors({
   'cli.other-coordinator': {
     exit: 'verification',
     message: (d: { expected: string; fleet: string }) =>
-      `the ticket names coordinator ${d.expected} of fleet ${d.fleet}, but another one answered`,
+      `connected to a wrong coordinator: expected ${d.expected} of fleet ${d.fleet}`,
     hint: () => 'nothing was signed; ask the operator of the fleet for a fresh ticket',
   },
   'cli.declined': {
     exit: 'failed',
-    message: (d: { action: string }) => `not done: this ${d.action}`,
-    hint: () => 'answer y or yes to confirm',
+    message: (d: { action: string }) => `not confirmed, so nothing was done: this ${d.action}`,
+    hint: () => 'run the command again and enter y',
   },
 })

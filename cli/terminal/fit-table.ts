@@ -1,6 +1,6 @@
 /**
- * The lines of a table. On a terminal the widest columns are wrapped between words, so that the
- * table fits. If words are too long, each row becomes a block of lines. No text is cut.
+ * Makes the lines of a table. On a terminal the widest columns are wrapped between words, so that
+ * the table fits. If words are too long, each row becomes a block of lines. No text is cut.
  */
 import { width } from '../../shared/text-width.ts'
 import { longestWord, wrapText } from '../../shared/wrap-text.ts'
@@ -17,7 +17,7 @@ export interface Table {
 
 const GUTTER = '   '
 
-/** `columns` is the width of the terminal. Undefined: the output is for another program. */
+/** `columns` is the width of the terminal. It is undefined if the output is for another program. */
 export function fitTable(table: Table, columns: number | undefined): string[] {
   if (columns === undefined) return linesOf(table, table.widths)
   const room = columns - GUTTER.length * (table.header.length - 1)
@@ -25,7 +25,7 @@ export function fitTable(table: Table, columns: number | undefined): string[] {
   return widths === undefined ? blocks(table, columns) : linesOf(table, widths)
 }
 
-/** Widths with a sum of at most `room`. Undefined if a word doesn't fit. */
+/** Returns widths with a sum of at most `room`. Undefined if a word doesn't fit. */
 function narrowed({ header, rows, widths }: Table, room: number): readonly number[] | undefined {
   const least = header.map((title, column) =>
     rows.reduce((most, row) => Math.max(most, longestWord(row[column] ?? '')), width(title)),
@@ -62,7 +62,7 @@ function linesOf({ header, rows, right, begun }: Table, widths: readonly number[
   })
 }
 
-/** A block of lines for each row. Each line begins with the header of its column. */
+/** Makes a block of lines for each row. Each line begins with the header of its column. */
 function blocks({ header, rows, begun }: Table, columns: number): string[] {
   const labels = Math.max(...header.map(width))
   const indent = ' '.repeat(labels + GUTTER.length)

@@ -7,7 +7,8 @@ import { errno } from '../../shared/errno.ts'
 const NOT_REGULAR: ReadonlySet<unknown> = new Set(['ENXIO', 'ELOOP', 'ENODEV'])
 
 /**
- * Undefined if the path is not a regular file. Doesn't wait, follow a link or change anything.
+ * Returns undefined if the path is not a regular file. Doesn't wait, follow a link or change
+ * anything.
  * @throws the system's error, such as ENOENT
  */
 export async function openRegular(path: string): Promise<FileHandle | undefined> {

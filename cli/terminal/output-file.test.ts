@@ -1,5 +1,6 @@
 /**
- * Files that a person names are written as any Unix program writes them, by the real command line.
+ * Checks with the real command line that output files are written like those of other Unix
+ * programs.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -29,7 +30,7 @@ import { writeOutputFile } from './output-file.ts'
 import { createSink } from './sink.ts'
 import { type BlobServer, serveBlob } from '../testing/blob-server.ts'
 
-/** Several frames, so that a transfer can break off in the middle. */
+/** The size of several frames, so that a transfer can stop in the middle. */
 const content = Buffer.from(systemRandom.bytes(300_000))
 const root = process.getuid?.() === 0
 
@@ -41,8 +42,8 @@ interface Ended {
 }
 
 /**
- * `muster blob get BLOB --to TO` in a shell, so that a test may redirect; `$GET` is the command
- * without its --to.
+ * Runs `muster blob get BLOB --to TO` in a shell, so that a test can redirect its output. `$GET` is
+ * the command without --to.
  */
 function shell(server: BlobServer, script: string): Promise<Ended> {
   const main = join(import.meta.dirname, '../main.ts')
@@ -67,7 +68,7 @@ const mode = async (path: string): Promise<number> => (await stat(path)).mode & 
 test('output file: writes to a device, a pipe, and a link to one, and keeps them', async () => {
   await using server = await serveBlob(content)
   const { folder } = server
-  // Links to the devices: a version that replaces its target must not harm this machine.
+  // The test uses links to devices, so that a wrong version can't replace a device of this machine.
   await symlink('/dev/null', join(folder, 'null'))
   await symlink('/proc/self/fd/1', join(folder, 'stdout'))
   const quiet = await shell(server, '$GET --to null')
@@ -78,7 +79,7 @@ test('output file: writes to a device, a pipe, and a link to one, and keeps them
     assert.deepEqual([shown.code, shown.stdout.equals(content)], [0, true], to + shown.stderr)
   }
   assert.equal(await readlink(join(folder, 'stdout')), '/proc/self/fd/1')
-  // The reader writes to a file: Node makes a shared pipe non-blocking, and cat fails on that.
+  // The reader writes to a file, because Node makes a shared pipe non-blocking and cat then fails.
   const piped = await shell(server, 'mkfifo pipe; cat pipe >through & $GET --to pipe; wait')
   assert.equal(piped.code, 0, piped.stderr)
   assert.deepEqual(await readFile(join(folder, 'through')), content)
@@ -297,7 +298,7 @@ test('output file: writes in place in a read-only folder, rejects a read-only fi
     for (const path of [folder, file, join(folder, 'locked')]) await chown(path, 65_534, 65_534)
   await chmod(folder, 0o555)
   const { ino } = await stat(file)
-  // The rights of a user that is not root hold for this process in between.
+  // Until the next seteuid, this process has the rights of a user that is not root.
   if (root) process.seteuid?.(65_534)
   try {
     await put(file)
@@ -344,7 +345,7 @@ test('output file: does not open a pipe, link or device that replaced the file',
   await symlink('file', at('link'))
   for (const other of [at('pipe'), at('link'), '/dev/null'])
     assert.equal(await openRegular(other), undefined, other)
-  // With a reader the open succeeds, and the look at the opened file tells.
+  // A pipe with a reader can be opened, so only the check of the opened file detects it.
   const reader = await open(at('pipe'), 'r+')
   assert.equal(await openRegular(at('pipe')), undefined)
   await reader.close()
@@ -372,7 +373,7 @@ test('output file: writes to a pipe or link that replaced the file meanwhile', a
   for (const [name, swap, read] of swaps) {
     await rm(at('to'), { force: true })
     await writeFile(at('to'), 'before')
-    // Two names: the file is overwritten in place, not renamed over.
+    // The file has two names, so it is overwritten in place and not replaced.
     await rm(at('two'), { force: true })
     await link(at('to'), at('two'))
     const sink = createSink(process.stdout, { color: false })

@@ -34,11 +34,14 @@ interface Named {
 }
 type FileTarget = Extract<OutputTarget, { kind: 'file' | 'new' }>
 
-/** Limit for a target that another program replaces repeatedly. */
+/** The number of attempts if another program replaces the target repeatedly. */
 const MAX_ATTEMPTS = 5
-/** Size of one read when a file is overwritten in place. */
+/** The size of one read when a file is overwritten in place. */
 const COPY_BYTES = 256 * KIB
-/** Errors of a rename after which a write may succeed: another owner, a sticky folder, a mount. */
+/**
+ * The errors of a rename after which a write in place may succeed: another owner, a sticky folder,
+ * a mount.
+ */
 const NOT_RENAMED: ReadonlySet<unknown> = new Set(['EACCES', 'EPERM', 'EROFS', 'EBUSY', 'EXDEV'])
 
 /**
@@ -76,7 +79,7 @@ export async function writeOutputFile<T>(
 interface Part {
   readonly path: string
   readonly handle: FileHandle
-  /** In the folder of the target, so that it can be renamed to it. */
+  /** It is in the folder of the target, so that it can be renamed to the target. */
   readonly beside: boolean
 }
 
@@ -108,7 +111,7 @@ async function place(
     if (found.kind === 'descriptor' || found.kind === 'stream')
       return throughStream(deps, named, found, (write) => copy(part, write))
     if (part.beside && (await disk(named, replaced(part, found)))) return
-    // A new file is not possible in this folder, and the existing one is gone.
+    // This folder allows no new file, and the existing file was removed.
     if (found.kind === 'new') throw unwritable(named, failure('EACCES'))
     const file = await disk(named, openRegular(found.path))
     if (file !== undefined) return overwrite(named, part, found.path, file)
@@ -122,7 +125,7 @@ async function place(
 async function replaced(part: Part, target: FileTarget): Promise<boolean> {
   try {
     if (target.kind === 'file') {
-      // Its other names would keep the old content.
+      // The other names of the file would keep the old content.
       if (target.stats.nlink > 1) return false
       await likeBefore(part.handle, target.stats)
     }

@@ -15,7 +15,7 @@ export type OutputTarget =
   | { readonly kind: 'file'; readonly path: string; readonly stats: Stats }
   | { readonly kind: 'new'; readonly path: string }
 
-/** The kernel's limit. */
+/** The kernel's limit of symbolic links in one path. */
 const MAX_LINKS = 40
 const OWN_DESCRIPTORS = new RegExp(`^/proc/${process.pid}/(task/\\d+/)?fd$`)
 

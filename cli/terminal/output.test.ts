@@ -1,4 +1,4 @@
-/** Results look the same to every reader, and nothing in them acts on a terminal. */
+/** Checks the format of results, and that control characters in them are made visible. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatList, formatOne, type ListResult } from './output.ts'

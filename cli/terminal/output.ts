@@ -10,7 +10,7 @@ import { shownTime, type TimeStyle } from './shown-time.ts'
 import { width } from '../../shared/text-width.ts'
 import { wrapText } from '../../shared/wrap-text.ts'
 
-/** The terminal of a result. Undefined: the output is for another program. */
+/** The terminal of a result. Undefined if the output is for another program. */
 export interface Screen {
   readonly columns: number
   /** Milliseconds since the epoch, for times that are shown as "3m ago". */
@@ -21,10 +21,10 @@ export interface Column<Row> {
   readonly header: string
   /** The cell; undefined and '' are printed as `-`. */
   readonly value: (row: Row) => string | number | undefined
-  /** Only with -o wide. */
+  /** True if only -o wide shows the column. */
   readonly wide?: true
   readonly align?: 'right'
-  /** Shows absolute times on a terminal too. Lists of events need their order and distance. */
+  /** True if a terminal gets absolute times too. A list of events needs them. */
   readonly absolute?: true
 }
 
@@ -59,7 +59,7 @@ export interface ValueResult {
   readonly line?: string
 }
 
-/** The text of a list in a format. It ends with a newline unless it is empty. */
+/** Formats a list. The text ends with a newline unless it is empty. */
 export async function formatList<Row>(
   format: OutputFormat,
   result: ListResult<Row>,
@@ -88,7 +88,7 @@ function timeStyle(format: OutputFormat, screen: Screen | undefined, absolute: b
   return screen === undefined || format === 'wide' || absolute ? 'absolute' : 'relative'
 }
 
-/** The text of one value in a format. */
+/** Formats one value. */
 export async function formatOne(
   format: OutputFormat,
   result: ValueResult,
@@ -122,7 +122,7 @@ async function formatValue(format: 'json' | 'yaml', value: unknown): Promise<str
   const document = new Document(value, { aliasDuplicateObjects: false })
   visit(document, {
     Scalar: (_, scalar) => {
-      // YAML knows \u only between double quotes.
+      // YAML supports \u only between double quotes.
       if (typeof scalar.value === 'string' && scalar.value.search(INVISIBLE) >= 0)
         scalar.type = Scalar.QUOTE_DOUBLE
     },

@@ -1,4 +1,4 @@
-/** The ways in which progress is shown. Each mode has one display. */
+/** Shows progress in several modes. Each mode has one display. */
 import { clipText, width } from '../../shared/text-width.ts'
 import {
   barLine,
@@ -22,18 +22,18 @@ export interface DisplayOptions {
 }
 
 export interface ProgressDisplay {
-  /** Time between two updates. Undefined: no updates. */
+  /** The time between two updates. Undefined for no updates. */
   readonly everyMs: number | undefined
-  /** A log line removes the progress, so it must be shown again. */
+  /** Called after a log line, which removed the progress from the screen. */
   readonly redraws: boolean
   show(state: ProgressState, rate: number): void
   log(line: string): void
   end(last: string | undefined): void
 }
 
-/** A shorter time would use more CPU, a longer one would look stuck. */
+/** A shorter time would use more CPU time. With a longer one, the display would seem to stop. */
 const REDRAW_MS = 100
-/** One line in a log file for each of these intervals. */
+/** A log file gets one line in each interval of this length. */
 const PLAIN_MS = 10_000
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
@@ -42,7 +42,7 @@ type Write = (text: string) => void
 
 export function openDisplay(sink: Sink, options: DisplayOptions): ProgressDisplay {
   const write: Write = (text) => {
-    // A closed output ends the display, not the work.
+    // A closed output ends the display, but the work continues.
     void sink.write(text).catch(() => undefined)
   }
   switch (options.mode) {
@@ -69,7 +69,7 @@ const NO_DISPLAY: ProgressDisplay = {
   end: () => undefined,
 }
 
-/** Two lines that are redrawn in place. */
+/** Redraws two lines in place. */
 function barDisplay(sink: Sink, options: DisplayOptions, write: Write): ProgressDisplay {
   let drawn: readonly string[] = []
   const clear = (): string => {
@@ -107,7 +107,7 @@ function barDisplay(sink: Sink, options: DisplayOptions, write: Write): Progress
   }
 }
 
-/** One line that is overwritten with blanks and a carriage return. */
+/** Overwrites one line with blanks and a carriage return. */
 function oneLineDisplay(sink: Sink, options: DisplayOptions, write: Write): ProgressDisplay {
   let drawn = ''
   const clear = (): string => {
@@ -161,7 +161,7 @@ function textOf(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join('')
 }
 
-/** The text without the styles of {@link Sink.style}. */
+/** Returns the text without the styles of {@link Sink.style}. */
 function withoutStyles(text: string): string {
   return text.replace(/\x1b\[[0-9;]*m/g, '')
 }

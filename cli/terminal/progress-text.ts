@@ -1,4 +1,4 @@
-/** The texts of a progress display: its head, the details, the bar. */
+/** Makes the texts of a progress display: its head, the details, the bar. */
 import { clipText, width } from '../../shared/text-width.ts'
 import { formatDuration, formatSize } from '../../shared/units.ts'
 import { printable, type Sink } from './sink.ts'
@@ -12,7 +12,7 @@ export interface ProgressState {
   readonly total: number
 }
 
-/** A transfer with a longer estimate has stopped, so no time is shown. */
+/** A longer estimate means that the transfer has stopped, so no time is shown. */
 const LONGEST_ETA_MS = 99 * 24 * 3_600_000
 const MAX_BAR = 30
 const MIN_BAR = 10
@@ -29,7 +29,7 @@ export function progressHead(
   ].join(' ')
 }
 
-/** Percentage, sizes, rate and remaining time, in this order. Empty if nothing is known. */
+/** Returns percentage, sizes, rate and remaining time, in this order. Empty if nothing is known. */
 export function progressDetails({ bytes, total }: ProgressState, rate: number): string[] {
   if (total <= 0) return bytes > 0 ? [formatSize(bytes)] : []
   const left = Math.max(0, total - bytes)
@@ -53,7 +53,7 @@ export function fitParts(parts: readonly string[], columns: number): string {
   return text
 }
 
-/** The bar and the details that fit beside it. */
+/** Returns the bar and the details that fit beside it. */
 export function barLine(
   sink: Sink,
   { bytes, total }: ProgressState,

@@ -1,4 +1,6 @@
-/** Progress is redrawn only on a terminal, keeps logs readable and restores the cursor. */
+/**
+ * Checks that progress is redrawn only on a terminal, keeps logs readable and restores the cursor.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Clock, systemClock } from '../../shared/clock.ts'
@@ -8,7 +10,7 @@ import type { ProgressState } from './progress-text.ts'
 import { createProgress } from './progress.ts'
 import type { Sink } from './sink.ts'
 
-/** A progress on a clock that the test moves, and its whole output. */
+/** Creates a progress with a clock that the test moves. `text` returns its whole output. */
 function started(
   mode: ProgressMode,
   options: { columns?: number; what?: string } = {},
@@ -199,7 +201,7 @@ test('progress: zero totals give no NaN or Infinity', () => {
   }
 })
 
-test('progress: shows control characters of a phase instead of obeying them', () => {
+test('progress: makes control characters of a phase visible', () => {
   const { progress, tick, text } = started('plain')
   progress.state(state({ phase: '\u001b[2Jpackages' }))
   tick(10_000)

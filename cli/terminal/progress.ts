@@ -1,6 +1,7 @@
 /**
- * Progress of long work, on stderr: lines that are redrawn on a terminal, one line every ten
- * seconds elsewhere, JSON lines with -o json. The cursor is restored even if the program fails.
+ * Shows the progress of long work on stderr. A terminal gets redrawn lines, other outputs get one
+ * line every ten seconds, and -o json gets JSON lines. The cursor is restored even if the program
+ * fails.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { openDisplay, type ProgressMode } from './progress-display.ts'
@@ -24,7 +25,7 @@ export interface Progress {
 
 /** The rate halves the weight of older measurements in this time. */
 const RATE_HALF_LIFE_MS = 3_000
-/** With a shorter time between two measurements the rate would jump. */
+/** The minimum time between two measurements. With a shorter one the rate would vary too much. */
 const MEASURE_MS = 500
 
 export function createProgress(
@@ -56,7 +57,7 @@ export function createProgress(
   }
 }
 
-/** Bytes per second, smoothed. */
+/** Returns the smoothed rate in bytes per second. */
 function createRate(clock: Clock): { measure(bytes: number): number } {
   let rate = 0
   let first = true
@@ -67,7 +68,7 @@ function createRate(clock: Clock): { measure(bytes: number): number } {
       const elapsed = now - last.at
       if (elapsed < MEASURE_MS) return rate
       const weight = first ? 0 : 0.5 ** (elapsed / RATE_HALF_LIFE_MS)
-      // The count goes back if a file is fetched again.
+      // The count becomes smaller if a file is fetched again.
       const moved = Math.max(0, bytes - last.bytes)
       rate = rate * weight + (moved / elapsed) * 1000 * (1 - weight)
       if (moved > 0) first = false

@@ -14,8 +14,8 @@ interface ReadLineDeps {
 }
 
 /**
- * The line without white space around it. A line that is longer than any ticket is cut, so that its
- * parser rejects it. @throws the signal's reason
+ * Returns the line without white space around it. A line that is longer than any ticket is cut, and
+ * its parser rejects it. @throws the signal's reason
  */
 export async function readLine(deps: ReadLineDeps, what: string): Promise<string> {
   if (deps.stdin.isTTY) await deps.note(`paste the ${what}, then Enter`)

@@ -1,6 +1,6 @@
-/** Times for people. Statements and JSON keep the original text. */
+/** Formats times for people. Statements and JSON keep the original text. */
 
-/** `both` is for single values, because columns are too narrow. */
+/** `both` is only for single values, because columns are too narrow. */
 export type TimeStyle = 'absolute' | 'relative' | 'both'
 
 const TIME = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{1,9}Z$|^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/
@@ -15,7 +15,7 @@ export function shownTime(text: string, style: TimeStyle, now: number): string {
   return style === 'relative' ? relative : `${absolute} (${relative})`
 }
 
-/** `3m ago`, `in 29d`, in one unit. */
+/** Formats a time with one unit: `3m ago`, `in 29d`. */
 function distance(ms: number): string {
   const seconds = Math.floor(Math.abs(ms) / 1000)
   if (seconds < 1) return 'now'

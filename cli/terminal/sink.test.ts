@@ -1,4 +1,4 @@
-/** Results that can't be written, with real processes. */
+/** Checks with real processes what happens if a result can't be written. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, stat } from 'node:fs/promises'
@@ -40,7 +40,7 @@ test('sink: a partial write to a nearly full disk is an error', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-sink-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'out')
-  // A file may grow to 2 KiB: the write that goes past it succeeds in part.
+  // The limit of the file is 2 KiB. The write that exceeds it succeeds in part.
   const { code, stderr } = await shell(`ulimit -f 2; $MUSTER big >${file}`)
   assert.match(
     stderr,

@@ -1,7 +1,7 @@
 /**
- * Writes to stdout and stderr with backpressure. A closed reader ends the command quietly, a full
- * disk ends it with an error. In foreign text, control characters and direction marks are made
- * visible, so that a terminal doesn't obey them.
+ * Writes to stdout and stderr with backpressure. If the reader closes the output, the command ends
+ * silently. A full disk ends it with an error. Control characters and direction marks in foreign
+ * text are made visible, so that a terminal doesn't obey them.
  */
 import { writeSync } from 'node:fs'
 import type { WriteStream } from 'node:tty'
@@ -12,14 +12,14 @@ import { cliError } from './errors.ts'
 
 export interface Sink {
   /**
-   * Resolves when more may be written. Bytes are written unchanged.
+   * Writes the bytes unchanged. Resolves when more may be written.
    * @throws cli.output-closed after the reader closed, cli.output-failed if writing fails
    */
   write(chunk: string | Uint8Array): Promise<void>
   readonly isTTY: boolean
   /** Columns of the terminal, at least 1. The default is 80. */
   readonly columns: number
-  /** The text in a style, or unchanged if colours are off. */
+  /** Returns the text in a style, or unchanged if colours are off. */
   style(format: Parameters<typeof styleText>[0], text: string): string
   /** Aborts when writing is not possible any more. The reason is the error. */
   readonly closed: AbortSignal
@@ -39,13 +39,16 @@ function outputError(error: unknown): Error {
   return cliError('cli.output-failed', { reason }, { cause: error })
 }
 
-/** A stream to a file or device. Its write() ignores a partial write to a nearly full disk. */
+/**
+ * Opens a stream to a file or device. The stream's write() ignores a partial write to a nearly full
+ * disk.
+ */
 interface FileStream {
   readonly fd: number
   readonly _type?: string
 }
 
-/** Synchronous, so that stdout and stderr stay in order if both go to one file. */
+/** Writes synchronously, so that stdout and stderr stay in order if both go to one file. */
 function writeFile(
   descriptor: number,
   chunk: string | Uint8Array,
@@ -79,7 +82,7 @@ export function createSink(
           failed(error)
           reject(gone.signal.reason)
         }
-        // The stream calls back after it passed the chunk to the system: that is the backpressure.
+        // The stream calls back after it passed the chunk to the system. This gives backpressure.
         if (file === undefined) stream.write(chunk, done)
         else writeFile(file, chunk, done)
       }),
@@ -96,11 +99,11 @@ export function createSink(
 
 /**
  * C0 and C1 controls, marks that reorder text, and Unicode line ends. A host name or a package
- * summary could use them to redraw the screen.
+ * summary with them could redraw the screen.
  */
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
-/** The text on one line, with control characters made visible. */
+/** Returns the text on one line, with control characters made visible. */
 export function printable(text: string): string {
   return text.replace(
     UNPRINTABLE,

@@ -1,7 +1,10 @@
-/** Writes every byte to a descriptor: a disk that is nearly full takes a part without an error. */
+/**
+ * Writes every byte to a descriptor. Repeats partial writes, which a nearly full disk doesn't
+ * report as errors.
+ */
 import { write } from 'node:fs'
 
-/** Where the descriptor stands, and in order. @throws the system's error */
+/** Writes at the descriptor's position, in order. @throws the system's error */
 export async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.length; )
     at += await new Promise<number>((resolve, reject) =>

@@ -1,4 +1,4 @@
-/** A node that serves one blob over its socket. */
+/** Starts a node that serves one blob over its socket. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,7 +20,7 @@ export interface BlobServer extends AsyncDisposable {
   readonly folder: string
   /** The id of the original content. */
   readonly blob: string
-  /** The bytes that it sends. A test may replace them. */
+  /** The bytes that the node sends. A test may replace them. */
   bytes: Uint8Array
   /** Called after each frame. A rejection ends the transfer. */
   onFrame: () => Promise<void>

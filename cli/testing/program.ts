@@ -1,6 +1,7 @@
 /**
- * A program with test commands that wait, flood, fail and leak. Tests run it as a real process,
- * with real signals, pipes and exit codes. It hides the start of the real registry.
+ * A program with test commands that wait, write endless output, fail, or leave handles open. Tests
+ * run it as a real process, with real signals, pipes and exit codes. It does not load the real
+ * registry.
  */
 import { open } from 'node:fs/promises'
 import { defineCommand, type Registry } from '../program/command.ts'
@@ -39,7 +40,7 @@ const command =
     }),
   })
 
-/** Longer than any test. The timer keeps the process alive. */
+/** A time that is longer than any test. The timer keeps the process alive. */
 const FOREVER_MS = 3_600_000
 const aborted = ({ clock, signal }: CommandContext): Promise<void> =>
   clock.sleep(FOREVER_MS, signal)
@@ -127,7 +128,7 @@ const testRegistry: Registry = {
       await aborted(c)
     }),
   },
-  /** Succeeds and leaves a handle open that would keep the process alive. */
+  /** Succeeds and leaves an open handle, which would keep the process alive. */
   leak: {
     summary: 'x',
     command: command(async () => {
@@ -135,7 +136,7 @@ const testRegistry: Registry = {
       process.stdin.resume()
     }),
   },
-  /** Opens the key of --identity and asks a question after it. */
+  /** Opens the key of --identity and then asks for a confirmation. */
   sign: {
     summary: 'x',
     command: command(async (c) => {

@@ -1,6 +1,5 @@
 /**
- * Runs a program with arguments, variables and a folder that are any bytes, which Node's own spawn
- * can't pass.
+ * Runs a program with arguments, variables and a folder of any bytes. Node's spawn can't pass them.
  */
 import { execFile } from 'node:child_process'
 import type { Ended } from './run-muster.ts'
@@ -11,7 +10,7 @@ export interface RunBytesOptions {
   readonly cwd?: Buffer
 }
 
-/** The words of a shell for these bytes, which are read by printf(1) alone. */
+/** Returns a shell word for these bytes. Only printf(1) interprets them. */
 const quoted = (word: Buffer | string): string =>
   `"$(printf '${[...Buffer.from(word)].map(octal).join('')}')"`
 

@@ -1,6 +1,6 @@
 /**
- * Runs a program in a real pseudo-terminal with a terminal emulator, which holds the visible text.
- * It hides colours; `raw` has the bytes.
+ * Runs a program in a real pseudo-terminal with a terminal emulator, which contains the visible
+ * text without colours. `raw` has the bytes.
  */
 import { defined } from '../../shared/defined.ts'
 import { spawn } from '@lydell/node-pty'
@@ -28,7 +28,7 @@ export interface Screen {
   unwrapped(): string[]
   /** The whole output of the program. */
   raw(): string
-  /** Resolves with the first line that matches, when there is one. */
+  /** Resolves with the first line that matches, as soon as there is one. */
   shows(wanted: RegExp): Promise<string>
   /** Resolves when the condition is true. */
   until(condition: () => boolean): Promise<void>
@@ -40,7 +40,7 @@ export interface Screen {
    * Resolves after all output is on the screen. `signal` is not 0 if a signal ended the program.
    */
   readonly ended: Promise<{ code: number; signal: number }>
-  /** Every state of the screen so far, after each change. */
+  /** All states of the screen so far, one for each change. */
   readonly frames: readonly string[][]
 }
 

@@ -150,7 +150,10 @@ test('screen: a question waits for an answer; no and Ctrl-C change nothing', asy
     await shown.shows(/Go on\? \[y\/N\]/)
     shown.type('n\r')
     assert.equal((await shown.ended).code, 1)
-    assert.match(shown.unwrapped().join('\n'), /Go on\? \[y\/N\] n\nmuster: error: not done: /)
+    assert.match(
+      shown.unwrapped().join('\n'),
+      /Go on\? \[y\/N\] n\nmuster: error: not confirmed, so nothing was done: /,
+    )
     const interrupted = screen(words, columns)
     await interrupted.shows(/Go on\? \[y\/N\]/)
     interrupted.type('\u0003')

@@ -39,7 +39,7 @@ function confirmedWords({ manager, gone }: Confirmed): string {
   return `confirmed: ${counted(gone, 'package')} of ${manager} ${gone === 1 ? 'is' : 'are'} gone`
 }
 
-/** A change counts as sent even if the coordinator knew it before, by gossip. */
+/** A change counts as sent even if gossip delivered it to the coordinator first. */
 function resultWords({ changed, result }: FactsSent): string {
   return changed === true || result === 'applied' ? ' sent' : ', unchanged'
 }

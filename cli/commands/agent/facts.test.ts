@@ -79,7 +79,7 @@ test('agent facts: prints confirmed removals, and does not report them as unchan
   assert.deepEqual(asked, [['dpkg', 'rpm'], []])
 })
 
-test('agent facts: --accept of a certain or unknown manager exits with 2', async (t) => {
+test('agent facts: --accept of an unknown manager or one without doubts exits 2', async (t) => {
   const once = await beside(t, async ({ accept: [manager = ''] }) => {
     if (manager === 'pacman')
       throw collectError('facts.unknown-manager', { manager, managers: ['dpkg', 'rpm'] })
@@ -124,7 +124,7 @@ test('agent facts: the hint names only managers that can be accepted', async (t)
   assert.doesNotMatch(one.stderr, /accept/)
 })
 
-test('agent facts: an agent older than --accept is reported', async (t) => {
+test('agent facts: reports that the agent is too old for --accept', async (t) => {
   const once = await beside(t, async () => ({ result: 'known', packages: 3 }))
   assert.deepEqual(await once().then(({ code, stderr }) => [code, stderr]), [
     0,

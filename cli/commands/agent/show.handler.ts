@@ -53,7 +53,7 @@ function clockField({ clockOffsetMs: offset }: AgentRow): string {
     : `${clockWords(offset)} of the coordinator's`
 }
 
-/** The time of the known packages, and the problems with them. */
+/** The time when the known packages were collected, and the problems with them. */
 function packagesOf({ facts }: AgentRow): string | undefined {
   if (facts === undefined) return undefined
   const known = facts.at === null ? 'unknown' : `as of ${facts.at}`

@@ -1,4 +1,4 @@
-/** The newest entries of the log, and with --follow new entries as well. */
+/** Prints the newest entries of the log. With --follow, it then prints new entries. */
 import type { LogRow } from '../../../protocols/control/messages.ts'
 import { defined } from '../../../shared/defined.ts'
 import { MusterError } from '../../../shared/errors.ts'
@@ -10,11 +10,11 @@ import type { Column } from '../../terminal/output.ts'
 import type { Session } from '../../session/session.ts'
 import type { Flags } from './log.ts'
 
-/** Entries of one call. The protocol's limit. */
+/** The maximum number of entries in one call. It is the protocol's limit. */
 const PAGE = 1000
 /** Time between two requests for new entries. */
 const POLL_MS = 1000
-/** Targets that a table shows. The others are counted. */
+/** The number of targets that a table shows. The others are only counted. */
 const SHOWN_TARGETS = 3
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {
@@ -91,7 +91,7 @@ async function newest(
   return { rows: pages.reverse().flat().slice(-count), size }
 }
 
-/** Names of the hosts by their ids. Empty for an operator without the right to read the fleet. */
+/** Returns the names of the hosts by id. It is empty if the operator can't read the fleet. */
 async function hostNames(session: Session): Promise<ReadonlyMap<string, string>> {
   try {
     const { agents } = await session.ask('agent.list', {})
@@ -102,7 +102,7 @@ async function hostNames(session: Session): Promise<ReadonlyMap<string, string>>
   }
 }
 
-/** Hosts by name, other ids by their random end. */
+/** Returns the names of hosts, and the random end of other ids. */
 function shownTargets(targets: readonly string[], names: ReadonlyMap<string, string>): string {
   const shown = targets
     .slice(0, SHOWN_TARGETS)

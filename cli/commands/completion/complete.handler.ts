@@ -13,7 +13,7 @@ export async function handle(
   if (found.length > 0) await context.stdout.write(found.map((word) => `${word}\n`).join(''))
 }
 
-/** The completions of the last word. */
+/** Returns the completions of the last word. */
 export async function complete(commands: Registry, words: readonly string[]): Promise<string[]> {
   const current = words.at(-1) ?? ''
   const before = words.slice(0, -1)

@@ -1,4 +1,4 @@
-/** Completion of nouns, verbs, flags, choices and arguments, but not of free values. */
+/** The command completes nouns, verbs, flags, choices and arguments, but no free values. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'

@@ -13,7 +13,7 @@ export async function handle(
   const name = requireContextName(context.args.name)
   const { identity } = context.globals
   const text = context.args.ticket === '-' ? await readLine(context, 'ticket') : context.args.ticket
-  // The secret of a token admits one host. A context doesn't need it.
+  // The secret of a token admits one host, so a context doesn't store it.
   const { secret: _, ...ticket } = parseTicket(text)
   const file = contextFile(context, context.env)
   const { current, contexts } = await file.read()

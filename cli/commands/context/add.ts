@@ -14,13 +14,13 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'store a coordinator under a name',
   description:
-    'With --identity the path of the key is stored too, as the default for this context. The ' +
+    '--identity also stores the path of the key as the default for this context. The ' +
     'first context becomes the current one. Does not connect to the coordinator.',
   arguments: args,
   examples: [
     {
       command: 'muster context add prod muster-ticket1-…',
-      does: 'the first context: all commands use prod now',
+      does: 'adds the first context; from now on, all commands use prod',
     },
     {
       command: 'muster context add lab - --identity ~/.ssh/lab',

@@ -6,7 +6,9 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster coordinator run',
-      does: 'until Ctrl-C or SIGTERM; prints `ready <address>` on stderr when it serves',
+      does:
+        'runs until Ctrl-C or SIGTERM; prints `ready <address>` on stderr when it accepts ' +
+        'connections',
     },
   ],
   daemon: true,

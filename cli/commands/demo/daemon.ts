@@ -1,15 +1,17 @@
-/** A daemon of the demo: a process of this program that runs until the demo ends. */
+/** Starts a daemon of the demo: a process of this program that runs until the demo ends. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream, type WriteStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Clock } from '../../../shared/clock.ts'
 import { demoError } from './scratch.ts'
 
-/** Time from start to the `ready` line, while the machine also runs the rest of the fleet. */
+/**
+ * The time limit from the start to the `ready` line. The machine also runs the rest of the fleet.
+ */
 const READY_MS = 60_000
-/** Time from SIGTERM to SIGKILL. */
+/** The time between SIGTERM and SIGKILL. */
 const STOP_MS = 5_000
-/** An error shows this much of the daemon's log. */
+/** The number of lines of the daemon's log that an error shows. */
 const LOG_LINES = 15
 
 export interface DaemonOptions {
@@ -21,12 +23,12 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-  /** The words of its `ready` line. Rejects with demo.not-ready. */
+  /** Resolves with the words of its `ready` line. Rejects with demo.not-ready. */
   readonly ready: Promise<string[]>
   stop(): Promise<void>
 }
 
-/** The command line of this program with other words. */
+/** Returns the command line that starts this program with these words. */
 export function thisProgram(words: readonly string[]): [program: string, ...args: string[]] {
   const [program = process.execPath, script = ''] = process.argv
   return [program, script, ...words]

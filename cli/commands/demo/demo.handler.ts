@@ -1,4 +1,4 @@
-/** The tour through a fleet, with real processes and real commands. */
+/** Shows a fleet in steps, with real processes and real commands. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { untilAborted } from '../../../shared/interrupt.ts'
@@ -14,7 +14,7 @@ import { startUpstream } from './upstream.ts'
 /** The path of the demo's repository on a web server. */
 const DEMO = publishedPath('demo')
 
-/** Size of the blob that moves between hosts: several fetch ranges, but quick. */
+/** The size of the blob that hosts fetch. It takes several ranges and little time. */
 const BLOB_BYTES = 8 * 1024 * 1024
 
 export async function handle(context: CommandContext<Flags>): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * The demo's fleet. Each node is a separate process of this program with its own home, and ends
- * with the demo.
+ * Starts the demo's fleet. Each node is a separate process with its own home and ends with the
+ * demo.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -14,9 +14,9 @@ export interface Narrator {
   heading(text: string): Promise<void>
   /** Wraps the text to the width of the terminal. */
   sentence(text: string): Promise<void>
-  /** A command behind a prompt. The prompt of a host contains the host's name. */
+  /** Writes a command after a prompt. The prompt of a host contains the host's name. */
   command(words: readonly string[], host?: string): Promise<void>
-  /** The output of a command, cut if it is long. */
+  /** Writes the output of a command. Long output is cut. */
   output(text: string): Promise<void>
 }
 
@@ -39,7 +39,7 @@ export function createNarrator(context: Context): Narrator {
   }
 }
 
-/** Columns of the terminal beside the indent. Undefined if stderr is not a terminal. */
+/** Returns the columns that the indent leaves. Undefined if stderr is not a terminal. */
 export function innerColumns(stderr: Sink): number | undefined {
   return stderr.isTTY ? stderr.columns - INDENT.length : undefined
 }

@@ -1,4 +1,4 @@
-/** The demo's folder: a temporary one that is removed, or a new one that the user keeps. */
+/** Creates the demo's folder: a temporary one that is removed, or a new one that the user keeps. */
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'

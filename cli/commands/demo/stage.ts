@@ -1,4 +1,7 @@
-/** Runs the steps of the demo and shows each: the command that a person would type, its output. */
+/**
+ * Runs the steps of the demo. For each step it shows the command that a person would type, and its
+ * output.
+ */
 import type { CommandContext } from '../../program/handler.ts'
 import { type DemoFleet, processEnvironment } from './fleet.ts'
 import { createNarrator, innerColumns } from './narrator.ts'
@@ -30,7 +33,7 @@ export interface Stage {
   muster(words: readonly string[], options?: StepOptions): Promise<string>
   /** Repeats a command until it succeeds, and returns its stdout. @throws demo.step */
   until(words: readonly string[]): Promise<string>
-  /** The body of a URL. @throws demo.step */
+  /** Fetches a URL and returns its body. @throws demo.step */
   get(url: string): Promise<string>
 }
 
@@ -59,7 +62,7 @@ export function createStage(context: Context, fleet: DemoFleet): Stage {
   }
 }
 
-/** Tables in the output of a step fit the terminal, beside the indent. */
+/** Returns the environment in which tables fit the terminal with the indent. */
 function stepEnvironment(context: Context, own: readonly string[]): NodeJS.ProcessEnv {
   const env = processEnvironment(context, own)
   const columns = innerColumns(context.stderr)

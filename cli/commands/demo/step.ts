@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { thisProgram } from './daemon.ts'
 import { demoError } from './scratch.ts'
 
-/** A step that runs longer hangs. */
+/** A step that takes longer counts as hung and is ended. */
 export const STEP_MS = 60_000
 
 export interface StepEnd {
@@ -34,7 +34,7 @@ export async function runStep(
   return { code, stdout, stderr }
 }
 
-/** The error of a step that did not succeed. */
+/** Returns the error for a step that did not succeed. */
 export function stepError(words: readonly string[], { code, stdout, stderr }: StepEnd): Error {
   return demoError('demo.step', {
     command: `muster ${words.join(' ')}`,

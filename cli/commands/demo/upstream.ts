@@ -1,4 +1,4 @@
-/** The demo's upstream: a small RPM repository behind a web server on loopback. */
+/** Starts the demo's upstream: a web server on loopback with a small RPM repository. */
 import { sampleRepository } from '../../../fixtures/rpm/sample.ts'
 import { resolveInFolder } from '../../../node/http/folder.ts'
 import { listen } from '../../../node/http/listen.ts'

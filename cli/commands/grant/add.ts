@@ -30,7 +30,7 @@ const flags = {
     value: 'HOSTS',
     summary: 'hosts: names, one k=v[,k=v], or all; default: all',
   },
-  // Ten years. A longer grant would be forgotten, and no statement can name a time after year 9999.
+  // Ten years, so that no operator forgets a grant. A statement can't contain a year after 9999.
   ttl: {
     type: 'duration',
     value: 'TIME',

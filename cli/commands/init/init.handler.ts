@@ -57,7 +57,7 @@ function requireName(flag: string, text: string): void {
   })
 }
 
-/** Turns any text, such as the comment of an SSH key, into a name that statements allow. */
+/** Converts any text, such as the comment of an SSH key, to a name that statements allow. */
 function nameOf(text: string, otherwise: string): string {
   return (
     text

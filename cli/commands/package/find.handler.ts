@@ -9,7 +9,7 @@ import type { Args, Flags } from './find.ts'
 
 export async function handle(context: CommandContext<Flags, Args>): Promise<void> {
   const { version, on } = context.flags
-  // A wrong condition would look like a fleet without the package.
+  // Without this check, a wrong condition would give the same empty result as an absent package.
   if (version !== undefined && versionCondition(version) === undefined)
     throw inventoryError('inventory.bad-version', { version })
   const hosts = on.length === 0 ? undefined : [...on]

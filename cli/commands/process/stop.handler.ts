@@ -26,7 +26,9 @@ export function handle(context: CommandContext<Flags, Args>): Promise<number | v
   )
 }
 
-/** The name that intents require. Accepts `usr1`, `USR1` and `SIGUSR1`. @throws cli.usage */
+/**
+ * Returns the name that intents require. Accepts `usr1`, `USR1` and `SIGUSR1`. @throws cli.usage
+ */
 function chosenSignal(text: string): string {
   const number = signalNumber(text.toUpperCase().replace(/^(?!SIG)/, 'SIG'))
   if (number !== undefined) return signalName(number)

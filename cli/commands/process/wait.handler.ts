@@ -33,7 +33,7 @@ export async function handle(context: CommandContext<Flags, Args>): Promise<numb
           follow: true,
           stdout: discard,
           stderr: discard,
-          // --timeout limits the wait for a silent host too.
+          // --timeout also limits the wait for a host that doesn't respond.
           ...defined({ patienceMs: late === undefined ? undefined : Number.POSITIVE_INFINITY }),
         })
         await context.note(endWords(row))

@@ -24,7 +24,7 @@ export async function handle(context: CommandContext<Flags>): Promise<number> {
     if (ids.length === 0) await context.note('no repository is enabled')
     const print = (rows: readonly SyncRow[]): Promise<void> =>
       context.printList({ rows, name: (row) => row.repository, line: syncLine, columns: [] })
-    // A person sees each result at once. JSON is one list.
+    // The text output has a line after each sync. The JSON output is one list at the end.
     const rows: SyncRow[] = []
     const atOnce = ['table', 'wide'].includes(context.globals.output)
     const done = async (row: SyncRow): Promise<void> =>
@@ -55,7 +55,7 @@ async function reported(
   }
 }
 
-/** The common exit code, or `partly` if they differ. */
+/** Returns the exit code if all are equal, otherwise `partly`. */
 function exitOf(codes: readonly number[]): number {
   const [first = EXIT.done] = codes
   return codes.every((code) => code === first) ? first : EXIT.partly

@@ -1,4 +1,4 @@
-/** Keeps the newest version of a repository under a name. */
+/** Stores the newest version of a repository under a name. */
 import { withSession } from '../../session/connect.ts'
 import { requireDone } from '../../session/results.ts'
 import { publishedPath } from '../../../shared/repository-paths.ts'

@@ -54,7 +54,7 @@ function incomplete(repositories: Repositories): Repositories {
   return repositories.filter(({ result }) => result !== 'complete')
 }
 
-/** Problems that don't stop the coordinator, each with a command. */
+/** Returns the problems that don't stop the coordinator, each with a command. */
 function noticesOf({ repositories, troubles = [], agents }: StatusResponse): string[] {
   return [
     ...incomplete(repositories).map(
@@ -72,7 +72,7 @@ function noticesOf({ repositories, troubles = [], agents }: StatusResponse): str
   ]
 }
 
-/** Why the coordinator refuses every change, if it does. */
+/** Returns the reason why the coordinator refuses every change. Undefined if it accepts changes. */
 function refusalOf({ log, coordinator }: StatusResponse): { exit: number; notices: string[] } {
   if (typeof log.frozen === 'string')
     return {

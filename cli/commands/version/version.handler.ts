@@ -1,4 +1,4 @@
-/** Prints the version, with -o json and wide also the version of Node and the platform. */
+/** Prints the version. -o json and -o wide also print the version of Node and the platform. */
 import { VERSION } from '../../../shared/version.ts'
 import type { CommandContext } from '../../program/handler.ts'
 

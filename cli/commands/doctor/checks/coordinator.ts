@@ -1,4 +1,4 @@
-/** Checks that the coordinator answers. This needs no key, so it works on every host. */
+/** Checks that the coordinator responds. This check needs no key, so it works on every host. */
 import { defined } from '../../../../shared/defined.ts'
 import { MusterError } from '../../../../shared/errors.ts'
 import { VERSION } from '../../../../shared/version.ts'

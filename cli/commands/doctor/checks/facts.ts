@@ -1,4 +1,4 @@
-/** Checks that the agent could read the packages of this host the last time. */
+/** Checks that the agent's last attempt to read the packages of this host succeeded. */
 import { readCollection } from '../../../../agent/facts/collection-store.ts'
 import {
   acceptableOf,

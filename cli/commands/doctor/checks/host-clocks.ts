@@ -7,7 +7,7 @@ export const hostClocks: Check = {
   run: async (subject) => {
     const asked = await subject.fleet()
     if ('skipped' in asked) return asked.skipped
-    // Also offline hosts: a host with a wrong clock may fail to connect after its greeting.
+    // Offline hosts are included, because a host with a wrong clock may fail to connect.
     const known = asked.value.agents.flatMap(({ name, status, clockOffsetMs: offset }) =>
       offset === undefined || status === 'revoked' ? [] : [{ name, offset }],
     )

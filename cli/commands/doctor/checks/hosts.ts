@@ -1,4 +1,4 @@
-/** Checks that the hosts are connected, have no copies, and can write to their disks. */
+/** Checks that hosts are connected, have unique identities, and can write to their disks. */
 import type { AgentRow } from '../../../../protocols/control/messages.ts'
 import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../ground/check.ts'

@@ -1,4 +1,4 @@
-/** Hashes a sample of the pool. The node doesn't have to run. Changes nothing. */
+/** Hashes a sample of the pool, also if the node isn't running. Changes nothing. */
 import { join } from 'node:path'
 import { MusterError } from '../../../../shared/errors.ts'
 import { formatSize, MIB } from '../../../../shared/units.ts'

@@ -1,4 +1,4 @@
-/** The result of the last sync of each repository. */
+/** Checks the result of the last sync of each repository. */
 import { counted } from '../../../terminal/counted.ts'
 import { type Check, type Finding, someOf } from '../ground/check.ts'
 

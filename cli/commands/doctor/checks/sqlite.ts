@@ -1,4 +1,7 @@
-/** The version of the SQLite library. The write-ahead log of some versions corrupts databases. */
+/**
+ * Checks the version of the SQLite library. The write-ahead log of some versions corrupts
+ * databases.
+ */
 import type { Check } from '../ground/check.ts'
 
 export const sqlite: Check = {

@@ -19,16 +19,16 @@ export interface Check {
   /** The name in JSON and before skipped checks: `coordinator`, `host clocks`. */
   readonly name: string
   /**
-   * One finding, or one for each problem. Undefined if the check does not apply, such as an
-   * agent's link on a coordinator. A thrown error is a failure.
+   * Returns one finding, or one for each problem. Undefined if the check does not apply, such as
+   * the check of an agent's connection on a coordinator. A thrown error is a failure.
    */
   run(subject: Subject): Promise<Finding | readonly Finding[] | undefined>
 }
 
-/** Names that a finding lists. */
+/** The number of names that a finding lists. */
 const SHOWN_NAMES = 10
 
-/** The names in one line: `a, b and 3 more`. */
+/** Formats the names in one line: `a, b and 3 more`. */
 export function someOf(names: readonly string[]): string {
   const rest = names.length - SHOWN_NAMES
   const shown = names.slice(0, SHOWN_NAMES).join(', ')

@@ -21,7 +21,10 @@ import {
 import type { Finding } from './check.ts'
 import '../../../program/error-tables.ts'
 
-/** Limit for one request. A stopped coordinator process accepts a connection, but never answers. */
+/**
+ * The time limit of one request. A coordinator process in the stopped state accepts connections,
+ * but sends no response.
+ */
 const ASK_MS = 30_000
 
 export interface FleetState {
@@ -35,15 +38,15 @@ export type Asked<T> = { readonly value: T } | { readonly skipped: Finding }
 export interface Subject extends AsyncDisposable {
   readonly context: CommandContext
   readonly home: string
-  /** Undefined: the home is missing or is not a home of a node. */
+  /** Undefined if the home is missing or is not a node's home. */
   readonly kind: HomeKind | undefined
   /** True if a flag, the environment, a context or the home names a coordinator. */
   readonly named: boolean
-  /** The coordinator's public greeting. Rejects if the coordinator can't be reached. */
+  /** Returns the coordinator's public greeting. Rejects if the coordinator can't be reached. */
   greeting(): Promise<CoordinatorGreeting>
-  /** The state of the fleet. Needs an operator's key. */
+  /** Returns the state of the fleet. Needs an operator's key. */
   fleet(): Promise<Asked<FleetState>>
-  /** A signal that limits one request. */
+  /** Returns a signal that ends one request at its time limit. */
   soon(): AbortSignal
 }
 
@@ -52,7 +55,7 @@ export async function createSubject(context: CommandContext): Promise<Subject> {
   const kind = await kindOfHome(home)
   const target = await chooseTarget(context, kind)
   const soon = (): AbortSignal => AbortSignal.any([context.signal, context.clock.timeout(ASK_MS)])
-  // Opened by the first request, closed with the subject.
+  // The first request opens it. It is closed with the subject.
   let opened: Promise<Reach> | undefined
   const reach = (): Promise<Reach> =>
     (opened ??= target?.reach(soon()) ?? Promise.reject(new Error('no coordinator is named')))
@@ -90,7 +93,7 @@ export async function createSubject(context: CommandContext): Promise<Subject> {
   }
 }
 
-/** Requests the state of the fleet in a session that leaves `reach` open. */
+/** Requests the state of the fleet in a session. `reach` stays open afterwards. */
 async function askFleet(
   context: CommandContext,
   identity: string | undefined,
@@ -145,7 +148,7 @@ async function chooseTarget(
   return undefined
 }
 
-/** The text of an error in a finding. */
+/** Returns the text of an error for a finding. */
 export function reasonOf(error: unknown): string {
   if (error instanceof Error && error.name === 'TimeoutError')
     return `no answer within ${ASK_MS / 1000} seconds`
