@@ -1,4 +1,4 @@
-/** The configured repositories by id, and where each is published. */
+/** The configured repositories by id, and the path at which each is published. */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { join } from 'node:path'
 import { defineErrors } from '../../shared/errors.ts'
@@ -52,7 +52,7 @@ export interface Repositories {
   readonly all: readonly RepositoryConfig[]
   /** @throws repository.unknown */
   get(id: string): RepositoryConfig
-  /** The published path of a target: `latest`, or a snapshot's name. */
+  /** Returns the published path of a target: `latest`, or a snapshot's name. */
   path(id: string, target: string): string
 }
 

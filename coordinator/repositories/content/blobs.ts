@@ -33,7 +33,7 @@ export async function recordBlobs(
   }
 }
 
-/** Recorded blobs with these SHA-256 digests. */
+/** Returns the recorded blobs that have these SHA-256 digests. */
 export async function findBySha256(
   db: Kysely<Tables>,
   digests: Iterable<Sha256>,
@@ -50,7 +50,7 @@ export async function findBySha256(
   return found
 }
 
-/** `items` in parts of at most {@link BATCH}. */
+/** Splits `items` into parts of at most {@link BATCH}. */
 export function* batches<T>(items: readonly T[]): Generator<T[]> {
   for (let at = 0; at < items.length; at += BATCH) yield items.slice(at, at + BATCH)
 }

@@ -25,9 +25,9 @@ export type Source = 'agent' | 'upstream'
 
 export interface Healer {
   /**
-   * One result for each distinct blob, in their order.
+   * Tries to fetch each distinct blob. Returns one result for each, in the order of `lost`.
    * @param sources - the sources to try, in this order; default: all
-   * @throws the signal's reason, and errors that no source caused, such as a defect
+   * @throws the signal's reason, and errors that no source caused, such as a bug in Muster
    */
   heal(
     lost: readonly LostBlob[],
@@ -40,7 +40,7 @@ export interface HealerDeps {
   readonly pool: Pool
   readonly log: Logger
   /**
-   * Each fetches a blob into the pool, from agents or from an upstream.
+   * One function for each source. It fetches a blob from the source into the pool.
    * @throws if the source doesn't have it
    */
   readonly fetch: Readonly<Record<Source, (lost: LostBlob, signal: AbortSignal) => Promise<void>>>
@@ -102,7 +102,7 @@ async function fetchFrom(
     await fetch[from](lost, signal)
     unreachable.set(from, 0)
     const isSound = (await pool.verify(lost.blob, signal)) === 'sound'
-    return isSound ? undefined : 'the content is damaged again'
+    return isSound ? undefined : 'the fetched content is damaged too'
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof MusterError)) throw error

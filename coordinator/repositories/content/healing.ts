@@ -1,4 +1,4 @@
-/** The healer of a coordinator fetches from agents that hold a blob, then from upstreams. */
+/** Creates the healer of a coordinator: it asks agents that hold a blob, then upstreams. */
 import type { Content } from '../../../node/content/content.ts'
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Logger } from '../../../shared/logger.ts'

@@ -8,8 +8,8 @@ import { type ManifestFile, readManifest } from './manifest.ts'
 const LOOKUPS = 32
 
 /**
- * Files that the pool no longer has, or that are damaged and go to quarantine now, in the order of
- * the manifest.
+ * Returns the files that the pool doesn't have, in the order of the manifest. A damaged file counts
+ * as missing, and the pool moves it to quarantine.
  */
 export async function lackingOf(
   deps: { database: Database; pool: Pool },

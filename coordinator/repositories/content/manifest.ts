@@ -18,7 +18,7 @@ export interface ManifestFile {
 /** Rows of one query. The whole manifest is in memory: about 200 bytes for each package. */
 const PAGE = 5000
 
-/** All files of a version, packages last. Empty for a version that doesn't exist. */
+/** Returns all files of a version, packages last. Empty for a version that doesn't exist. */
 export async function readManifest(db: Kysely<Tables>, version: number): Promise<ManifestFile[]> {
   const files = await db
     .selectFrom('version_file')

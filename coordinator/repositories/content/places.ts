@@ -24,10 +24,10 @@ export interface UpstreamFiles {
   ): Promise<void>
 }
 
-/** The number of places that are tried. A blob that more repositories share is in one of these. */
+/** The limit of places to try for a blob that many repositories share. */
 const MAX_PLACES = 16
 
-/** Every place of a blob, the one of the newest version first. */
+/** Returns places of a blob. A place in a newer version comes first. */
 export async function placesOf(db: Kysely<Tables>, blob: BlobId): Promise<Place[]> {
   const packages = await db
     .selectFrom('package')

@@ -1,4 +1,4 @@
-/** How much content the database knows. */
+/** Counts the content that the database has recorded. */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
 

@@ -1,7 +1,7 @@
 /**
- * Decodes bzip2, which old repositories use and node:zlib doesn't have: all streams, with verified
- * checksums, one block (at most 900,000 bytes) at a time. The format is defined by bzip2 1.0.8
- * (decompress.c), and described in "bzip2 file format" by Joe Tsai.
+ * Decodes bzip2, which old repositories use and node:zlib doesn't have. It decodes all streams and
+ * verifies their checksums. At most one block (900,000 bytes) is in memory. bzip2 1.0.8
+ * (decompress.c) defines the format, and "bzip2 file format" by Joe Tsai describes it.
  */
 import { Undecodable } from './undecodable.ts'
 
@@ -104,7 +104,7 @@ function readSymbols(
   }
 }
 
-/** The Huffman codes of a block. */
+/** Reads the Huffman codes of a block. */
 function readCodes(bits: BitReader, alphabet: number): BlockCodes {
   const groups = bits.number(3)
   const selectorCount = bits.number(15)
@@ -115,7 +115,7 @@ function readCodes(bits: BitReader, alphabet: number): BlockCodes {
   return new BlockCodes(bits, tables, selectors)
 }
 
-/** Move-to-front numbers of the tables that the groups of symbols use. */
+/** Reads the move-to-front numbers of the tables that the groups of symbols use. */
 function readSelectors(bits: BitReader, groups: number, count: number): Uint8Array {
   const order = Uint8Array.from({ length: groups }, (_, group) => group)
   const selectors = new Uint8Array(count)
@@ -162,7 +162,7 @@ class BlockCodes {
   }
 }
 
-/** The bytes of a block before the inverse transform, from runs and move-to-front numbers. */
+/** Collects the bytes of a block before the inverse transform: runs and move-to-front numbers. */
 class SymbolOutput {
   readonly transformed: Uint32Array
   count = 0
@@ -205,8 +205,8 @@ class SymbolOutput {
 
 interface CodeTable {
   /**
-   * First code of each length, minus the index of its first symbol; with `limit`, canonical Huffman
-   * decoding.
+   * The first code of each length, minus the index of its first symbol. Together with `limit`, it
+   * decodes canonical Huffman codes.
    */
   base: Int32Array
   limit: Int32Array
@@ -260,8 +260,8 @@ function decode(bits: BitReader, table: CodeTable): number {
 }
 
 /**
- * The inverse of the Burrows-Wheeler transform, in place. The high 24 bits of each entry are the
- * position of the next one.
+ * Inverts the Burrows-Wheeler transform in place. The high 24 bits of each entry become the
+ * position of the next entry.
  */
 function invert(transformed: Uint32Array, count: number): void {
   const starts = new Uint32Array(256)
@@ -284,7 +284,7 @@ function increment(counts: Uint32Array, index: number): void {
   counts[index] = (counts[index] ?? 0) + 1
 }
 
-/** Follows the entries from the origin and expands runs: four equal bytes, then a count of more. */
+/** Follows the entries from the origin and expands runs: four equal bytes, then a repeat count. */
 function unrun(next: Uint32Array, count: number, origin: number): Buffer {
   let output = Buffer.allocUnsafe(Math.max(64, count * 2))
   let length = 0
@@ -312,7 +312,7 @@ function unrun(next: Uint32Array, count: number, origin: number): Buffer {
   return output.subarray(0, length)
 }
 
-/** CRC-32 with polynomial 0x04C11DB7, most significant bit first, as bzip2 has it. */
+/** CRC-32 with polynomial 0x04C11DB7, most significant bit first, as bzip2 uses it. */
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 24
   for (let bit = 0; bit < 8; bit += 1) crc = crc < 0 ? (crc << 1) ^ 0x04c11db7 : crc << 1

@@ -107,7 +107,7 @@ test('RS-07: decodes every gzip member, xz stream, zstandard frame and bzip2 str
   )
 })
 
-test('RS-07: a file that is cut, damaged or followed by something else is refused', async () => {
+test('RS-07: rejects a file that is cut, damaged or followed by other bytes', async () => {
   const whole = {
     gzip: gzipSync(LINES),
     xz: XZ.lines,
@@ -159,7 +159,7 @@ test('RS-05: stops a decompression bomb at the limit', async () => {
   }
 })
 
-test('RS-06: windows and dictionaries are bounded at what dnf accepts', async () => {
+test('RS-06: bounds windows and dictionaries at the sizes that dnf accepts', async () => {
   assert.deepEqual(await all(zstd(LINES, { [constants.ZSTD_c_windowLog]: 27 })), LINES)
   const frame = zstd(LINES)
   // A frame header that asks for a 2 GiB window: descriptor without single-segment flag, window
@@ -170,7 +170,7 @@ test('RS-06: windows and dictionaries are bounded at what dnf accepts', async ()
   await assert.rejects(all(XZ.sha256Check), /integrity check has type 10; recompress/)
 })
 
-test('RS-11: where the network cuts a compressed file makes no difference', async () => {
+test('RS-11: decodes a compressed file the same way wherever its chunks end', async () => {
   const inputs = [
     Buffer.concat([gzipSync('first '), gzipSync('second')]),
     Buffer.concat([zstd(Buffer.from('first ')), SKIPPABLE, zstd(Buffer.from('second'))]),
@@ -202,8 +202,8 @@ test('RS-07: altered bytes never pass as the original and never hang', async () 
           assert.match(String(error.code), /^mirror\./)
           return undefined
         })
-        // Headers hold fields that decide nothing (time, operating system); and another magic makes
-        // a plain file.
+        // Some header fields don't affect the content (time, operating system). Another magic makes
+        // it a plain file.
         if (result !== undefined && sniffCompression(altered) !== 'none')
           assert.deepEqual(result, LINES)
       },
@@ -212,7 +212,7 @@ test('RS-07: altered bytes never pass as the original and never hang', async () 
   )
 })
 
-test('the error of a source that fails is passed on as it is', async () => {
+test('passes on the error of a failed source unchanged', async () => {
   const failure = new Error('blob lost')
   for (const input of [gzipSync(LINES), zstd(LINES), BZ2.lines, XZ.lines, LINES]) {
     async function* failing(): AsyncGenerator<Uint8Array> {

@@ -37,7 +37,7 @@ export function sniffCompression(head: Uint8Array): Compression {
 }
 
 /**
- * The decompressed bytes of `source`.
+ * Returns the decompressed bytes of `source`.
  * @param options.file - its name in errors
  * @throws mirror.too-big before more than `maxBytes` are yielded, mirror.metadata
  */
@@ -58,7 +58,7 @@ export async function* decompress(
       yield bytes
     }
   } catch (error) {
-    // Errors of the source, such as an abort or a lost blob, are not about the file.
+    // An error of the source, such as an abort or a lost blob, doesn't concern the file's format.
     if (error instanceof SourceFailure) throw error.cause
     if (mirrorError.is(error)) throw error
     throw mirrorError(
@@ -93,7 +93,7 @@ function decoded(
   }
 }
 
-/** The decoders' texts differ by version, so they aren't shown. */
+/** Returns a fixed text. The decoders' texts differ by version, so they aren't shown. */
 function reasonOf(error: unknown): string {
   if (error instanceof Undecodable) return error.message
   return errno(error) === 'Z_BUF_ERROR' ? 'it ends too early' : 'it is damaged or cut off'
@@ -106,7 +106,7 @@ class SourceFailure extends Error {
   }
 }
 
-/** The first bytes, and an iterable over all of them. */
+/** Reads the first bytes. Returns them, and an iterable over all bytes of the source. */
 async function peek(
   source: AsyncIterable<Uint8Array>,
 ): Promise<{ head: Uint8Array; all: AsyncIterable<Uint8Array> }> {
@@ -123,7 +123,7 @@ async function peek(
   return { head, all: continued(first, iterator) }
 }
 
-/** The chunks that were read, then the others. Errors of the source are {@link SourceFailure}s. */
+/** Yields the chunks that were read, then the others. Wraps errors as {@link SourceFailure}. */
 async function* continued(
   first: readonly Uint8Array[],
   iterator: AsyncIterator<Uint8Array>,

@@ -1,5 +1,5 @@
 /**
- * What a decompressor of ours says of a file that is not what its format allows; what a library
- * says is never shown.
+ * Thrown by Muster's decompressors for a file that breaks its format. Its message is shown. The
+ * messages of libraries are never shown.
  */
 export class Undecodable extends Error {}

@@ -1,7 +1,7 @@
 /**
- * Decodes xz, all streams and blocks, by xz-decompress (WebAssembly of xz-embedded). The dictionary
- * size of the first block is bounded here. Later blocks are bounded by the caller's limit, because
- * memory is used only as it fills.
+ * Decodes all streams and blocks of xz with xz-decompress (WebAssembly of xz-embedded). The
+ * dictionary size of the first block is bounded here. The caller's limit bounds later blocks,
+ * because a dictionary uses memory only as it fills.
  */
 import { ReadableStream } from 'node:stream/web'
 // CommonJS without named exports.
@@ -10,10 +10,10 @@ import { Undecodable } from './undecodable.ts'
 
 /** `xz -9` uses 64 MiB. Twice that is accepted, as for zstandard. */
 const MAX_DICTIONARY = 2 ** 27
-/** Stream header (12) and the longest block header (1,024). */
+/** The stream header (12), and the longest block header (1,024). */
 const HEADER_BYTES = 12 + 1024
 const LZMA2 = 0x21
-/** Check types that the decoder knows: none, CRC32, CRC64. */
+/** The check types that the decoder supports: none, CRC32, CRC64. */
 const KNOWN_CHECKS = new Set([0, 1, 4])
 
 export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -27,7 +27,7 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
     size += value.length
   }
   inspect(Buffer.concat(held).subarray(0, HEADER_BYTES))
-  // The decoder hides an error of the source behind its own, and the caller needs the first.
+  // The decoder replaces an error of the source with its own, but the caller needs the source's.
   let failure: { error: unknown } | undefined
   const input = new ReadableStream<Uint8Array>({
     async pull(controller) {
@@ -55,7 +55,10 @@ export async function* unxz(source: AsyncIterable<Uint8Array>): AsyncGenerator<U
   }
 }
 
-/** Node's streams are async iterables. The package declares those of the browser, which aren't. */
+/**
+ * Reads the chunks through a reader. Node's streams are async iterables, but xz-decompress declares
+ * those of browsers, which aren't.
+ */
 async function* chunksOf(stream: InstanceType<typeof xzDecompress.XzReadableStream>) {
   const reader = stream.getReader()
   try {

@@ -35,7 +35,7 @@ async function skipFrame(input: ByteReader): Promise<void> {
   while (left > 0) left -= (await input.some(left, 'a skippable frame')).length
 }
 
-/** The bytes of one frame whose magic has been read: header, blocks up to the last, checksum. */
+/** Yields the bytes of a frame whose magic has been read: header, all blocks, checksum. */
 async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
   const magic = Buffer.alloc(4)
   magic.writeUInt32LE(FRAME_MAGIC)
@@ -47,7 +47,7 @@ async function* frame(input: ByteReader): AsyncGenerator<Buffer> {
     isLast = (word & 1) === 1
     const kind = (word >> 1) & 3
     yield head
-    // A run-length block contains one byte, whatever its size field is.
+    // A run-length block contains one byte. Its size field is the length of the run.
     let left = kind === 1 ? 1 : word >> 3
     while (left > 0) {
       const part = await input.some(left, 'a block')
@@ -81,7 +81,7 @@ function windowSize(byte: number): number {
   return base + (base / 8) * (byte & 7)
 }
 
-/** Single-segment frames use their content size as window. */
+/** Reads the content size. A single-segment frame uses it as its window size. */
 function contentSize(field: Buffer, flag: number): number {
   if (flag === 0) return field.readUInt8()
   if (flag === 1) return field.readUInt16LE() + 256
@@ -93,7 +93,7 @@ interface ByteReader {
   /** True if at least `count` bytes are left. */
   has(count: number): Promise<boolean>
   take(count: number, what: string): Promise<Buffer>
-  /** At least one byte and at most `most`: the bytes that are there already. */
+  /** Returns the bytes that are already buffered: at least one, at most `most`. */
   some(most: number, what: string): Promise<Buffer>
   close(): Promise<void>
 }

@@ -1,7 +1,7 @@
 /**
- * The checksums of package listings. Only SHA-2 of 256 bits and more is accepted, because MD5 and
- * SHA-1 collisions let one listed file stand for another. A parsed checksum is normalised: known
- * algorithm, lower-case hex of its length.
+ * The checksums of package listings. Only SHA-2 with 256 bits or more is accepted, because MD5 and
+ * SHA-1 collisions allow two files with one checksum. A parsed checksum has a known algorithm and
+ * lower-case hex of its length.
  */
 import { createHash } from 'node:crypto'
 
@@ -14,10 +14,10 @@ export interface Checksum {
 }
 
 const HEX_DIGITS: Record<ChecksumKind, number> = { sha256: 64, sha384: 96, sha512: 128 }
-/** Insecure algorithms, for the reason of the refusal. `sha` is an old name of SHA-1. */
+/** Insecure algorithms. The rejection names them. `sha` is an old name of SHA-1. */
 const WEAK = new Set(['md5', 'sha', 'sha1', 'sha224'])
 
-/** The checksum, or the reason why it is refused. Accepts blanks around it and upper case. */
+/** Returns the checksum or the reason to reject it. Blanks around it and upper case are allowed. */
 export function parseChecksum(
   kind: string | undefined,
   text: string,

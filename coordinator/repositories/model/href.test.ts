@@ -37,7 +37,7 @@ test('RS-01: rejects paths that lead out of the repository or hide it', () => {
   }
 })
 
-test('RS-01: names that real publishers use are accepted and requested as they are meant', () => {
+test('RS-01: accepts names of real publishers, and requests the named file', () => {
   const names: [string, string][] = [
     [
       'Packages/e/evr-tilde-1.0~rc1^git1-1.el9.noarch.rpm',

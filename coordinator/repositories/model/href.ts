@@ -1,36 +1,36 @@
 /**
  * A path inside a repository, as its metadata names it. An {@link Href} has been checked: relative,
- * no `.` or `..`, no empty segment, no control characters, and none of these after percent-decoding
- * either. Only an Href is requested, stored or published.
+ * no `.` or `..`, no empty segment and no control characters, also after percent-decoding. Only an
+ * Href is requested, stored or published.
  *
- * Metadata names files literally (`a b#c`, not `a%20b%23c`), so a URL percent-encodes every
- * segment.
+ * Metadata names files literally (`a b#c`, not `a%20b%23c`). So the URL of a file has every segment
+ * percent-encoded.
  */
 declare const brand: unique symbol
 export type Href = string & { readonly [brand]: 'href' }
 
 /**
- * A path of 1,024 bytes is far beyond what publishers write and still fits below PATH_MAX (4,096)
- * with any prefix of ours.
+ * A path of 1,024 bytes is far longer than real ones. With any prefix of Muster it stays below
+ * PATH_MAX (4,096).
  */
 export const MAX_HREF_BYTES = 1024
-/** NAME_MAX of every Linux filesystem that we publish to. */
+/** NAME_MAX of every Linux file system to which Muster publishes. */
 export const MAX_SEGMENT_BYTES = 255
 
-/** The checked path, or the reason why it is refused. */
+/** Returns the checked path or the reason to reject it. */
 export function parseHref(text: string): { href: Href } | { reason: string } {
   const reason = refusal(text)
   if (reason !== undefined) return { reason }
   const decoded = percentDecoded(text)
   if (decoded !== undefined && decoded !== text) {
-    // A client that decodes once more than we do must not end up outside the repository.
+    // A client that decodes once more than Muster must not leave the repository.
     const hidden = refusal(decoded)
     if (hidden !== undefined) return { reason: `percent-decoded, ${hidden}` }
   }
   return { href: text as Href }
 }
 
-/** For paths that our own code wrote. */
+/** Converts a path that Muster itself wrote. */
 export function ownHref(text: string): Href {
   const parsed = parseHref(text)
   if ('reason' in parsed) throw new Error(`${JSON.stringify(text)} is not a path: ${parsed.reason}`)
@@ -38,23 +38,23 @@ export function ownHref(text: string): Href {
 }
 
 /**
- * The same path with percent-escapes resolved, where that is another path: what publishers mean who
- * escape in metadata.
+ * Returns the same path with percent-escapes resolved; undefined if that changes nothing. Some
+ * publishers write escaped paths into their metadata.
  */
 export function decodedHref(href: Href): Href | undefined {
   const decoded = percentDecoded(href)
   return decoded === undefined || decoded === href ? undefined : (decoded as Href)
 }
 
-/** Every segment percent-encoded, ready to append to a base address that ends in `/`. */
+/** Percent-encodes every segment. The result can follow a base address that ends in `/`. */
 export function encodeHref(href: string): string {
   return href.split('/').map(encodeURIComponent).join('/')
 }
 
 const CONTROL = /\p{Cc}/u
 /**
- * Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks): a
- * name with them lies to its reader.
+ * Characters that reorder or hide text on a terminal (Unicode bidi controls, zero-width marks). A
+ * name with them misleads its reader.
  */
 const INVISIBLE = /[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/
 
@@ -82,7 +82,7 @@ function percentDecoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text)
   } catch {
-    // A lone `%` is a legal character of a file name.
+    // A single `%` is a legal character of a file name.
     return undefined
   }
 }

@@ -10,6 +10,6 @@ export interface ListedPackage extends NamedVersion {
   readonly href: Href
   /** The source package that it was built from; empty for source packages. */
   readonly source: string
-  /** Seconds since the epoch; 0 where absent. */
+  /** Seconds since the epoch; 0 if absent. */
   readonly buildTime: number
 }

@@ -1,15 +1,15 @@
 /**
- * What a sync tells while it runs. Events, not prose: the command line draws them, `-o json` prints
+ * The events that a sync sends while it runs. The command line draws them, and `-o json` prints
  * them.
  */
 export type SyncEvent =
   | { readonly type: 'phase'; readonly phase: 'metadata' | 'packages' | 'saving' }
   /**
-   * What the whole sync fetches as far as it is known: metadata at first, and the packages too once
-   * the plan is made.
+   * The size of all files that the sync will fetch, as far as it is known. At first it has only the
+   * metadata. After the plan is made, it includes the packages.
    */
   | { readonly type: 'total'; readonly files: number; readonly bytes: number }
-  /** A file has come this far; goes back to 0 when it is fetched again. */
+  /** The received bytes of a file; 0 again when the sync fetches it again. */
   | { readonly type: 'file'; readonly file: string; readonly done: number; readonly size: number }
   | { readonly type: 'fetched'; readonly file: string; readonly bytes: number }
   | {
@@ -19,7 +19,7 @@ export type SyncEvent =
       readonly waitMs: number
     }
   | { readonly type: 'failed'; readonly file: string; readonly reason: string }
-  /** What a person should know although the sync goes on. */
+  /** A text for the operator. The sync continues. */
   | { readonly type: 'notice'; readonly message: string }
 
 export type OnSyncEvent = (event: SyncEvent) => void

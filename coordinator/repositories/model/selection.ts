@@ -1,4 +1,4 @@
-/** Which packages a new version has. */
+/** The packages of a new version. */
 import type { BlobId } from '../../../shared/ids.ts'
 import type { ListedPackage } from './package.ts'
 import type { VersionFile } from './version.ts'
@@ -10,22 +10,21 @@ export interface PooledFile extends Pick<VersionFile, 'kind' | 'label'> {
 }
 
 export interface Selection {
-  /** In the order of the listings: those of the upstream, then those kept from the last version. */
+  /** In the order of the listings: packages of the upstream, then those of the last version. */
   readonly packages: readonly ListedPackage[]
   /**
-   * Those of them that the upstream has no longer, by their number in the last version's listing.
+   * The packages that the upstream no longer has, by their index in the last version's listing.
    * Undefined if there are none.
    */
   readonly carried:
     | { readonly files: readonly PooledFile[]; readonly numbers: ReadonlySet<number> }
     | undefined
-  /** Exactly what the upstream lists: then its index is kept byte for byte, with its signature. */
+  /** True if these are the upstream's packages exactly. Then its signed index is kept unchanged. */
   readonly asListed: boolean
   /**
-   * Packages to keep that the upstream has no longer and that the pool has lost. They aren't in
-   * `packages`.
+   * Packages to keep that both the upstream and the pool no longer have. They aren't in `packages`.
    */
   readonly lost: readonly ListedPackage[]
-  /** What a person should know although the sync goes on. */
+  /** Texts for the operator. The sync continues. */
   readonly notices: readonly string[]
 }

@@ -12,8 +12,9 @@ export interface VersionPackage extends ListedPackage {
 }
 
 /**
- * What a file beside the packages is. `index`: the root of the index; `metadata`: named by the
- * index; `signature` and `signing-key`: of the index; `key`: a public key for clients.
+ * The kind of a file beside the packages. `index`: the root of the index. `metadata`: a file that
+ * the index names. `signature` and `signing-key` belong to the index. `key`: a public key for
+ * clients.
  */
 export type VersionFileKind = VersionFileTable['kind']
 export type FileKind = 'package' | VersionFileKind
@@ -21,9 +22,9 @@ export type FileKind = 'package' | VersionFileKind
 export interface VersionFile extends BlobRecord {
   readonly path: Href
   readonly kind: VersionFileKind
-  /** The format's own word for a metadata file; empty for other kinds. */
+  /** The format's name for a metadata file; empty for other kinds. */
   readonly label: string
-  /** As the index lists it. */
+  /** The checksum in the index. */
   readonly checksum?: Checksum
 }
 
