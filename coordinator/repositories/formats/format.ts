@@ -1,6 +1,6 @@
 /**
- * A kind of repository. The engine around it (sync/, retention/, snapshots/, publish/) contains
- * nothing of a format. `describeFormat` in contract.ts checks each implementation. The host writes
+ * A format of repositories. The engine (sync/, retention/, snapshots/, publish/) contains no code
+ * for a single format. `describeFormat` in contract.ts tests each implementation. The host writes
  * the files for its clients (shared/repositories/client-file.ts).
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -23,13 +23,13 @@ export interface RepositoryFormat {
   /** The rules for the versions of its packages. */
   readonly manager: PackageManager
   /**
-   * The options of a repository that decide the contents of its versions. After a change, the next
-   * sync reads the upstream's index again.
+   * Returns the options that affect the contents of this repository's versions. If they change, the
+   * next sync reads the upstream's index again.
    */
   contents(config: RepositoryConfig): Json
   /**
-   * Asks for the root of the upstream's index: one small request. `unchanged` if it is the one that
-   * `last` was made from.
+   * Requests the root of the upstream's index, with one small request. Returns `unchanged` if
+   * `last` was made from the same root.
    * @throws mirror.*
    */
   probe(
@@ -37,16 +37,16 @@ export interface RepositoryFormat {
     last: VersionRecord | undefined,
     options: ProbeOptions,
   ): Promise<Probe | 'unchanged'>
-  /** The file of a version that lists its packages; undefined if it has none. */
+  /** Returns the file that lists the packages of a version; undefined if there is none. */
   listing(files: readonly PooledFile[]): PooledFile | undefined
   /**
    * Reads packages from a listing in the pool, in its order.
-   * @throws blob.unknown for content that the pool has lost, mirror.metadata
+   * @throws blob.unknown if the pool has lost the content, mirror.metadata
    */
   packages(deps: PoolDeps, listing: PooledFile, signal: AbortSignal): AsyncIterable<ListedPackage>
   /**
-   * The newest of `packages`, in their order.
-   * @param files - of the upstream, and of the version before: they may group packages
+   * Returns the newest of `packages`, in their order.
+   * @param files - the files of the upstream and of the last version. They may group packages.
    */
   newest(
     deps: PoolDeps,
@@ -54,21 +54,21 @@ export interface RepositoryFormat {
     files: readonly PooledFile[],
     signal: AbortSignal,
   ): Promise<readonly ListedPackage[]>
-  /** Ids of the advisories in a version. */
+  /** Returns the ids of the advisories in a version. */
   advisories(
     deps: PoolDeps,
     files: readonly PooledFile[],
     signal?: AbortSignal,
   ): Promise<readonly string[]>
-  /** Whether the bytes at a path of a published tree never change, so that caches may keep it. */
+  /** True if the bytes at a path of a published tree never change, so that caches may keep them. */
   immutable(path: string): boolean
 }
 
 /** The root of an upstream's index. It isn't parsed yet. */
 export interface Probe {
-  /** Of its bytes. */
+  /** The digest of the root's bytes. */
   readonly sha256: Sha256
-  /** What the upstream sent with it, for conditional requests. */
+  /** The ETag that the upstream sent with the root, for conditional requests. */
   readonly etag: string | undefined
   readonly lastModified: string | undefined
   /** @throws mirror.metadata */
@@ -78,10 +78,10 @@ export interface Probe {
 export interface UpstreamIndex {
   /** Path of its root, for errors. */
   readonly path: string
-  /** Two revisions that are numbers are ordered: a smaller one is an older index. */
+  /** If two revisions are numbers, the smaller one belongs to an older index. */
   readonly revision: string
   /**
-   * Brings every file that isn't a package into the pool, verified.
+   * Fetches every file that isn't a package into the pool, verified.
    * @throws mirror.*, blob.*
    */
   fetch(deps: IndexDeps, config: RepositoryConfig, options: IndexOptions): Promise<FetchedIndex>
@@ -93,13 +93,13 @@ export interface FetchedIndex {
   readonly fetched: { readonly files: number; readonly bytes: number }
   readonly listing: VersionFile
   /**
-   * Every package of the listing, in its order. The listing is verified at the end of the
-   * iteration.
+   * Yields every package of the listing, in its order. The listing is verified only when the
+   * iteration ends.
    */
   packages(signal: AbortSignal): AsyncIterable<ListedPackage>
   /**
-   * Writes an index for other packages than the upstream lists, into the pool. Returns all files of
-   * the version that the index names, and the index.
+   * Writes an index for a version whose packages differ from the upstream's, into the pool. Returns
+   * the index and all files that it names.
    * @throws mirror.metadata
    */
   write(
@@ -112,10 +112,10 @@ export interface PoolDeps {
   readonly pool: Pool
 }
 
-/** What reading an index of an upstream needs. */
+/** The dependencies for reading the index of an upstream. */
 export interface IndexDeps extends DownloadDeps {
   readonly database: Database
-  /** A client without credentials for another address. The caller closes it. */
+  /** Opens a client without credentials for another address. The caller closes it. */
   readonly elsewhere: (folder: URL) => Upstream
 }
 
@@ -130,7 +130,7 @@ export interface IndexOptions extends ProbeOptions {
 }
 
 export interface Formats {
-  /** @throws mirror.unsupported for a type that this version doesn't know */
+  /** @throws mirror.unsupported if this version doesn't support the type */
   of(repository: string, type: string): RepositoryFormat
 }
 

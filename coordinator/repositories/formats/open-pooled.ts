@@ -5,8 +5,8 @@ import type { PooledFile } from '../model/selection.ts'
 import type { PoolDeps } from './format.ts'
 
 /**
- * Its decompressed bytes.
- * @throws blob.unknown, also for content that is found damaged now; mirror.metadata
+ * Yields its decompressed bytes.
+ * @throws blob.unknown if the content is lost or found damaged; mirror.metadata
  */
 export async function* openPooled(
   { pool }: PoolDeps,

@@ -51,7 +51,10 @@ export async function fetchExtras(
   return files
 }
 
-/** A file that many repositories don't have. Content networks also answer 403 then. */
+/**
+ * Fetches a file that many repositories don't have. Content networks also answer 403 for such a
+ * file.
+ */
 async function optional(
   upstream: Upstream,
   path: string,

@@ -26,7 +26,7 @@ describeFormat('rpm', {
   },
 })
 
-test('only metadata that is named by its checksum may be kept for ever', () => {
+test('caches may keep only metadata whose name contains its checksum', () => {
   for (const path of [`repodata/${hash}-primary.xml.gz`, `repodata/x/${hash}-modules.yaml.gz`])
     assert.ok(rpmFormat.immutable(path), path)
   for (const path of [

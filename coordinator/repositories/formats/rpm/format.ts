@@ -1,5 +1,5 @@
 /**
- * Repositories of RPM packages: `repodata/repomd.xml` and what it lists, as createrepo_c writes it.
+ * Repositories of RPM packages: `repodata/repomd.xml` and its files, as createrepo_c writes them.
  */
 import type { Json } from '../../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../../shared/config/repository.ts'
@@ -14,9 +14,9 @@ import { readAdvisoryIds } from './metadata/updateinfo.ts'
 import { newestPackages } from './newest.ts'
 import { upstreamIndex } from './upstream-index.ts'
 
-/** Metadata that was verified when it was taken in: the bound of the largest that is accepted. */
+/** The limit of opened metadata. It was verified earlier, and this is the largest size accepted. */
 const MAX_OPEN_BYTES = 4 * 1024 ** 3
-/** RHEL 8 AppStream's modules have some 10 MiB. */
+/** The modules of RHEL 8 AppStream have about 10 MiB. */
 const MAX_MODULES_BYTES = 256 * 1024 ** 2
 /** Red Hat's largest updateinfo has 150 MiB. */
 const MAX_UPDATEINFO_BYTES = 1024 ** 3
@@ -61,8 +61,8 @@ function contents({ rpm }: RepositoryConfig): Json {
 }
 
 /**
- * Modules of the upstream and of the last version: packages that are kept of a dropped stream are
- * still known as modular.
+ * Returns the modules of the upstream and of the last version. The last version is included
+ * because kept packages may belong to a stream that the upstream dropped.
  */
 async function modulesOf(
   deps: PoolDeps,

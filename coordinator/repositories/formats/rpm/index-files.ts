@@ -18,7 +18,7 @@ import type { OnSyncEvent } from '../../model/progress.ts'
 /** RS-04: the largest decompressed size of a file whose open-size isn't listed. */
 const MAX_OPEN_BYTES = 2 * 1024 ** 3
 const MAX_RATIO = 200
-/** Small files often compress better than the ratio, and are harmless. */
+/** Small files often compress better than the allowed ratio, and are harmless. */
 const FREE_OPEN_BYTES = 4 * 1024 * 1024
 /** The largest stored size of a file whose size isn't listed. */
 const MAX_STORED_BYTES = 1024 ** 3
@@ -27,7 +27,7 @@ export interface MetadataFile extends BlobRecord {
   readonly record: RepomdRecord
 }
 
-/** One metadata file, from the pool if it is there. @throws mirror.*, as {@link downloadFile} */
+/** Fetches one metadata file, unless the pool has it. @throws mirror.*, as {@link downloadFile} */
 export async function fetchMetadata(
   deps: DownloadDeps,
   record: RepomdRecord,
@@ -48,8 +48,8 @@ export async function fetchMetadata(
 }
 
 /**
- * Decompresses a metadata file and compares the result with repomd.xml, if that lists a checksum or
- * a size of it.
+ * Decompresses a metadata file. Compares the result with the checksum and size in repomd.xml, if it
+ * lists them.
  */
 export async function verifyOpen(
   deps: { pool: Pool },
@@ -60,7 +60,7 @@ export async function verifyOpen(
   for await (const part of openMetadata(deps, file, signal)) void part
 }
 
-/** The packages of primary metadata. The file is verified when the iteration ends. */
+/** Yields the packages of primary metadata. The file is verified when the iteration ends. */
 export function primaryPackages(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -69,7 +69,7 @@ export function primaryPackages(
   return readPrimary(openMetadata(deps, file, signal), file.record.href)
 }
 
-/** The decompressed bytes. Throws at their end if they differ from repomd.xml. */
+/** Yields the decompressed bytes. Throws at their end if they differ from repomd.xml. */
 async function* openMetadata(
   deps: { pool: Pool },
   file: MetadataFile,
@@ -105,7 +105,7 @@ async function* openMetadata(
     })
 }
 
-/** zchunk files are not read: the same metadata is also listed in another compression. */
+/** True for zchunk files. They aren't read, because another file contains the same metadata. */
 async function isZchunk(
   pool: Pool,
   file: { id: BlobId; size: number; record: RepomdRecord },

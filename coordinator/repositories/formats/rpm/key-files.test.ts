@@ -6,7 +6,7 @@ import { writeRepository } from '../../../../fixtures/rpm/repository.ts'
 import { keyNames } from './key-files.ts'
 import { bytesAt, complete, failed, testMirror, testPackages } from '../../sync/testing.ts'
 
-test('key files are found at the upstream, or come from where the configuration says', async () => {
+test('takes key files from the configured place, else from the upstream', async () => {
   const armored =
     '-----BEGIN PGP PUBLIC KEY BLOCK-----\n\nmQ==\n-----END PGP PUBLIC KEY BLOCK-----\n'
   await using mirror = await testMirror()

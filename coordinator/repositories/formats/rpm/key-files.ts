@@ -1,7 +1,7 @@
 /**
- * Finds the public keys of a repository, which are published with it. They are those of the
- * configuration (`rpm.gpgkey_file`, `rpm.gpgkey_url`), else files `RPM-GPG-KEY-…` in the index page
- * of the upstream. A key isn't trusted because it was found here.
+ * Finds the public keys of a repository, which are published with it. The configuration names them
+ * (`rpm.gpgkey_file`, `rpm.gpgkey_url`). Otherwise they are the files `RPM-GPG-KEY-…` in the
+ * upstream's index page. Muster doesn't trust a key because it found it here.
  */
 import { readFile, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -29,7 +29,7 @@ export interface KeyFile {
   readonly bytes: Buffer
 }
 
-/** @throws mirror.* if a configured key can't be fetched. An upstream without keys is fine. */
+/** @throws mirror.* if a configured key can't be fetched. An upstream without keys is valid. */
 export async function findKeyFiles(
   deps: Pick<IndexDeps, 'upstream' | 'elsewhere'>,
   config: RepositoryConfig,
@@ -101,7 +101,7 @@ function decoded(text: string): string {
   }
 }
 
-/** The name of the file, if a published file can have it. */
+/** Returns the name of the file, if a published file may have it. */
 function publishedName(path: string): Href {
   const parsed = parseHref(basename(path))
   return 'href' in parsed && parsed.href !== 'repodata' ? parsed.href : ownHref('RPM-GPG-KEY')
@@ -119,7 +119,7 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
     if (typeof index === 'string') return []
     page = index.bytes.toString('utf8')
   } catch (error) {
-    // Servers that don't list folders answer in many ways, content networks mostly with 403.
+    // Servers that don't list folders answer with many statuses, content networks mostly with 403.
     if (mirrorError.is(error, 'mirror.denied') || mirrorError.is(error, 'mirror.redirect'))
       return []
     throw error
@@ -133,7 +133,7 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
   return keys
 }
 
-/** Names of key files that an index page links to. Page and links are untrusted text. */
+/** Returns the names of key files that an index page links to. The page is untrusted text. */
 export function keyNames(page: string): string[] {
   const names = new Set<string>()
   for (const [, link] of page.matchAll(/href\s*=\s*["'](?:\.\/)?([^"'/?#]{1,200})["']/gi)) {

@@ -1,4 +1,4 @@
-/** Fetches repomd.xml, and every metadata file that it lists into the pool, verified. */
+/** Fetches repomd.xml and every metadata file that it lists into the pool, and verifies them. */
 import { createHash } from 'node:crypto'
 import { type Sha256, sha256Hex } from '../../../../shared/ids.ts'
 import { createSemaphore } from '../../../../shared/concurrency/semaphore.ts'
@@ -14,12 +14,12 @@ import type { SmallFile, Upstream } from '../../upstream/upstream.ts'
 import type { VersionFile, VersionRecord } from '../../model/version.ts'
 
 /**
- * Larger files are not fetched again if the pool has them. Fetching a smaller one is as fast as a
- * lookup, and shows that the upstream really has the files that its repomd.xml lists.
+ * A larger file isn't fetched again if the pool has it. A smaller one is always fetched: that is as
+ * fast as a lookup, and shows that the upstream has the files that its repomd.xml lists.
  */
 const REUSED_FROM_BYTES = 1024 * 1024
 
-/** RS-06: each may need a window or dictionary of 128 MiB, and one keeps a processor busy. */
+/** RS-06: each file may need a window or dictionary of 128 MiB and uses one processor fully. */
 const DECOMPRESSED_AT_ONCE = 2
 
 export interface FetchedRepomd {
@@ -27,7 +27,7 @@ export interface FetchedRepomd {
   readonly sha256: Sha256
 }
 
-/** repomd.xml, or `unchanged` if the last version was made from it. One request. */
+/** Fetches repomd.xml with one request. `unchanged` if the last version was made from it. */
 export async function fetchRepomd(
   upstream: Upstream,
   last: VersionRecord | undefined,
@@ -57,7 +57,7 @@ interface Metadata {
   readonly fetched: { readonly files: number; readonly bytes: number }
 }
 
-/** Every file that repomd.xml lists, verified. Primary is verified while it is read. */
+/** Fetches every file that repomd.xml lists. Primary is verified while it is read. */
 export async function fetchAllMetadata(
   deps: IndexDeps,
   { records }: Repomd,
@@ -82,8 +82,8 @@ export async function fetchAllMetadata(
     }
     return file
   })
-  // Crash here: the pool has metadata that the database doesn't know. The next sync fetches it
-  // again, and the pool has it already.
+  // Crash here: the pool has metadata without a database row. The next sync fetches it again. The
+  // pool keeps its copy.
   await recordBlobs(deps.database.query, fetched, deps.clock.now())
   const primary = fetched.find((file) => file.record.type === 'primary')
   if (primary === undefined) throw new Error('readRepomd() accepts only files that list primary')
@@ -95,7 +95,7 @@ export async function fetchAllMetadata(
   }
 }
 
-/** The records whose files are sound in the pool, and worth a lookup. */
+/** Returns the records that are large enough for a lookup, and sound in the pool. */
 async function pooledRecords(
   deps: IndexDeps,
   records: readonly RepomdRecord[],

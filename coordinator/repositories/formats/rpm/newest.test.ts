@@ -71,7 +71,8 @@ test('newest-only keeps module streams apart, as dnf reposync does', () => {
     stream('db:12', 1, old12),
     stream('db:12', 2, new12),
   ]
-  // Each stream its newest, and outside of modules the newest there, older as it is.
+  // Each stream keeps its newest package. Outside of modules the newest is kept too, although it is
+  // older than those.
   assert.deepEqual(shown(newestPackages(listed, modules)), [
     'db-0:10.2.x86_64',
     'db-0:12.2.x86_64',
@@ -80,14 +81,14 @@ test('newest-only keeps module streams apart, as dnf reposync does', () => {
   assert.deepEqual(shown(newestPackages(listed, [])), ['db-0:12.2.x86_64'])
 })
 
-test('newest-only keeps stream versions with the newest build of a package', () => {
+test('newest-only keeps the stream versions that have the newest build of a package', () => {
   const [tool1, tool2, lib1, lib2] = [
     pkg('tool', '1'),
     pkg('tool', '2'),
     pkg('lib', '1'),
     pkg('lib', '2'),
   ]
-  // The newest version of the stream went back to lib 1; the one with lib 2 stays whole.
+  // The newest version of the stream went back to lib 1. The version with lib 2 is kept whole.
   const modules = [
     stream('m:s', 1, tool1, lib1),
     stream('m:s', 2, tool1, lib2),
@@ -99,7 +100,7 @@ test('newest-only keeps stream versions with the newest build of a package', () 
   )
   const again = [stream('m:s', 1, tool1, lib1), stream('m:s', 2, tool2, lib2)]
   assert.deepEqual(shown(newestPackages([tool1, tool2, lib1, lib2], again)), shown([tool2, lib2]))
-  // Two contexts of one version are both kept; a package that no document lists is not modular.
+  // Both contexts of one version are kept. A package that no document lists isn't modular.
   const contexts = [stream('m:s', 2, tool2), stream('m:s', 2, lib2), stream('m:s', 1, tool1)]
   assert.deepEqual(
     shown(newestPackages([tool1, tool2, lib1, lib2], contexts)),
@@ -107,7 +108,7 @@ test('newest-only keeps stream versions with the newest build of a package', () 
   )
 })
 
-test('newest-only never drops a package for one that is not newer, and none altogether', () => {
+test('newest-only drops a package only for a newer one', () => {
   const some = fc.record({
     name: fc.constantFrom('a', 'b'),
     version: fc.constantFrom('1', '1~a', '1^b', '2', '10'),

@@ -1,13 +1,13 @@
 /**
  * Selects the newest packages of a repository as `dnf reposync --newest-only` does. Each module
- * stream keeps its newest version, and its versions with the newest build of a package. Outside of
- * modules the newest of each name and architecture is kept.
+ * stream keeps its newest version, and the versions that have the newest build of a package.
+ * Packages outside of modules are kept if they are the newest of their name and architecture.
  */
 import { compareEvr } from '../../../../shared/packages/rpm-version.ts'
 import type { ModuleVersion } from './metadata/modules.ts'
 import type { ListedPackage } from '../../model/package.ts'
 
-/** The packages of `listed` to keep, in its order. Pure. */
+/** Returns the packages of `listed` to keep, in its order. Pure. */
 export function newestPackages(
   listed: readonly ListedPackage[],
   modules: readonly ModuleVersion[],
@@ -31,7 +31,7 @@ function packagesOf(artifacts: Iterable<string>, modular: Modular): ListedPackag
   return [...artifacts].flatMap((artifact) => modular.get(artifact) ?? [])
 }
 
-/** The versions of one stream that are kept. */
+/** Returns the versions of one stream that are kept. */
 function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleVersion[] {
   const newestWith = new Map<string, bigint>()
   let newest = 0n
@@ -45,7 +45,7 @@ function neededOf(versions: readonly ModuleVersion[], modular: Modular): ModuleV
   return versions.filter((each) => numbers.has(each.version))
 }
 
-/** The newest packages of each name and architecture: all that have the same version. */
+/** Returns all packages with the newest version of their name and architecture. */
 function latest(packages: readonly ListedPackage[]): ListedPackage[] {
   const best = new Map<string, { readonly newest: ListedPackage; readonly all: ListedPackage[] }>()
   for (const each of packages) {
@@ -58,7 +58,7 @@ function latest(packages: readonly ListedPackage[]): ListedPackage[] {
   return [...best.values()].flatMap(({ all }) => all)
 }
 
-/** As modules.yaml writes it. */
+/** Returns the package's name in the form of modules.yaml. */
 function nevra({ name, epoch, version, release, arch }: ListedPackage): string {
   return `${name}-${epoch}:${version}-${release}.${arch}`
 }

@@ -1,4 +1,4 @@
-/** The index of an upstream: its repomd.xml, every file that this lists, and the keys beside it. */
+/** The index of an upstream: its repomd.xml, the files that it lists, and the keys beside it. */
 import { allSettled } from '../../../../shared/concurrency/all-settled.ts'
 import type { UpstreamIndex } from '../format.ts'
 import { fetchExtras } from './extras.ts'

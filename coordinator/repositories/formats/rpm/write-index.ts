@@ -1,7 +1,7 @@
 /**
- * Writes metadata for a version with other packages than its upstream lists: primary, filelists and
- * other with the publisher's XML of each package, and a repomd.xml. Other files are kept, except
- * the signature, and forms that Muster doesn't write (sqlite, zchunk, deltas).
+ * Writes metadata for a version whose packages differ from the upstream's list: primary, filelists,
+ * other and repomd.xml. Each package keeps the publisher's XML. Other files are kept, except the
+ * signature, and the forms that Muster doesn't write (sqlite, zchunk, deltas).
  */
 import { createHash } from 'node:crypto'
 import { createGzip } from 'node:zlib'
@@ -22,22 +22,22 @@ import type { PooledFile, Selection } from '../../model/selection.ts'
 
 /** The files that describe each package. */
 const TYPES = ['primary', 'filelists', 'other'] as const
-/** Other forms of these files, and deltas between packages. They don't fit other packages. */
+/** Other forms of these files, and deltas between packages. They describe the upstream's list. */
 const LEFT_OUT = /^((primary|filelists|other)([_-].*)?|prestodelta|deltainfo|.*_(db|zck))$/
-/** The same bounds as for an upstream's files. */
+/** The limits are those of an upstream's files. */
 const MAX_STORED_BYTES = 1024 ** 3
 const MAX_OPEN_BYTES = 4 * 1024 ** 3
 
 export interface OwnMetadataInput {
   readonly selection: Selection
-  /** Everything that the upstream lists, in the order of its primary metadata. */
+  /** All packages that the upstream lists, in the order of its primary metadata. */
   readonly listed: readonly ListedPackage[]
   /** The upstream's repomd.xml, and the files that it names. */
   readonly repomd: Repomd
   readonly files: readonly VersionFile[]
 }
 
-/** The version's metadata files. New ones are in the pool. @throws mirror.metadata */
+/** Writes the version's metadata files into the pool. @throws mirror.metadata */
 export async function writeOwnMetadata(
   deps: { pool: Pool },
   input: OwnMetadataInput,
@@ -67,7 +67,7 @@ interface Written {
   readonly record: RepomdRecord
 }
 
-/** Only primary has one entry for each path; the others have one for each checksum. */
+/** Primary has one entry for each path. The others have one entry for each checksum. */
 function countOf(type: string, { packages }: Selection): number {
   if (type === 'primary') return packages.length
   return new Set(packages.map((each) => each.checksum.value)).size
@@ -83,7 +83,7 @@ async function writeRepomd(pool: Pool, repomd: Repomd, signal: AbortSignal): Pro
   return { id, sha256, size, path: ownHref(REPOMD), kind: 'index', label: '' }
 }
 
-/** The files to copy descriptions of this type from; undefined if one of the versions has none. */
+/** Returns the files to copy descriptions from; undefined if one of the versions has none. */
 function sourcesOf(
   pool: Pool,
   type: string,
@@ -105,7 +105,7 @@ function sourcesOf(
     if (earlier === undefined) return undefined
     parts.push([earlier, selection.carried.numbers])
   }
-  // The numbers are positions in primary. The other files have each checksum once.
+  // The indices are positions in primary. The other files have each checksum once.
   const wanted = new Set(selection.packages.map((each) => each.checksum.value))
   return parts.map(([file, numbers]) => ({
     file: file.path,

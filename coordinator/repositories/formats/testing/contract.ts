@@ -1,5 +1,5 @@
 /**
- * What every format of repositories must do, run through the same engine: `describeFormat` runs it.
+ * The contract of every format of repositories. `describeFormat` tests it with the real engine.
  */
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -25,11 +25,11 @@ export interface FormatSubject {
   readonly format: RepositoryFormat
   /** Path of the root of its index. */
   readonly index: string
-  /** A path of a published tree that caches may keep for ever, and one that they may not. */
+  /** A path of a published tree that caches may keep for ever. They may not keep `mutable`. */
   readonly immutable: string
   readonly mutable: string
   /**
-   * Writes an upstream with these packages into a folder. What an earlier index listed may stay.
+   * Writes an upstream with these packages into a folder. Files of an earlier index may stay.
    * Returns the path of each package.
    */
   write(
@@ -133,7 +133,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       assert.deepEqual(listed.map(shown).sort(), expected)
     })
 
-    it(`a published version is served with what caches may keep (${name})`, async () => {
+    it(`serves a published version with the right cache headers (${name})`, async () => {
       await using mirror = await open()
       const { database } = mirror
       const paths = await subject.write(mirror.upstream, FIRST, { revision: 1 })
@@ -156,7 +156,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       )
     })
 
-    it(`a package that isn't what the index lists is not accepted (${name})`, async () => {
+    it(`rejects a package that differs from the index (${name})`, async () => {
       await using mirror = await open()
       const [damaged = ''] = await subject.write(mirror.upstream, FIRST, { revision: 1 })
       const path = join(mirror.upstream, damaged)
@@ -171,7 +171,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       )
     })
 
-    it(`an index that is older, absent or something else is refused (${name})`, async () => {
+    it(`rejects an index that is older, absent or invalid (${name})`, async () => {
       await using mirror = await open()
       assert.equal(failed(await mirror.sync()).code, 'mirror.missing')
       await subject.write(mirror.upstream, FIRST, { revision: 2 })
@@ -206,7 +206,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       for (const { blob } of manifest) assert.equal(await mirror.pool.verify(blob), 'sound')
     })
 
-    it(`the address and the retention decide what a version holds (${name})`, async () => {
+    it(`the address and the retention decide the contents of a version (${name})`, async () => {
       await using mirror = await open()
       const hash = (overrides: Record<string, unknown>): string =>
         configHash(format, mirror.config(overrides))
@@ -225,7 +225,7 @@ function pathsOf(files: readonly { path: string; kind: string }[], kind: string)
   return files.flatMap((file) => (file.kind === kind ? [file.path] : [])).sort()
 }
 
-/** What the index of a version lists, read from the pool. */
+/** Reads the package list in the index of a version from the pool. */
 async function listedOf(mirror: TestMirror, format: RepositoryFormat, version: number) {
   const listing = format.listing(await filesOf(mirror.database.query, version))
   assert.ok(listing !== undefined)

@@ -1,6 +1,6 @@
 /**
- * A format that exists only in tests: a folder of files with an `index.json`. It shares nothing
- * with the formats of the product, so it shows what the engine takes for granted.
+ * A format that exists only in tests: a folder of files with an `index.json`. It shares no code
+ * with the formats of the product, so it shows where the engine depends on one of them.
  */
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
@@ -153,7 +153,7 @@ function addressOf(upstream: Upstream): string {
   return new URL(INDEX, upstream.base).href
 }
 
-/** Versions are numbers between dots. */
+/** Compares versions, which are numbers between dots. */
 function compare(a: PackageVersion, b: PackageVersion): number {
   const [left, right] = [a, b].map(({ version }) => version.split('.').map(Number)) as [
     number[],

@@ -6,7 +6,7 @@
 import { parseDocument } from 'yaml'
 import { mirrorError } from '../../../model/errors.ts'
 
-/** A version of a stream in one context and architecture. */
+/** A version of a module stream, for one context and architecture. */
 export interface ModuleVersion {
   /** `name:stream`. */
   readonly stream: string
@@ -15,11 +15,11 @@ export interface ModuleVersion {
   readonly artifacts: readonly string[]
 }
 
-/** The largest of RHEL 8 has 60 KiB. A parsed document needs about twenty times its size. */
+/** The largest document of RHEL 8 has 60 KiB. Parsing needs about twenty times its size. */
 const MAX_DOCUMENT = 1024 * 1024
 /** RHEL 8 AppStream has about 1,500 documents. */
 const MAX_DOCUMENTS = 50_000
-/** Packages of all documents together. They are held in memory. */
+/** The limit of packages in all documents together. They are held in memory. */
 const MAX_ARTIFACTS = 1_000_000
 /** RS-33: real files have no aliases. */
 const MAX_ALIASES = 100
@@ -52,7 +52,7 @@ function refused(file: string, reason: string): Error {
   return mirrorError('mirror.metadata', { file, reason })
 }
 
-/** The texts between document markers at the start of a line (YAML 1.2 section 9.1). */
+/** Yields the texts between document markers at line starts (YAML 1.2 section 9.1). */
 async function* splitDocuments(
   source: AsyncIterable<Uint8Array>,
   file: string,

@@ -31,7 +31,7 @@ const source = (text: string, keep: PackageSource['keep'], size = 65536): Packag
 const joined = async (sources: PackageSource[], count: number): Promise<string> =>
   (await Array.fromAsync(joinPackages(sources, count))).join('')
 
-test('copies packages out of metadata exactly, wherever chunks end', async () => {
+test('copies packages from metadata exactly, wherever chunks end', async () => {
   const cut = async (size: number): Promise<string[]> =>
     (await Array.fromAsync(packagePieces(chunks(document, size), 'f'))).flatMap((piece) =>
       piece.kind === 'package' ? [piece.text] : [],
@@ -58,7 +58,7 @@ test('joins chosen packages of several documents under the first root', async ()
   assert.deepEqual(texts, [packages[4], packages[1]])
 })
 
-test('documents that do not fit together, or lack a package, are refused', async () => {
+test('rejects documents that do not fit together or lack a package', async () => {
   const other = (head: string): PackageSource =>
     source(`<${head}><package pkgid="ff"/></${head.split(' ')[0]}>`, () => true)
   await assert.rejects(joined([source(document, () => true)], 6), {
@@ -78,7 +78,7 @@ test('documents that do not fit together, or lack a package, are refused', async
   })
 })
 
-test('RS-10: one package of endless description is refused, not held', async () => {
+test('RS-10: rejects a package with an endless description, and does not hold it', async () => {
   async function* endless(): AsyncGenerator<Uint8Array> {
     yield Buffer.from('<filelists><package>')
     for (;;) yield Buffer.from('<file>/some/file/of/this/package</file>'.repeat(25_000))
@@ -89,7 +89,7 @@ test('RS-10: one package of endless description is refused, not held', async () 
   })
 })
 
-test('a repomd.xml that we write is read back as it was meant', () => {
+test('reads back the repomd.xml that Muster writes', () => {
   const checksum = { kind: 'sha256' as const, value: 'ab'.repeat(32) }
   const full = {
     type: 'primary',

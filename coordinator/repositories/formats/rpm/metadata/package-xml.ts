@@ -1,6 +1,6 @@
 /**
- * Copies packages of primary, filelists and other metadata, character for character, into metadata
- * that this mirror writes. The input is parsed strictly, so a copy is well-formed too.
+ * Copies packages from primary, filelists and other metadata into metadata that Muster writes.
+ * Every character stays the same. The input is parsed strictly, so a copy is well-formed too.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { type Attributes, createXmlReader, type XmlHandlers, type XmlReader } from './xml.ts'
@@ -22,7 +22,7 @@ export type Piece =
  */
 const MAX_PIECE = 32 * 1024 * 1024
 
-/** The root element, then every package in the order of the file. @throws mirror.metadata */
+/** Yields the root element, then every package in the file's order. @throws mirror.metadata */
 export async function* packagePieces(
   source: AsyncIterable<Uint8Array>,
   file: string,
@@ -41,7 +41,7 @@ class PieceCutter implements XmlHandlers {
   readonly ready: Piece[] = []
   readonly #file: string
   readonly #reader: XmlReader
-  /** The text from `#heldFrom` on, which may still be needed. */
+  /** The text from `#heldFrom` on. It may still be needed. */
   #held = ''
   #heldFrom = 0
   /** The end of the last tag. */
@@ -79,7 +79,7 @@ class PieceCutter implements XmlHandlers {
     this.#lastEnd = this.#reader.position()
     if (depth === 1) this.ready.push({ kind: 'root', name, attributes: { ...attributes } })
     if (depth !== 2 || name !== 'package') return
-    // A tag contains no `<`, so the last one before its end begins it.
+    // A tag contains no `<` after its first character, so the last `<` before its end begins it.
     const before = this.#lastEnd - 1 - this.#heldFrom
     this.#start = this.#heldFrom + this.#held.lastIndexOf('<', before)
     this.#pkgid = attributes['pkgid'] ?? ''
@@ -99,15 +99,15 @@ export interface PackageSource {
   /** Its name in errors. */
   readonly file: string
   bytes(): AsyncIterable<Uint8Array>
-  /** `index`: the number of the package in the document, from 0. */
+  /** @param index - the number of the package in the document, from 0 */
   keep(index: number, pkgid: string): boolean
 }
 
 /**
- * One document with the kept packages of several, in their order, under the root element of the
- * first.
+ * Yields one document with the kept packages of several, in their order. The root element is that
+ * of the first document.
  * @param count - the number of kept packages, which the root element contains
- * @throws mirror.metadata, also if the sources have another number
+ * @throws mirror.metadata, also if the sources have another number of packages
  */
 export async function* joinPackages(
   sources: readonly PackageSource[],
@@ -144,7 +144,7 @@ function startOf(root: Root, count: number): string {
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${root.name}${attributes.join('')}>\n`
 }
 
-/** The prefixes in copied text must have the same meaning in both documents. */
+/** Checks that the prefixes in copied text have the same meaning in both documents. */
 function requireSameNames(first: Root, other: Root, file: string): void {
   const refuse = (reason: string): Error => mirrorError('mirror.metadata', { file, reason })
   if (first.name !== other.name)

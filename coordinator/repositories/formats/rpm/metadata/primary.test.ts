@@ -46,7 +46,7 @@ async function read(text: string | Uint8Array, size = 65536): Promise<ListedPack
   return found
 }
 
-test('primary: a package comes out with what a mirror needs of it', async () => {
+test('primary: yields each package with the values that a mirror needs', async () => {
   assert.deepEqual(await read(document(one())), [
     {
       name: 'foo',
@@ -68,7 +68,7 @@ test('primary: a package comes out with what a mirror needs of it', async () => 
   assert.equal(plain?.epoch, 0)
 })
 
-test('RS-11: where a chunk of primary metadata ends makes no difference', async () => {
+test('RS-11: reads primary metadata the same way wherever its chunks end', async () => {
   const text = document(one(), one({ name: 'zweites-漢字' }), one({ name: 'third' }))
   const whole = await read(text)
   await fc.assert(
@@ -199,7 +199,7 @@ test('RS-01, RS-09, RS-10, RS-12, RS-22: rejects harmful primary metadata', asyn
     await assert.rejects(read(input), { code: 'mirror.metadata', message: reason }, name)
 })
 
-test('RS-10: never holds the parts of a package that are not read', async () => {
+test('RS-10: never holds the parts of a package that it does not read', async () => {
   const huge = 'x'.repeat(1_000_000)
   async function* source(): AsyncGenerator<Uint8Array> {
     const [head, tail] = document(one()).split('<packager/>') as [string, string]

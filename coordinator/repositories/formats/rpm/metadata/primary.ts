@@ -1,6 +1,6 @@
 /**
- * Reads primary.xml: every package of a repository with its name, version, checksum, size and path.
- * It is read as a stream, one package at a time. Paths and checksums of the results are checked.
+ * Reads primary.xml as a stream: every package with its name, version, checksum, size and path. It
+ * holds one package at a time. Paths and checksums of the results have been checked.
  */
 import { mirrorError } from '../../../model/errors.ts'
 import { parseChecksum } from '../../../model/checksum.ts'
@@ -9,11 +9,11 @@ import type { ListedPackage } from '../../../model/package.ts'
 import { type Attributes, createXmlReader, type XmlHandlers } from './xml.ts'
 
 /**
- * Three times the largest public repository (Fedora everything: 75,000). A sync holds all of them
+ * Three times the largest public repository (Fedora everything: 75,000). A sync holds all packages
  * in memory, 1.3 KB each.
  */
 export const MAX_PACKAGES = 250_000
-/** Much larger than every real package. RPM's size tag had 32 bits for a long time. */
+/** Much larger than every real package. RPM's size tag had only 32 bits for a long time. */
 export const MAX_PACKAGE_BYTES = 64 * 1024 ** 3
 
 /** The elements of a package that are read, each at most once. All others are skipped. */
@@ -29,7 +29,7 @@ const READ = new Set([
 ])
 
 interface Draft {
-  /** Texts of the elements in {@link READ} that are closed. */
+  /** The texts of the closed elements that are in {@link READ}. */
   readonly texts: Map<string, string>
   checksumKind: string | undefined
   version: Readonly<Record<string, string>>
@@ -42,7 +42,7 @@ interface Draft {
 /**
  * Reads decompressed primary metadata.
  * @param file - its name in errors
- * @throws mirror.metadata at the first package that is rejected; those before it stay valid
+ * @throws mirror.metadata at the first package that is rejected; earlier packages stay valid
  */
 export async function* readPrimary(
   source: AsyncIterable<Uint8Array>,
@@ -151,7 +151,7 @@ function nameFor(draft: Draft): string {
   return name === undefined ? '' : ` (${JSON.stringify(name.slice(0, 80)).slice(1, -1)})`
 }
 
-/** Printable, without blanks and slashes. rpm's rule for a NEVRA is narrower. */
+/** Printable characters without blanks and slashes. rpm's rule for these values is stricter. */
 const WORD = /^[^\s/\p{C}]{1,255}$/u
 
 type Refuse = (reason: string) => Error
@@ -209,8 +209,8 @@ function buildTimeOf(value: string | undefined): number {
 }
 
 /**
- * A copy with separate memory. A part of the parser's input would keep all of the input in memory:
- * 100 MB for a large repository.
+ * Copies a text into separate memory. A part of the parser's input would keep all of the input in
+ * memory: 100 MB for a large repository.
  */
 function ownCopy<T extends string>(text: T): T {
   return Buffer.from(text, 'utf8').toString('utf8') as T

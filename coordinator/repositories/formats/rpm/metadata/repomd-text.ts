@@ -1,4 +1,4 @@
-/** Writes a repomd.xml. {@link readRepomd} returns what was written. */
+/** Writes a repomd.xml. {@link readRepomd} reads back the same records. */
 import type { Checksum } from '../../../model/checksum.ts'
 import { escapeXml } from './package-xml.ts'
 import type { Repomd, RepomdRecord } from './repomd.ts'

@@ -20,7 +20,7 @@ const PRIMARY = record(
   '<size>813</size><open-size>3208</open-size><timestamp>1700000000</timestamp>',
 )
 
-test('repomd: records come out with checksums, sizes and paths', () => {
+test('repomd: reads records with checksums, sizes and paths', () => {
   const read = readRepomd(
     repomd(
       record(

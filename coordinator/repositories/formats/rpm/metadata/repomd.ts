@@ -1,6 +1,7 @@
 /**
  * Reads repodata/repomd.xml: the list of a repository's metadata files with checksums and sizes.
- * The result is checked: paths are {@link Href}s, checksums are known, and each type occurs once.
+ * The result is checked: paths are {@link Href}s, checksum types are known, and each type of file
+ * occurs once.
  */
 import { defined } from '../../../../../shared/defined.ts'
 import { mirrorError } from '../../../model/errors.ts'
@@ -8,11 +9,11 @@ import { type Checksum, parseChecksum, sameChecksum } from '../../../model/check
 import { type Href, parseHref } from '../../../model/href.ts'
 import { type Attributes, createXmlReader, type XmlHandlers } from './xml.ts'
 
-/** RS-03: real ones have 10 KiB. The bound ends an endless answer early. */
+/** RS-03: real files have 10 KiB. The limit ends an endless response early. */
 export const MAX_REPOMD_BYTES = 10 * 1024 * 1024
-/** Fedora lists about 20 records. Variants in zchunk and sqlite triple that. */
+/** Fedora lists about 20 records. zchunk and sqlite forms make it three times as many. */
 export const MAX_RECORDS = 256
-/** Larger than all real files: Fedora's filelists has 1 GB, decompressed. */
+/** Larger than all real files: Fedora's filelists has 1 GB after decompression. */
 export const MAX_METADATA_BYTES = 4 * 1024 ** 3
 
 export const REPOMD = 'repodata/repomd.xml'
@@ -117,7 +118,7 @@ function addRecord(records: RepomdRecord[], record: RepomdRecord): void {
     records.push(record)
     return
   }
-  // The same record twice is harmless. With two different ones, clients could read either.
+  // The same record twice is harmless. If two differ, clients could read either.
   const isSame = twin.type === type && twin.href === href && sameChecksum(twin.checksum, checksum)
   if (!isSame)
     throw refuse(`it has two different records for ${twin.type === type ? `type ${type}` : href}`)

@@ -7,7 +7,7 @@ export const MAX_ADVISORIES = 200_000
 const ID = /^[A-Za-z0-9][A-Za-z0-9:._+-]{0,127}$/
 
 /**
- * Ids in the order of the file, without advisories that have no valid id.
+ * Returns the ids in the order of the file. Advisories without a valid id are left out.
  * @throws mirror.metadata
  */
 export async function readAdvisoryIds(

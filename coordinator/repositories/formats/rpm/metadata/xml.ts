@@ -1,6 +1,7 @@
 /**
- * A streaming XML reader for hostile input: strictly well-formed (saxes), only UTF-8, no DOCTYPE
- * and so no entities. Depth, attributes and tokens are bounded, and one token is held at a time.
+ * A streaming XML reader for hostile input. It accepts only well-formed UTF-8 (saxes) without a
+ * DOCTYPE, so there are no entities. Depth, attributes and tokens are bounded, and the reader holds
+ * one token at a time.
  */
 import { SaxesParser } from 'saxes'
 import { mirrorError } from '../../../model/errors.ts'
@@ -23,7 +24,7 @@ export interface XmlHandlers {
   /** Text or CDATA directly inside the innermost open element. It may arrive in several parts. */
   text?(text: string): void
   close?(name: string, depth: number): void
-  /** The decoded text of the document, before the events in it. For copies of its parts. */
+  /** The decoded text of the document, before its events. It lets a caller copy parts of it. */
   decoded?(text: string): void
 }
 
@@ -31,7 +32,7 @@ export interface XmlReader {
   /** @throws mirror.metadata at the first error */
   write(bytes: Uint8Array): void
   end(): void
-  /** During `open` and `close`: characters of the document up to the end of the tag. */
+  /** During `open` and `close`: the number of characters up to the end of the tag. */
   position(): number
 }
 
@@ -88,8 +89,8 @@ class XmlBounds {
   /** Characters since the parser reported an event: the length of an unfinished token. */
   #sinceEvent = 0
   /**
-   * Characters of text since the last tag. Text may arrive in many parts, and a handler that joins
-   * them must not hold more than one token.
+   * The number of characters of text since the last tag. Text may arrive in many parts, and a
+   * handler that joins them must not hold more than one token.
    */
   #sinceTag = 0
   sawRoot = false
