@@ -1,7 +1,7 @@
 /**
- * PB-02: a client that read an index before a switch requests its metadata after it. Files with
- * their checksum in their name can't conflict, so those of earlier generations stay beside the new
- * ones as long as clients keep an index.
+ * PB-02: a client may read an index before a switch and request its metadata after it. So metadata
+ * of earlier generations stays beside the new files for as long as clients keep an index. Its names
+ * contain checksums, so they can't conflict.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -17,7 +17,7 @@ const KEPT_METADATA_MS = 48 * 3_600_000
 /** Bounds the size of the folder of a repository that is published every few minutes. */
 const MAX_CARRIED = 100
 
-/** Versions whose metadata clients may still request, with the published one, newest first. */
+/** Returns the versions whose metadata clients may still request, newest first. */
 export async function reachableVersions(
   db: Kysely<Tables>,
   { repository, target }: TargetId,
@@ -39,7 +39,7 @@ export async function reachableVersions(
   return [...new Set(kept.map((row) => row.version))]
 }
 
-/** Metadata of earlier generations that is sound in the pool and fits beside `files`. */
+/** Returns metadata of earlier generations that is sound in the pool and fits beside `files`. */
 export async function carriedMetadata(
   deps: { database: Database; pool: Pool; clock: Clock },
   target: TargetId,

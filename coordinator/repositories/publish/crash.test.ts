@@ -44,7 +44,7 @@ const latest = (folder: string) => ({
   path: join(folder, 'publish/repo/latest'),
 })
 
-/** A home with two versions of a repository, the first of them published. */
+/** Creates a home with two versions of a repository. The first one is published. */
 async function home(folder: string): Promise<[number, number]> {
   const upstream = join(folder, 'upstream')
   await using server = await testServer(async (request, response) => {
@@ -95,7 +95,7 @@ function run(
   })
 }
 
-test('PB-04: a kill at any step leaves one whole version, as recovery confirms', async () => {
+test('PB-04: a kill at any step leaves one whole version, and recovery confirms it', async () => {
   const base = await mkdtemp(join(tmpdir(), 'muster-crash-'))
   try {
     const [first, second] = await home(join(base))
@@ -107,7 +107,7 @@ test('PB-04: a kill at any step leaves one whole version, as recovery confirms',
     }
     const places = Number((await run(await copy('lives'), second, 0)).output)
     assert.ok(places > 20)
-    // The last places are the row, the switch and what follows; the first ones lay the tree out.
+    // The first places build the tree. The last ones are the row, the switch and later steps.
     const chosen = [
       1,
       4,
@@ -124,7 +124,7 @@ test('PB-04: a kill at any step leaves one whole version, as recovery confirms',
       const folder = await copy(`killed-${place}`)
       assert.equal((await run(folder, second, place)).signal, 'SIGKILL')
       const found = (version: number) => assertWhole(folder, version)
-      // Even before a repair, readers have one of the two versions.
+      // Readers have one of the two versions even before a repair.
       await found(first).catch(() => found(second))
       const opened = await open(folder)
       await opened.publisher.recover([latest(folder)], signal)

@@ -1,66 +1,66 @@
 /**
- * Where versions are published. The publisher writes rows and decides the order; a destination lays
- * trees out and switches clients from one to the next. `describeDestination` in testing/ holds each
- * implementation to what stands here.
+ * A destination stores published trees and switches clients between them. The publisher writes the
+ * rows and decides the order of the steps. `describeDestination` in testing/ tests each
+ * implementation against these comments.
  */
 import type { Json } from '../../../shared/canonical-json.ts'
 import type { ManifestFile } from '../content/manifest.ts'
 
-/** Generations kept at a destination, so that switching back is one step. */
+/** The number of generations that a destination keeps. A switch back is then one step. */
 export const KEPT_GENERATIONS = 3
 
 export interface Publication {
   readonly repository: string
   /** `latest`, or a snapshot's name. */
   readonly target: string
-  /** Where clients find it: `publish.latest_path`, or `publish.snapshots_path` and the name. */
+  /** The path for clients: `publish.latest_path`, or `publish.snapshots_path` and the name. */
   readonly path: string
 }
 
-/** Where the tree of a generation is. Only its destination reads it; the database keeps it. */
+/** The place of a generation's tree. The database stores it, and only its destination reads it. */
 export type Location = string
 
 export interface GenerationId {
-  /** Rises by one with each publication of a target. */
+  /** Each publication of a target adds one. */
   readonly number: number
-  /** A digest of every path and blob: two trees with one root are the same tree. */
+  /** A digest of every path and blob. Two trees with the same root are the same tree. */
   readonly root: string
 }
 
 export interface Generation extends GenerationId {
-  /** All paths have been checked; none is a folder of another. The pool has each blob, sound. */
+  /** Checked paths; no file is the folder of another. The pool has each blob, undamaged. */
   readonly files: readonly ManifestFile[]
-  /** Metadata of earlier versions, laid out beside them. */
+  /** Metadata of earlier versions. It is placed in the same tree. */
   readonly carried: readonly ManifestFile[]
-  /** Kept beside the tree. */
+  /** Stored beside the tree. */
   readonly manifest: { readonly [key: string]: Json }
 }
 
 export interface TreeProblem {
-  /** Below the tree; '' is the tree itself. */
+  /** Relative to the tree; '' is the tree itself. */
   readonly path: string
   readonly reason: string
 }
 
-/** Every method may be repeated after it failed, whether it was applied or not. */
+/** After a failure, every method may be called again, even if its change was made. */
 export interface PublishDestination {
-  /** @throws publish.target where something stands that Muster did not make, publish.disk */
+  /** @throws publish.target if there is something that Muster did not make, publish.disk */
   prepare(target: Publication): Promise<void>
-  /** Where clients are sent now; undefined: nowhere. @throws publish.target, publish.disk */
+  /** Returns the location that clients use now, if any. @throws publish.target, publish.disk */
   current(target: Publication): Promise<Location | undefined>
-  /** The location that {@link build} gives a generation. */
+  /** Returns the location that {@link build} gives a generation. */
   locationOf(generation: GenerationId): Location
-  /** Whether a generation is there. Its files are compared by {@link problems}. */
+  /** True if the generation exists. {@link problems} compares its files. */
   has(target: Publication, location: Location): Promise<boolean>
-  /** What of a generation isn't what it must be; empty if it is whole. @throws publish.disk */
+  /** Returns the differences between a generation and its files. @throws publish.disk */
   problems(
     target: Publication,
     tree: { readonly location: Location; readonly files: readonly ManifestFile[] },
     signal: AbortSignal,
   ): Promise<readonly TreeProblem[]>
   /**
-   * Lays a generation out: whole and durable once it returns, absent if it fails before. Returns
-   * how many files were placed in which way.
+   * Builds a generation. Afterwards it is complete and durable; after a failure it is absent.
+   * Returns the number of files for each method of placing them.
    * @throws publish.unsound, publish.disk, the signal's reason
    */
   build(
@@ -68,10 +68,10 @@ export interface PublishDestination {
     generation: Generation,
     signal: AbortSignal,
   ): Promise<Readonly<Record<string, number>>>
-  /** Sends clients to a generation that is there, in one step. @throws publish.target, .disk */
+  /** Switches clients to an existing generation in one step. @throws publish.target, .disk */
   switch(target: Publication, to: Location): Promise<void>
-  /** Sends clients nowhere, and removes every generation. Absent is fine. */
+  /** Removes the clients' path and every generation. An absent target is not an error. */
   withdraw(target: Publication): Promise<void>
-  /** Removes generations that are kept no longer, and what interrupted builds left. */
+  /** Removes generations that are no longer kept, and leftovers of interrupted builds. */
   clean(target: Publication, current: Location): Promise<void>
 }

@@ -1,4 +1,4 @@
-/** Errors of publishing. The earlier publication always stays. */
+/** Errors of publishing. The earlier publication always stays in place. */
 import { diskReason } from '../../../shared/disk-reason.ts'
 import { defineErrors } from '../../../shared/errors.ts'
 
@@ -76,7 +76,7 @@ function followed(pin: string): string {
   return pin === '' ? 'the newest version' : `snapshot ${pin}`
 }
 
-/** Our error for a failed file operation. Other errors are returned unchanged. */
+/** Returns Muster's error for a failed file operation. Other errors are returned unchanged. */
 export function diskError(operation: string, path: string, error: unknown): unknown {
   const reason = diskReason(error)
   if (publishError.is(error) || reason === undefined) return error

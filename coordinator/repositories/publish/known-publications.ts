@@ -1,4 +1,4 @@
-/** Which publications the database knows, with the folder in which each is served. */
+/** The publications in the database, with the path at which each is served. */
 import type { Database } from '../../database/database.ts'
 import type { Repositories } from '../configured.ts'
 import type { Publication } from './destination.ts'
@@ -7,8 +7,8 @@ export interface KnownPublications {
   /** `latest` and the snapshots of each repository that is still configured. */
   readonly known: readonly Publication[]
   /**
-   * Targets of snapshots that are not there: an interrupted `snapshot create` left them. They are
-   * to be withdrawn.
+   * Publications of snapshots that don't exist. An interrupted `snapshot create` left them. The
+   * caller must withdraw them.
    */
   readonly orphaned: readonly Publication[]
 }

@@ -78,7 +78,7 @@ for (const dialect of DIALECTS) {
   })
 }
 
-test('lists a configured key as key, whatever its name', async () => {
+test('lists a configured key as a key, even if its name is unusual', async () => {
   await using mirror = await testMirror()
   const lookup = createLookup({ database: mirror.database, clock: systemClock })
   await writeRepository(mirror.upstream, samplePackages.slice(1))

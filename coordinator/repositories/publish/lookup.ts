@@ -1,6 +1,6 @@
 /**
  * Finds the blob of a published path in the database, for the gateways of agents. The result is the
- * same as in the published folder, with metadata of earlier generations.
+ * same as in the published folder, and includes metadata of earlier generations.
  */
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../../shared/clock.ts'
@@ -28,16 +28,16 @@ export interface PublishedEntry {
 }
 
 export interface Lookup {
-  /** The file at `path` (no leading slash); undefined if nothing is published there. */
+  /** Finds the file at `path` (no leading slash). Undefined if nothing is published there. */
   lookup(repository: string, target: string, path: string): Promise<PublishedFile | undefined>
   /**
-   * The entries of a folder of the published version, in order of name; '' is its root. Undefined
-   * if there is no such folder.
+   * Lists a folder of the published version, in order of name; '' is its root. Undefined if there
+   * is no such folder.
    */
   list(repository: string, target: string, folder: string): Promise<PublishedEntry[] | undefined>
-  /** Paths of the public keys in the published version, in order. Empty without a publication. */
+  /** Returns paths of the public keys in the published version, in order. */
   keys(repository: string, target: string): Promise<string[]>
-  /** The published targets of a repository: `latest` and names of snapshots. */
+  /** Returns the published targets of a repository: `latest` and names of snapshots. */
   targets(
     repository: string,
   ): Promise<{ target: string; version: number; generation: number; at: number }[]>
@@ -128,7 +128,7 @@ async function fileOf(
 }
 
 /**
- * Two lookups by key. For one join, SQLite reads all packages of the version: 25 ms for 40,000.
+ * Two lookups by key. In a single join, SQLite reads all packages of the version: 25 ms for 40,000.
  */
 async function packageOf(
   db: Kysely<Tables>,
@@ -155,7 +155,7 @@ async function packageOf(
   return undefined
 }
 
-/** Paths that begin with `prefix`. Text is compared by bytes, so U+10FFFF ends the range. */
+/** Selects paths that begin with `prefix`. Text orders by bytes, so U+10FFFF ends the range. */
 async function pathsBelow(
   db: Kysely<Tables>,
   version: number,

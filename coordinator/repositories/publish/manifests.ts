@@ -16,8 +16,8 @@ export interface Manifests {
 }
 
 /**
- * Keeps the manifest that was read last: snapshots of one version often follow each other, and a
- * version never changes.
+ * Keeps the manifest that was read last, because several snapshots of one version are often read
+ * one after another. A version never changes.
  */
 export function createManifests({ query }: Database): Manifests {
   let last: { readonly version: number; readonly manifest: VersionManifest } | undefined
@@ -39,7 +39,7 @@ export function createManifests({ query }: Database): Manifests {
   }
 }
 
-/** Independent of the order of the files. */
+/** Computes the root. It doesn't depend on the order of the files. */
 function rootOf(files: readonly ManifestFile[]): string {
   const hash = createHash('sha256')
   const lines = files.map((file) => `${file.blob} ${file.size} ${file.path}\n`)

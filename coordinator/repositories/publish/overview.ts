@@ -1,11 +1,11 @@
-/** Every repository of the database with its last sync and what it serves. */
+/** Lists every repository of the database with its last sync and its published version. */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
 import { readServed, type Served } from './served.ts'
 
 export interface RepositoryOverview {
   readonly id: string
-  /** When the last sync ended, in milliseconds; null if it runs or never ran. */
+  /** The end of the last sync, in milliseconds; null while it runs or before the first. */
   readonly lastSync: number | null
   readonly result: Tables['sync_run']['result'] | null
   readonly served: Served | null

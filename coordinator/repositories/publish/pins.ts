@@ -1,6 +1,7 @@
 /**
- * What `latest` follows: the newest version, or the snapshot that an operator put it on. Each rule
- * is checked in the transaction that publishes, so that nothing published meanwhile is overtaken.
+ * A pin is the snapshot that an operator chose for `latest`. Without a pin, `latest` follows the
+ * newest version. Call the checks in the transaction that publishes, so that they see all earlier
+ * changes.
  */
 import type { Kysely } from 'kysely'
 import type { Tables } from '../../database/tables/all.ts'
@@ -8,14 +9,14 @@ import { publishError } from './errors.ts'
 import { currentPublication } from './publications.ts'
 
 /**
- * The snapshot that `latest` is put on. Null while it follows the newest, and while nothing is
+ * Returns the pin of `latest`. Null if `latest` follows the newest version, or if nothing is
  * published.
  */
 export async function pinOf(db: Kysely<Tables>, repository: string): Promise<string | null> {
   return (await currentPublication(db, { repository, target: 'latest' }))?.pin ?? null
 }
 
-/** @throws `publish.pin` if `latest` follows something else than it did */
+/** @throws `publish.pin` if the pin has changed */
 export async function requirePin(
   tx: Kysely<Tables>,
   repository: string,

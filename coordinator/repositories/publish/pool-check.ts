@@ -1,6 +1,6 @@
 /**
- * The check of a coordinator's pool: with what is published and missing, file names, and trees that
- * are laid out again.
+ * Checks the coordinator's pool. It also finds published content that is missing, and rebuilds
+ * altered trees. Each lost blob is reported with the names of its files.
  */
 import {
   createPoolCheck,
@@ -32,7 +32,7 @@ export interface CoordinatorPoolCheckDeps {
 
 export function coordinatorPoolCheck(deps: CoordinatorPoolCheckDeps): PoolCheck {
   const { database, repositories } = deps
-  /** What is published and not in the pool; a version that is published twice is looked at once. */
+  /** Finds published content that isn't in the pool. Each version is checked once. */
   const missing = async (signal: AbortSignal): Promise<LostContent[]> => {
     const lost = new Map<BlobId, LostContent>()
     const seen = new Set<number>()

@@ -14,12 +14,12 @@ export interface TargetId {
 export interface CurrentPublication {
   readonly version: number
   readonly generation: number
-  /** The place of its tree. Only its destination reads it. */
+  /** The location of its tree. Only its destination reads it. */
   readonly location: string
   readonly at: number
   /** The snapshot that an operator chose for `latest`; null while it follows the newest. */
   readonly pin: string | null
-  /** Since when this version is served under this pin; null if that isn't known. */
+  /** The time since which this version is served under this pin; null if unknown. */
   readonly since: number | null
   /** The operation that chose this version or pin. */
   readonly operation: string | null
@@ -28,7 +28,7 @@ export interface CurrentPublication {
 /** The operation that publishes, and the new pin of `latest`. */
 export interface Choice {
   readonly operation?: string | undefined
-  /** A snapshot's name pins, null unpins. Without it the pin doesn't change. */
+  /** The name of a snapshot sets the pin, null removes it. If absent, the pin doesn't change. */
   readonly pin?: string | null | undefined
 }
 
@@ -44,7 +44,7 @@ export function currentPublication(
     .executeTakeFirst()
 }
 
-/** Whether an operation published a generation of the target, even if it was replaced since. */
+/** True if an operation published a generation of the target, even if it was replaced since. */
 export async function publishedBy(
   db: Kysely<Tables>,
   { repository, target, operation }: TargetId & { operation: string },
@@ -60,7 +60,7 @@ export async function publishedBy(
 }
 
 /**
- * Records that an operator chose the version that is published already.
+ * Records that an operator chose the version that is already published.
  * @throws publish.conflict if another generation was published since
  */
 export async function choose(
@@ -97,7 +97,8 @@ export interface NextGeneration extends TargetId, Choice {
 }
 
 /**
- * Publishes generation `number`. Each number can be used once, so of two publishers one gets it.
+ * Publishes generation `number`. Each number can be used only once. If two publishers use the same
+ * one, one of them fails.
  * @throws publish.conflict
  */
 export async function advance(database: Database, next: NextGeneration): Promise<void> {
@@ -126,7 +127,7 @@ export async function advance(database: Database, next: NextGeneration): Promise
   }
 }
 
-/** Inserts the generation, and records when it replaced the one before. */
+/** Inserts the generation, and records when it replaced the previous one. */
 async function addGeneration(
   tx: Kysely<Tables>,
   { operation, ...next }: NextGeneration,
@@ -148,7 +149,7 @@ async function addGeneration(
     .execute()
 }
 
-/** The choice in the new row. A repair, which has no operation, keeps the old one. */
+/** Returns the choice for the new row. A repair has no operation and keeps the old choice. */
 async function chosen(
   database: Database,
   tx: Kysely<Tables>,

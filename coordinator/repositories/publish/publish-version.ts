@@ -1,6 +1,7 @@
 /**
- * Publishes one version at one target: builds its tree, writes the row of the new generation, then
- * switches clients to it. The row decides: only one of two publishers gets the number.
+ * Publishes one version at one target. It builds the tree, writes the row of the new generation,
+ * and then switches clients to it. If two publishers use the same number, only one can write the
+ * row.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -23,8 +24,7 @@ export interface PublisherDeps {
   readonly clock: Clock
   readonly log: Logger
   /**
-   * Fetches content again that the pool has lost. Without it, a version with such content can't be
-   * published.
+   * Fetches content again that the pool has lost. If absent, such a version can't be published.
    */
   readonly healer?: Healer
 }
@@ -33,7 +33,7 @@ export interface PublishRequest extends Publication {
   readonly version: number
   readonly signal: AbortSignal
   readonly operation?: string
-  /** For `latest`: the snapshot that an operator chose; null follows the newest version again. */
+  /** For `latest`: the snapshot that an operator chose. Null: follow the newest version again. */
   readonly pin?: string | null
   /** More changes of the transaction that publishes the version, such as an entry of the log. */
   readonly also?: (tx: Kysely<Tables>) => Promise<void>
@@ -45,9 +45,9 @@ export interface Published {
   /** Files of the version. Metadata of earlier generations isn't counted. */
   readonly files: number
   readonly bytes: number
-  /** False if the version was published already, and link and files were right. */
+  /** False if the version was already published and its link and files were correct. */
   readonly changed: boolean
-  /** Published files that were altered or missing, or ''. They were laid out again. */
+  /** Published files that were altered or missing, or ''. The tree was built again. */
   readonly repaired: readonly string[]
 }
 
@@ -73,7 +73,7 @@ export async function publishVersion(
 
 type Outcome = Pick<Published, 'generation' | 'location' | 'changed'>
 
-/** Whether the target's generation has this version and this tree. */
+/** True if the target's generation has this version and this tree. */
 function isThis(
   { destination }: PublisherDeps,
   current: CurrentPublication,
@@ -84,7 +84,7 @@ function isThis(
   return current.version === version && current.location === location
 }
 
-/** Paths of the published tree that differ from the version. */
+/** Returns paths of the published tree that differ from the version. */
 async function alteredFiles(
   { destination, log }: PublisherDeps,
   request: PublishRequest,
@@ -98,7 +98,7 @@ async function alteredFiles(
   return problems.map(({ path }) => path)
 }
 
-/** The tree is right. Switches back a link that was removed or moved, and records the choice. */
+/** Keeps a correct tree. Corrects a link that was removed or moved, and records the choice. */
 async function keepGeneration(
   { database, destination }: PublisherDeps,
   request: PublishRequest,
@@ -134,7 +134,8 @@ async function publishGeneration(
   // Crash here: the database names the new generation, and the link still leads to the old one.
   // Publisher.recover() switches it at the next start.
   await destination.switch(request, location)
-  // PB-08: another publisher may have switched back between row and switch. The row decides.
+  // PB-08: another publisher may have switched back between row and switch. The row is
+  // authoritative.
   await switchToRow(deps, request)
   await removeOld(deps, request, location)
   await deps.pool.flush()
@@ -161,7 +162,7 @@ export async function switchToRow(
   return true
 }
 
-/** Old generations only cost space, so a failure here doesn't fail the publication. */
+/** Removes old generations. They only use space, so a failure doesn't fail the publication. */
 async function removeOld(
   { destination, log }: PublisherDeps,
   publication: Publication,

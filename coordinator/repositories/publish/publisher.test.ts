@@ -21,7 +21,7 @@ const packages = (version: string): PackageSpec[] =>
     files: [{ path: `/${name}`, content: version }],
   }))
 
-/** Syncs a repository of two packages in this version and returns the id of what was accepted. */
+/** Syncs a repository of two packages in this version. Returns the id of the accepted version. */
 async function accept(mirror: TestMirror, version: string): Promise<number> {
   await writeRepository(mirror.upstream, packages(version), {
     revision: 1_700_000_000 + Number(version),
@@ -90,7 +90,7 @@ test('PB-01, PB-02: readers find every file of their repomd.xml across switches'
   const reader = async (): Promise<void> => {
     while (switching || read < 20) {
       const repomd = readRepomd(await readFile(join(tree(mirror), 'repodata/repomd.xml')))
-      // Some time passes between the two, as it does for a client on the network.
+      // Wait a little between the two requests, as a client on the network does.
       await systemClock.sleep(read % 3)
       for (const { href, checksum } of repomd.records)
         assert.equal(
@@ -129,8 +129,8 @@ test('PB-02: drops old metadata when clients no longer request it', async () => 
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 5 * 3)
   ahead = 49 * 3_600_000
   await mirror.publisher.publish({ ...latest(mirror), version: await accept(mirror, '6'), signal })
-  // What the last three generations had stays however old it is; this publication just replaced one
-  // of them.
+  // The metadata of the last three generations stays, however old it is. The publication above has
+  // only just replaced one of them.
   assert.equal((await readdir(join(tree(mirror), 'repodata'))).length, 1 + 4 * 3)
 })
 
@@ -189,7 +189,7 @@ test('PB-04: recovery corrects a link after a crash or a change', async () => {
   )
 })
 
-test('PB-07: of two publishers of one number, one gets a conflict', async () => {
+test('PB-07: if two publishers use the same number, one gets a conflict', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
   const other = createPublisher({
@@ -275,7 +275,7 @@ test('a rejected additional change leaves everything unchanged', async () => {
   assert.ok((await readdir(join(tree(mirror), 'Packages/a'))).includes('a-1-1.noarch.rpm'))
 })
 
-test('a target is withdrawn with link, generations and rows', async () => {
+test('withdrawing a target removes its link, generations and rows', async () => {
   await using mirror = await testMirror()
   const version = await accept(mirror, '1')
   const path = join(mirror.config().publish.snapshots_path, 's1')

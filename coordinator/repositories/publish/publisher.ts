@@ -1,6 +1,6 @@
 /**
- * Publishes repository versions, repairs what is published, and withdraws it. The database decides
- * what is published. {@link Publisher.recover} makes the destination agree with it after a crash.
+ * Publishes repository versions, repairs published trees, and withdraws them. The database decides
+ * which version is published. After a crash, {@link Publisher.recover} corrects the destination.
  */
 import type { Kysely } from 'kysely'
 import { createLanes } from '../../../shared/concurrency/lanes.ts'
@@ -18,13 +18,13 @@ import {
   switchToRow,
 } from './publish-version.ts'
 
-/** The result of {@link Publisher.repair} for one target that was altered. */
+/** The result of {@link Publisher.repair} for one altered target. */
 export interface Repair {
   readonly repository: string
   readonly target: string
   /** Files that were altered or missing. */
   readonly files: readonly string[]
-  /** Why they could not be laid out again; undefined if they were. */
+  /** The reason why the tree could not be built again; undefined if it was. */
   readonly error?: MusterError
 }
 
@@ -37,35 +37,35 @@ export interface Publisher {
   /** @throws publish.target, .conflict, .content, .unsound, .disk, .unknown-version */
   publish(request: PublishRequest): Promise<Published>
   /**
-   * Compares what is published with its version, and lays out altered trees again. Returns the
-   * altered targets, also those that can't be repaired.
+   * Compares published trees with their versions, and builds altered trees again. Returns the
+   * altered targets, also those that could not be repaired.
    */
   repair(publications: readonly Publication[], signal: AbortSignal): Promise<Repair[]>
   /** Removes row, link and generations of a target. An absent target is fine. */
   withdraw(publication: Publication, options?: WithdrawOptions): Promise<void>
   /**
-   * Withdraws after a failure that the caller reports. A second failure is only logged. Withdrawing
-   * again removes the rest.
+   * Withdraws after a failure that the caller reports. If this fails too, it only logs the error.
+   * Withdrawing again removes the rest.
    */
   abandon(publication: Publication, options?: WithdrawOptions): Promise<void>
   /**
-   * Called at the start, with the place of each known target. Makes the links agree with the
-   * database after a crash between row and switch. Returns the corrected targets. A target that
-   * can't be corrected is logged and left.
+   * Corrects links that differ from the database, for example after a crash between row and switch.
+   * The coordinator calls it at its start, with all known targets. Returns the corrected targets.
+   * If a target can't be corrected, the error is logged and the target stays as it is.
    */
   recover(known: readonly Publication[], signal: AbortSignal): Promise<Publication[]>
 }
 
 export function createPublisher(deps: PublisherDeps): Publisher {
   const { database, log } = deps
-  // Work on one target is serial.
+  // Operations on one target run one after another.
   const lanes = createLanes<string>({ name: 'the publications of a target' })
 
   const withdrawTarget = (publication: Publication, { also }: WithdrawOptions = {}) =>
     lanes.run(publication.path, async () => {
       await deps.destination.current(publication)
       await withdraw(database, publication, also)
-      // Crash here: a link without a row. recover() doesn't see it; withdrawing again removes it.
+      // Crash here: a link without a row. recover() doesn't see it. Withdrawing again removes it.
       await deps.destination.withdraw(publication)
     })
 
@@ -105,7 +105,7 @@ export function createPublisher(deps: PublisherDeps): Publisher {
   }
 }
 
-/** Publishes the target's version again, which lays out an altered tree again. */
+/** Publishes the target's version again. This rebuilds an altered tree. */
 async function repairTarget(
   deps: PublisherDeps,
   publication: Publication,
@@ -122,15 +122,15 @@ async function repairTarget(
   } catch (error) {
     signal.throwIfAborted()
     if (!(error instanceof MusterError)) throw error
-    // Another coordinator is publishing it now, from verified content.
+    // Another coordinator is publishing this target now, from verified content.
     if (publishError.is(error, 'publish.conflict')) return undefined
     return { repository, target, files: namedFiles(error), error }
   }
 }
 
 /**
- * Switches to the generation that the database names, or lays it out again if it was removed.
- * Returns true if anything changed.
+ * Switches to the generation that the database names. Builds it again if it was removed. Returns
+ * true if anything changed.
  */
 async function recoverTarget(
   deps: PublisherDeps,

@@ -41,7 +41,7 @@ const snapshot = (mirror: TestMirror): Publication => ({
   path: join(mirror.config().publish.snapshots_path, 's1'),
 })
 
-/** A repository of three packages that is synced, and published as `latest` and as `s1`. */
+/** Syncs a repository of three packages, and publishes it as `latest` and as `s1`. */
 async function published(): Promise<{ mirror: TestMirror; version: number }> {
   const mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(3))
@@ -51,7 +51,7 @@ async function published(): Promise<{ mirror: TestMirror; version: number }> {
   return { mirror, version }
 }
 
-/** Fails unless the tree holds what the upstream has, and nothing else. */
+/** Fails unless the tree contains exactly the files of the upstream. */
 async function assertLikeUpstream(mirror: TestMirror, path: string, what: string): Promise<void> {
   const names = async (folder: string): Promise<string[]> =>
     (await readdir(folder, { recursive: true })).sort()
@@ -78,7 +78,7 @@ async function replace(path: string, change: (bytes: Buffer) => Buffer): Promise
   await writeFile(path, change(bytes), { mode: 0o444 })
 }
 
-/** Six bytes of the file itself, through whatever name it has. */
+/** Overwrites six bytes of the file in place, so that all its hard links change. */
 async function overwrite(path: string): Promise<void> {
   await chmod(path, 0o644)
   const file = await open(path, 'r+')
@@ -193,8 +193,8 @@ test('rejects damaged content by name, and keeps the earlier publication', async
   )
   assert.deepEqual([repair?.target, repair?.files, more], ['s1', [RPM], []])
   assert.equal(repair?.error?.code, 'publish.content')
-  // Back from wherever: the snapshot is laid out again, with a file that the damaged one has no
-  // part in.
+  // The content returns from another mirror, so the snapshot can be built again. Its new file is a
+  // separate one, so the damaged file doesn't affect it.
   await using other = await testMirror()
   await writeRepository(other.upstream, testPackages(3))
   complete(await other.sync())
@@ -221,7 +221,7 @@ test('publishing hashes no verified file again', async () => {
   })
   assert.equal(complete(await mirror.sync()).upToDate, true)
   assert.deepEqual(times(), before)
-  // Each repair lays out another generation, and the oldest is removed with its links.
+  // Each repair builds another generation. The oldest generation is removed with its links.
   for (let round = 0; round < 4; round += 1) {
     await rm(join(latest(mirror).path, RPM))
     await mirror.publisher.publish({ ...latest(mirror), version, signal })
@@ -236,7 +236,7 @@ test('publishing hashes no verified file again', async () => {
   )
 })
 
-test('a published file whose attributes changed is hashed once, and then known again', async () => {
+test('hashes a published file once after its attributes changed', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const path = join(latest(mirror).path, RPM)
@@ -250,19 +250,20 @@ test('a published file whose attributes changed is hashed once, and then known a
     (await mirror.publisher.publish({ ...latest(mirror), version, signal })).changed
   assert.equal(await publish(), false)
   const [at, marks] = [mirror.pool.verifiedAt(blob), await readFile(record, 'utf8')]
-  // What is hashed too soon after a change is recorded beside the tree, because the pool waits.
+  // The pool doesn't record a file that was hashed too soon after a change. Then the record beside
+  // the tree has it.
   assert.ok(marks.includes(RPM) || mirror.pool.holds(blob, await lstat(path, { bigint: true })))
   assert.match(marks, /^own .*pkg1-1\.0-1\.noarch\.rpm$/m)
   assert.equal(await publish(), false)
   assert.deepEqual([mirror.pool.verifiedAt(blob), await readFile(record, 'utf8')], [at, marks])
 })
 
-test('a generation that was half deleted is not published as whole', async () => {
+test('builds a generation again that was partly deleted', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const { path } = snapshot(mirror)
   const generations = join(dirname(path), '.gen/s1')
-  // As a removal leaves it that the disk, or a kill, interrupted.
+  // Simulates a removal that a full disk or a kill interrupted.
   const [name] = (await readdir(generations)) as [string]
   await cp(join(generations, name), `${generations}.kept`, { recursive: true })
   await mirror.publisher.withdraw(snapshot(mirror))
@@ -314,11 +315,11 @@ test('leaves out damaged metadata of earlier versions', async () => {
   assert.equal(names.length, 1 + 3 + 2)
 })
 
-test('compares a copied package with its recorded attributes', async () => {
+test('compares the attributes of a copied package with the recorded ones', async () => {
   const { mirror, version } = await published()
   await using _ = mirror
   const path = join(latest(mirror).path, RPM)
-  // The same bytes in a separate file, as a copy on another volume.
+  // The same bytes in a separate file, as after a copy to another volume.
   await replace(path, (bytes) => bytes)
   const same = await mirror.publisher.publish({ ...latest(mirror), version, signal })
   assert.equal(same.changed, false)

@@ -10,11 +10,11 @@ export interface Served {
   readonly snapshot: string | null
   /** True if it is the newest version. */
   readonly newest: boolean
-  /** Milliseconds since the epoch; null if an earlier Muster published it. */
+  /** Milliseconds since the epoch; null if an earlier version of Muster published it. */
   readonly since: number | null
 }
 
-/** The part of a publication that decides what is served. */
+/** The columns of a publication that decide which version is served. */
 export interface PublishedVersion {
   readonly version: number
   readonly pin: string | null

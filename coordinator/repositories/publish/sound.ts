@@ -1,6 +1,6 @@
 /**
- * Holds a version back whose content the pool does not have, sound: it is healed, or the files are
- * named that can't be.
+ * Checks that the pool has the content of a version undamaged before it is published. It fetches
+ * lost content again, and lists the files for which this fails.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Healer } from '../content/healer.ts'
@@ -8,9 +8,9 @@ import type { ManifestFile } from '../content/manifest.ts'
 import { concurrently } from '../../../shared/concurrency/concurrently.ts'
 import { publishError } from './errors.ts'
 
-/** Most files are stats; what has changed is hashed, and a few at a time keep a disk busy. */
+/** Most checks are one stat, but changed files are hashed. A few at a time keep a disk busy. */
 const AT_ONCE = 8
-/** Names in one error: an entry of the log is at most 64 KiB. The rest is counted. */
+/** The limit of names in one error, because a log entry is at most 64 KiB. The rest is counted. */
 const MAX_NAMED = 50
 const MAX_NAME = 400
 
@@ -30,7 +30,7 @@ export async function requireSound(
   throw publishError('publish.content', { repository, target, count: left.length, files: names })
 }
 
-/** Files whose content the pool does not have, sound. */
+/** Returns the files whose content the pool doesn't have undamaged. */
 async function lacking(
   pool: Pool,
   files: readonly ManifestFile[],

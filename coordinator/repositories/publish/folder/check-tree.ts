@@ -1,7 +1,7 @@
 /**
- * Compares a tree with its files: exactly these, regular, with their sizes and bytes, read-only for
- * all. A hard link to a verified file of the pool, and a file that didn't change since its last
- * check, are not hashed again.
+ * Compares a published tree with the files of its version. The tree must contain exactly these
+ * regular files, read-only, with their sizes and bytes. A file isn't hashed again if it is a hard
+ * link to a verified file of the pool, or unchanged since its last check.
  */
 import type { BigIntStats } from 'node:fs'
 import { createReadStream, lstatSync } from 'node:fs'
@@ -18,12 +18,12 @@ import { concurrently } from '../../../../shared/concurrency/concurrently.ts'
 /** Checks that run at the same time. They wait for the file system, not for a processor. */
 const AT_ONCE = 16
 /**
- * Files that are checked synchronously before other work may run. A sync checks each file of each
- * snapshot, and an asynchronous call costs seven times as much. A slow disk must not block the
- * coordinator for longer than a few files.
+ * The number of files that are checked synchronously before other work may run. A sync checks every
+ * file of every snapshot, and an asynchronous call takes seven times as long. The number is small,
+ * because a slow disk must not block the coordinator.
  */
 const WITHOUT_PAUSE = 8
-/** The limit of listed problems. One is enough to lay the tree out again. */
+/** The limit of listed problems. A single problem already causes a rebuild of the tree. */
 const MAX_PROBLEMS = 100
 
 export interface CheckedTree {
@@ -41,7 +41,7 @@ export interface TreeCheck {
   readonly known: ReadonlyMap<string, string>
 }
 
-/** Every folder below the tree, outer ones first. */
+/** Returns every folder below the tree, outer ones first. */
 export function foldersOf(files: readonly ManifestFile[]): string[] {
   const folders = new Set<string>()
   for (const { path } of files)
@@ -49,7 +49,7 @@ export function foldersOf(files: readonly ManifestFile[]): string[] {
   return [...folders].sort()
 }
 
-/** @throws errors of the file system, except that something is absent */
+/** @throws errors of the file system. An absent file is a problem and no error. */
 export async function checkTree(
   deps: { pool: Pool },
   check: TreeCheck,
@@ -91,7 +91,7 @@ async function checkFolders(
   })
 }
 
-/** Checks kind, size and mode of each file. Returns those that the pool doesn't know as its own. */
+/** Checks kind, size and mode of each file. Returns the files that may not be the pool's. */
 async function checkAttributes(
   pool: Pool,
   { tree, files }: TreeCheck,
@@ -131,7 +131,7 @@ async function checkBytes(
   return marks
 }
 
-/** Finds additional files. An absent one is a problem already. */
+/** Finds additional files by their number. Absent files were reported before. */
 async function checkEntries(
   tree: string,
   folders: readonly string[],
@@ -145,8 +145,8 @@ async function checkEntries(
 }
 
 /**
- * Whether the file is a link to the pool's file. Verifies that file, so that the next check doesn't
- * hash it. Another program, such as a backup, may have added or removed a link.
+ * True if the file is a link to the pool's file. Verifies that file, so that the next check doesn't
+ * hash it. Another program, such as a backup, may have changed the number of links.
  */
 async function isPools(
   pool: Pool,

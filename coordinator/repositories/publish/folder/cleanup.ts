@@ -1,6 +1,6 @@
 /**
- * Removes old generations, and the leftovers of interrupted publications. Never the generation of
- * the link.
+ * Removes old generations, and the leftovers of interrupted publications. It never removes the
+ * generation that the link leads to.
  */
 import { lstat, readdir, rename, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { KEPT_GENERATIONS } from '../destination.ts'
 import { diskError } from '../errors.ts'
 import { generationNumber, isLeftover, type Layout, temporaryName } from './layout.ts'
 
-/** A builder shows every minute that it lives (ALIVE_MS), also on another machine. */
+/** Every minute a builder shows that it is running (ALIVE_MS), also to other machines. */
 const SILENT_MS = 3_600_000
 
 /**
@@ -91,8 +91,9 @@ async function entriesOf(folder: string): Promise<string[]> {
 }
 
 /**
- * The current generation, the ones before it that are kept, and all above it. Those belong to a
- * running publication, or to one that crashed before its row; the number decides later.
+ * Returns the current generation, the kept ones before it, and all after it. Those belong to a
+ * publication that is running, or that crashed before it wrote its row. They are removed only when
+ * their number is below the current one.
  */
 function keptGenerations(
   names: readonly string[],

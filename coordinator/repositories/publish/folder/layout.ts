@@ -25,12 +25,12 @@ export function layoutOf(link: string): Layout {
   return { link: target, parent, generations: join(parent, FOLDER, basename(target)) }
 }
 
-/** `17-0123456789abcdef`: the number, and the beginning of the tree's root hash. */
+/** Returns `17-0123456789abcdef`: the number, and the beginning of the tree's root hash. */
 export function generationName(number: number, root: string): string {
   return `${number}-${root.slice(0, 16)}`
 }
 
-/** The number of a generation's folder; undefined for other names. */
+/** Returns the number in the name of a generation's folder; undefined for other names. */
 export function generationNumber(name: string): number | undefined {
   const match = NAME.exec(name)
   return match === null ? undefined : Number(match[1])
@@ -40,12 +40,12 @@ export function treeOf(layout: Layout, name: string): string {
   return join(layout.generations, name, 'tree')
 }
 
-/** The target of a generation's link. It is relative, so that the folder can be moved. */
+/** Returns the target of a generation's link. It is relative, so the folder can be moved. */
 export function linkText(layout: Layout, name: string): string {
   return join(FOLDER, basename(layout.link), name, 'tree')
 }
 
-/** The generation of a link; undefined if it isn't a link to a generation of this target. */
+/** Returns the generation that a link leads to; undefined if it isn't one of this target. */
 export function generationOfLink(layout: Layout, text: string): string | undefined {
   const parts = text.split('/')
   const name = parts[2]
@@ -65,7 +65,7 @@ export const RECORD = 'CONTENT'
 export type Purpose = 'building' | 'switch' | 'removing'
 const TEMPORARY = new RegExp(`^(building|switch|removing)-(?:(${PROCESS_NAME})-)?[0-9a-f]{16}$`)
 
-/** A temporary name below the generations folder. It contains the process that uses it. */
+/** Returns a temporary name below the generations folder, with this process's id if it is known. */
 export function temporaryName(random: Random, purpose: Purpose): string {
   const owner = ownProcess()
   const dice = Buffer.from(random.bytes(8)).toString('hex')
@@ -73,8 +73,8 @@ export function temporaryName(random: Random, purpose: Purpose): string {
 }
 
 /**
- * Whether a temporary name was left behind: its process has ended, or it was being removed. False
- * for other names. Undefined if only its age can show it, because the process isn't visible here.
+ * True if a temporary folder is a leftover: its process has ended, or it was being removed. False
+ * for other names. Undefined if the process isn't visible here, so that only the age can decide.
  */
 export function isLeftover(name: string): boolean | undefined {
   const match = TEMPORARY.exec(name)

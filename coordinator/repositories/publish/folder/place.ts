@@ -1,7 +1,7 @@
 /**
  * Places a blob of the pool in a published tree: as a clone, else a hard link, else a copy. A clone
- * is preferred because a program that writes to a hard link changes the pool. For the same reason
- * blobs are read-only.
+ * is preferred, because a write to a hard link would change the pool. Blobs are read-only for the
+ * same reason.
  */
 import { constants } from 'node:fs'
 import { chmod, copyFile, open } from 'node:fs/promises'
@@ -13,16 +13,16 @@ import { diskError } from '../errors.ts'
 export type Method = 'reflink' | 'hardlink' | 'copy'
 
 export interface Placer {
-  /** `to` must not exist, and its folder must. A clone or copy is durable. */
+  /** `to` must not exist, but its folder must. A clone or copy is durable. */
   place(blob: BlobId, to: string): Promise<Method>
-  /** How many files were placed in which way. */
+  /** The number of files that each method placed. */
   readonly counts: Readonly<Record<Method, number>>
 }
 
-/** The file system can't do this for any file, so the next file doesn't try. */
+/** Errors after which the file system can't do this for any file. Later files don't try it. */
 const NEVER = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'ENOSYS', 'EINVAL', 'ENOTTY', 'EPERM'])
 
-/** Each tree has one placer, which remembers what the file system can't do. */
+/** Creates the placer of one tree. It remembers which methods the file system doesn't support. */
 export function createPlacer(pool: Pick<Pool, 'path' | 'link'>): Placer {
   const counts: Record<Method, number> = { reflink: 0, hardlink: 0, copy: 0 }
   const attempts = new Attempts()
@@ -41,7 +41,7 @@ export function createPlacer(pool: Pick<Pool, 'path' | 'link'>): Placer {
   }
 }
 
-/** Tries methods, and remembers those that this file system can't do. */
+/** Tries methods, and remembers those that this file system doesn't support. */
 class Attempts {
   readonly #impossible = new Set<Method>()
 
@@ -53,14 +53,14 @@ class Attempts {
     } catch (error) {
       const code = errno(error) ?? ''
       if (NEVER.has(code)) this.#impossible.add(method)
-      // This file has too many links; only it is copied.
+      // This file already has too many links. Only this file is copied.
       else if (code !== 'EMLINK') throw error
       return false
     }
   }
 }
 
-/** A clone if possible, else a hard link, else a copy. */
+/** Makes a clone if possible, else a hard link, else a copy. */
 async function placeBy(
   attempts: Attempts,
   pool: Pick<Pool, 'path' | 'link'>,

@@ -1,7 +1,7 @@
 /**
- * The record of a generation, in a file beside its tree: carried metadata of earlier versions, and
+ * The record of a generation: a file beside its tree. It lists metadata of earlier versions, and
  * the attributes of each file that isn't a link to the pool's. A tree without a valid record is
- * laid out again.
+ * built again.
  */
 import { createHash } from 'node:crypto'
 import { lstat, readFile } from 'node:fs/promises'
@@ -14,9 +14,9 @@ import type { ManifestFile } from '../../content/manifest.ts'
 import { type Layout, RECORD } from './layout.ts'
 
 export interface TreeRecord {
-  /** Metadata of earlier versions, beside the files of the version. */
+  /** Metadata of earlier versions, in the same tree as the files of the version. */
   readonly carried: readonly ManifestFile[]
-  /** By path: the attributes, at its last check, of a file that isn't a link to the pool's. */
+  /** By path: the attributes, at its last check, of each file that isn't a link to the pool's. */
   readonly marks: ReadonlyMap<string, string>
 }
 
@@ -24,7 +24,7 @@ export interface TreeRecord {
 const MAX_BYTES = 256 * MIB
 const FIRST = 'muster content 1'
 
-/** Writes the record of a generation's folder, durably. */
+/** Writes the record of a generation durably. */
 export async function writeRecord(
   deps: { random: Random },
   folder: string,
@@ -37,7 +37,7 @@ export async function writeRecord(
   await writeDurable(deps, join(folder, RECORD), `${text}${digestOf(text)}\n`, { mode: 0o644 })
 }
 
-/** The record of a generation; undefined if it is missing or damaged. */
+/** Reads the record of a generation. Undefined if it is missing or damaged. */
 export async function readRecord(layout: Layout, name: string): Promise<TreeRecord | undefined> {
   const file = join(layout.generations, name, RECORD)
   const stats = await lstat(file).catch(() => undefined)

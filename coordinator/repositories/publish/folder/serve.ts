@@ -1,7 +1,7 @@
 /**
  * Serves published trees: `/repos/<id>/latest/…` and `/repos/<id>/snapshots/<name>/…`. It reads the
- * folders, so it works without the database. Each request follows the link once and then stays in
- * one generation. Only files of its tree can be reached.
+ * folders, so it works without the database. Each request follows the link once, and then reads
+ * only files in the tree of that generation.
  */
 import { readdir, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ export interface PublishedRepository {
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
 }
 
-/** The file or folder at a path of a published repository. */
+/** Finds the file or folder at a path of a published repository. */
 export async function resolveTree(
   formats: Formats,
   repositories: readonly PublishedRepository[],
@@ -55,8 +55,8 @@ async function inTree(
 }
 
 /**
- * After a rollback a path has older content with an earlier time. `If-Modified-Since` would keep
- * the newer content in caches, so files that may change are sent without a time.
+ * After a rollback, a path has older content with an earlier time. With `If-Modified-Since`, caches
+ * would keep the newer content. So files that may change are sent without a time.
  */
 function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
   return file

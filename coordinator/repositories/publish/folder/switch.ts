@@ -1,6 +1,6 @@
 /**
- * Publishes a generation: one rename replaces the symbolic link, so a reader sees the old tree or
- * the new one, never a mixture. Only links that Muster made are replaced.
+ * Publishes a generation: one rename replaces the symbolic link. A reader sees the old tree or the
+ * new one, never a mixture. Only links that Muster made are replaced.
  */
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -11,7 +11,7 @@ import { diskError, publishError } from '../errors.ts'
 import { generationOfLink, type Layout, linkText, temporaryName } from './layout.ts'
 
 /**
- * The generation of the link; undefined if there is no link yet.
+ * Returns the generation of the link; undefined if there is no link yet.
  * @throws publish.target if there is something that Muster did not make (PB-06)
  */
 export async function currentGeneration(layout: Layout): Promise<string | undefined> {
@@ -31,7 +31,7 @@ export async function currentGeneration(layout: Layout): Promise<string | undefi
   }
 }
 
-/** Makes the folder of the link. Rejects a link in place of the generations folder. */
+/** Creates the folder of the link. Rejects a link in place of the generations folder. */
 export async function prepareTarget(layout: Layout): Promise<void> {
   try {
     await makeDurableFolder(layout.parent, 0o755)
@@ -46,7 +46,7 @@ export async function prepareTarget(layout: Layout): Promise<void> {
   }
 }
 
-/** Points the link to a complete, durable generation. Durable once it resolves. */
+/** Points the link to a complete, durable generation. The change is durable on return. */
 export async function switchTo(
   deps: { random: Random },
   layout: Layout,

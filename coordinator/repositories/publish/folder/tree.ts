@@ -1,6 +1,6 @@
 /**
  * Builds a generation: every file of a version as a regular, read-only file at its path. The folder
- * gets its final name after a check. An existing folder with this name is used only if it is
+ * gets its final name only after a check. If a folder with this name exists, it is used if it is
  * complete.
  */
 import { chmod, mkdir, rename, utimes } from 'node:fs/promises'
@@ -24,8 +24,8 @@ import { readRecord, writeRecord } from './record.ts'
 /** Files placed at the same time. They wait for the file system, not for a processor. */
 const AT_ONCE = 16
 /**
- * How often a builder shows that it lives. {@link isLeftover} can't see a process on another
- * machine.
+ * The interval at which a builder shows that it is running. {@link isLeftover} can't see a process
+ * on another machine.
  */
 const ALIVE_MS = 60_000
 
@@ -56,8 +56,8 @@ export async function buildTree(
     // Crash until here: a folder building-… without a link. The next publication removes it.
     await finishAs(deps, layout, { temporary, name, files: generation.files }, signal)
     await syncFolder(layout.generations)
-    // Crash here: a whole generation without row and link. The same publication uses it when it is
-    // repeated, or the next clean-up removes it.
+    // Crash here: a complete generation without row and link. If the same publication is repeated,
+    // it uses this generation. Otherwise the next clean-up removes it.
     return { name, placed }
   } catch (error) {
     await deps.pool.removeFolder(temporary).catch(() => {})
@@ -67,16 +67,16 @@ export async function buildTree(
   }
 }
 
-/** Shows other machines that the builder of this folder lives. */
+/** Shows other machines that the builder of this folder is running. */
 function keepAlive({ clock }: TreeDeps, folder: string): () => void {
   return clock.every(ALIVE_MS, () => {
     const now = clock.now() / 1000
-    // Fails once the folder has its final name. Then it isn't needed any more.
+    // Fails after the folder got its final name. Then it is no longer needed.
     utimes(folder, now, now).catch(() => undefined)
   })
 }
 
-/** Writes a whole generation below `folder`, checks it and makes it durable. */
+/** Writes a complete generation below `folder`, checks it and makes it durable. */
 async function fillFolder(
   deps: TreeDeps,
   folder: string,
@@ -95,13 +95,13 @@ async function fillFolder(
   await writeDurable(deps, join(folder, 'MANIFEST'), `${canonicalJson(manifest)}\n`, {
     mode: 0o644,
   })
-  // Inner folders first: a folder is durable before the one that contains it.
+  // Inner folders first, so that a folder is durable before the folder that contains it.
   for (const each of [...folders].reverse()) await syncFolder(join(tree, each))
   for (const each of [tree, folder]) await syncFolder(each)
   return placed
 }
 
-/** Places every file. `known`: the marks of clones of verified files, by path. */
+/** Places every file. `known` in the result: the marks of clones of verified files, by path. */
 async function placeFiles(
   { pool }: TreeDeps,
   tree: string,
@@ -114,8 +114,8 @@ async function placeFiles(
     signal.throwIfAborted()
     const to = join(tree, file.path)
     if ((await placer.place(file.blob, to)) !== 'reflink') return
-    // If the pool's file is sound after the clone, the clone is sound too. Metadata is small, and
-    // it is hashed.
+    // If the pool's file is sound after the clone was made, the clone is sound too. Metadata is
+    // small and always hashed.
     if (file.kind !== 'package' || (await pool.verify(file.blob, signal)) !== 'sound') return
     const stats = await exactStat(to)
     if (stats !== undefined) known.set(file.path, markOf(stats))
@@ -127,8 +127,8 @@ async function placeFiles(
 const OCCUPIED = new Set(['ENOTEMPTY', 'EEXIST', 'ENOTDIR'])
 
 /**
- * Gives a complete generation its name. If a complete folder has the name already, it stays,
- * because its root is the same. An incomplete one, such as after a partial removal, is removed.
+ * Gives a complete generation its name. A complete folder with this name stays, because its root is
+ * the same. An incomplete one, for example after an interrupted removal, is removed.
  */
 async function finishAs(
   deps: TreeDeps,
@@ -154,7 +154,7 @@ async function finishAs(
   }
 }
 
-/** Whether a generation has the files of its version, and besides only carried metadata. */
+/** True if a generation has the files of its version, and otherwise only carried metadata. */
 export async function isWhole(
   deps: { pool: Pool; random: Random },
   layout: Layout,
@@ -164,7 +164,7 @@ export async function isWhole(
   return (await problemsOf(deps, layout, { name, files }, signal)).length === 0
 }
 
-/** The problems of a generation; '' is the path of the whole tree. Empty if it is complete. */
+/** Returns the problems of a generation; '' is the path of the tree. Empty if complete. */
 export async function problemsOf(
   deps: { pool: Pool; random: Random },
   layout: Layout,
@@ -180,7 +180,7 @@ export async function problemsOf(
     const tree = join(folder, 'tree')
     const check = { tree, files: all, known: record.marks }
     const { problems, marks } = await checkTree(deps, check, signal)
-    // Record the new attributes of a file, so that it isn't hashed again because of them.
+    // Store the new attributes of the files, so that they aren't hashed again.
     if (problems.length === 0 && !areEqual(marks, record.marks))
       await writeRecord(deps, folder, { carried: record.carried, marks })
     return problems
@@ -200,7 +200,7 @@ async function makeFolders(
 ): Promise<void> {
   for (const folder of [temporary, tree, ...folders.map((each) => join(tree, each))]) {
     await mkdir(folder, { mode: 0o755 })
-    // Independent of the umask, because a web server of another user reads the tree.
+    // Set regardless of the umask, because a web server of another user reads the tree.
     await chmod(folder, 0o755)
   }
 }

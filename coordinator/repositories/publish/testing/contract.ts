@@ -1,6 +1,6 @@
 /**
- * What every destination must do: `describeDestination` runs it. Each call of a method may fail
- * without being applied, and may be applied although it fails; publishing again puts both right.
+ * The contract of every destination. `describeDestination` tests it. Each call of a method may
+ * fail, and its change may be made nevertheless. Publishing again must correct both cases.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -20,14 +20,14 @@ import { currentPublication } from '../publications.ts'
 import { createPublisher } from '../publisher.ts'
 
 export interface DestinationSubject {
-  /** A destination for the trees of this mirror, with its pool. */
+  /** Opens a destination for the trees of this mirror, with its pool. */
   open(mirror: TestMirror): PublishDestination
-  /** What clients are sent to: the file at a path, undefined if there is none. */
+  /** Reads the file that clients get at a path; undefined if there is none. */
   read(target: Publication, path: string): Promise<Buffer | undefined>
 }
 
 type Method = 'prepare' | 'current' | 'has' | 'problems' | 'build' | 'switch' | 'withdraw' | 'clean'
-/** `lost`: fails and isn't applied. `applied`: is applied and fails all the same. */
+/** `lost`: the call fails without its change. `applied`: the change is made, and the call fails. */
 type Fault = 'lost' | 'applied'
 
 const signal = new AbortController().signal
@@ -39,7 +39,7 @@ const targetOf = (mirror: TestMirror): Publication => ({
   path: mirror.config().publish.latest_path,
 })
 
-/** The destination, with one fault in the next call of a method. */
+/** Wraps the destination so that the next call of a method has the fault. */
 function faulty(real: PublishDestination, method: Method, fault: Fault): PublishDestination {
   let armed = true
   const call = real[method] as (...args: unknown[]) => Promise<unknown>
@@ -68,7 +68,7 @@ function publisherOf(mirror: TestMirror, destination: PublishDestination) {
 
 export function describeDestination(name: string, subject: DestinationSubject): void {
   const { read } = subject
-  /** Clients get every file of the version, and the row says where. */
+  /** Fails unless clients get every file of the version, and the row names its location. */
   const requirePublished = async (mirror: TestMirror, version: number): Promise<void> => {
     const destination = subject.open(mirror)
     const target = targetOf(mirror)
@@ -82,7 +82,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
   }
 
   describe(`destination ${name}`, () => {
-    it(`sends clients from one whole generation to the next, and nowhere (${name})`, async () => {
+    it(`switches clients between complete generations, and withdraws them (${name})`, async () => {
       await using mirror = await testMirror()
       const [destination, target] = [subject.open(mirror), targetOf(mirror)]
       await destination.prepare(target)
@@ -111,7 +111,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
       assert.equal(await read(target, files[0]?.path as string), undefined)
     })
 
-    it(`has nothing of a build that failed, and builds it again (${name})`, async () => {
+    it(`leaves nothing of a failed build, and builds it again (${name})`, async () => {
       await using mirror = await testMirror()
       const [destination, target] = [subject.open(mirror), targetOf(mirror)]
       const files = await readManifest(mirror.database.query, await accept(mirror, 1))
@@ -132,7 +132,7 @@ export function describeDestination(name: string, subject: DestinationSubject): 
       await assert.rejects(destination.build(target, { ...generation, files }, stopped), FAULT)
       assert.equal(await destination.has(target, location), false)
       await destination.build(target, { ...generation, files }, signal)
-      // The same generation once more, after an answer that got lost.
+      // Builds the same generation again, as after a lost response.
       await destination.build(target, { ...generation, files }, signal)
       assert.deepEqual(await destination.problems(target, { location, files }, signal), [])
     })

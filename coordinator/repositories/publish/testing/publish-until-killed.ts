@@ -1,7 +1,7 @@
 /**
- * `node publish-until-killed.ts FOLDER VERSION N`: publishes that version of `repo` and dies at the
- * N-th place where it touches the pool, draws a name or uses the database; 0: lives, and prints how
- * many places there are. Run by crash.test.ts.
+ * `node publish-until-killed.ts FOLDER VERSION N` publishes that version of `repo`. The process
+ * dies at the N-th place: a use of the pool, a temporary name or a transaction. With 0 it continues
+ * and prints the number of places. crash.test.ts runs it.
  */
 import { join } from 'node:path'
 import { createFolderDestination } from '../folder/destination.ts'
@@ -22,8 +22,8 @@ const pass = (): void => {
 }
 
 /**
- * The same object, passing a place before each call of these methods, and after it where it changes
- * something.
+ * Returns the same object, but each call of these methods passes a place first. The methods in
+ * `after` change something, so they pass a second place afterwards.
  */
 function deadly<T extends object>(
   object: T,
