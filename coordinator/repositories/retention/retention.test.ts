@@ -27,7 +27,7 @@ const spec = (name: string, version: string, content = ''): PackageSpec => ({
 })
 
 const newest = { retention: { policy: 'newest-only' } }
-/** Published paths of a version's packages. */
+/** Returns the published paths of a version's packages. */
 async function packagesOf(mirror: TestMirror, version: number | undefined): Promise<string[]> {
   const files = await readManifest(mirror.database.query, version as number)
   return files
@@ -37,7 +37,7 @@ async function packagesOf(mirror: TestMirror, version: number | undefined): Prom
     .sort()
 }
 
-/** The packages of one metadata file, as text. */
+/** Returns the packages of one metadata file, as text. */
 async function texts(bytes: Uint8Array): Promise<string[]> {
   async function* source(): AsyncGenerator<Uint8Array> {
     yield gunzipSync(bytes)
@@ -48,8 +48,8 @@ async function texts(bytes: Uint8Array): Promise<string[]> {
 }
 
 /**
- * The packages of a version's metadata by type. Every file that its repomd.xml lists is there as
- * listed.
+ * Returns the packages of a version's metadata by type. Fails unless every file in its repomd.xml
+ * exists with the listed checksum.
  */
 async function described(
   mirror: TestMirror,
@@ -86,7 +86,7 @@ test("PB-12: newest-only copies the publisher's XML and drops the signature", as
   )
   assert.ok(
     !mirror.asked().includes('Packages/h/harbor-1.0-1.x86_64.rpm'),
-    'it was decided before anything was downloaded',
+    'the older package was not downloaded',
   )
   assert.match(result.notices.join('\n'), /its signature of them was left out/)
   for (const name of ['repomd.xml.asc', 'repomd.xml.key'])
@@ -179,7 +179,7 @@ test('keep-all keeps packages across versions, except replaced ones', async () =
   )
   for (const href of hrefs) assert.ok(await bytesAt(mirror, last.version, href), href)
 
-  // Without it the next sync, though the upstream is the same, has what the upstream has.
+  // Without keep-all, the next sync removes the kept packages, although the upstream is unchanged.
   const plain = complete(await mirror.sync({}, mirror.config()))
   assert.deepEqual([plain.removed, await packagesOf(mirror, plain.version)], [3, ['a-4', 'same-1']])
   assert.deepEqual(
@@ -208,7 +208,7 @@ test("RS-31: kept packages don't count as lost", async () => {
   assert.match(failed(await mirror.sync({}, thin)).message, /shrank from 20 to 1 packages/)
 })
 
-test('lost packages to keep make the sync incomplete until given up', async () => {
+test('a lost package to keep makes syncs incomplete until its loss is accepted', async () => {
   await using mirror = await testMirror()
   const config = mirror.config({ retention: { policy: 'keep-all' } })
   const update = async (version: string): Promise<void> => {

@@ -1,6 +1,7 @@
 /**
- * Selects the packages of a new version before anything is downloaded: those that the upstream
- * lists, only the newest if configured, and those that it no longer has and that are kept.
+ * Selects the packages of a new version before any package is downloaded. It selects those that the
+ * upstream lists, or only the newest of them. It adds those that the upstream dropped if the
+ * configuration keeps them.
  */
 import type { Kysely } from 'kysely'
 import { blobError } from '../../../shared/blobs/errors.ts'
@@ -16,11 +17,11 @@ import { filesOf } from '../versions/versions.ts'
 
 export interface SelectionInput {
   readonly listed: readonly ListedPackage[]
-  /** The files of the upstream's index, and beside it. */
+  /** The upstream's index with the files beside it. */
   readonly files: readonly PooledFile[]
   /** The version that was accepted last. */
   readonly last: number | undefined
-  /** Whether packages with lost metadata may be dropped. */
+  /** True if packages with lost metadata may be dropped. */
   readonly acceptShrink: boolean
 }
 
@@ -28,7 +29,7 @@ export interface SelectionDeps {
   readonly format: RepositoryFormat
   readonly query: Kysely<Tables>
   readonly pool: Pool
-  /** Those of the packages that the pool has. */
+  /** Finds the packages that the pool has. */
   readonly pooled: (
     packages: readonly ListedPackage[],
   ) => Promise<ReadonlyMap<ChecksumKey, unknown>>
@@ -85,7 +86,7 @@ interface Gone {
 
 const NOTHING: Gone = { files: [], packages: new Map() }
 
-/** Packages of the last version that the upstream no longer lists. */
+/** Returns packages of the last version that the upstream no longer lists. */
 async function goneSince(
   deps: SelectionDeps,
   { listed, last, acceptShrink }: SelectionInput & { last: number },
@@ -94,7 +95,7 @@ async function goneSince(
   const files = await filesOf(deps.query, last)
   const listing = deps.format.listing(files)
   const contents = new Set(listed.map((each) => checksumKey(each.checksum)))
-  // A package whose path has another file now is not kept.
+  // A package is not kept if its path has another file now.
   const places = new Set<string>(listed.map((each) => each.href))
   const packages = new Map<ListedPackage, number>()
   if (listing === undefined) return { files, packages }

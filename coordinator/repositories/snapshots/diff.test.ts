@@ -18,7 +18,7 @@ const pkg = (name: string, version: string, arch = 'x86_64', epoch = 0): NamedVe
   arch,
 })
 
-test('a diff pairs what was replaced and lists what came and went', () => {
+test('a diff pairs replaced packages, and lists added and removed ones', () => {
   assert.deepEqual(
     diffPackages(
       manager,

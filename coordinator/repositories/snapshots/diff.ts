@@ -1,6 +1,6 @@
 /**
- * Compares two versions of a repository: packages by name and architecture, and the advisories that
- * only the second one has.
+ * Compares two versions of a repository: packages by name and architecture, and advisories that
+ * only the second version has.
  */
 import type { Kysely } from 'kysely'
 import type { Pool } from '../../../shared/blobs/pool.ts'
@@ -10,10 +10,10 @@ import type { RepositoryFormat } from '../formats/format.ts'
 import { filesOf } from '../versions/versions.ts'
 
 export interface Difference {
-  /** Packages as their manager writes them, in order of name. */
+  /** Packages in the form of their manager, in order of name. */
   readonly added: readonly string[]
   readonly removed: readonly string[]
-  /** Each name and architecture whose version changed, with its newest before and after. */
+  /** Each name and architecture whose version changed, with the newest version before and after. */
   readonly updated: readonly {
     readonly name: string
     readonly arch: string
@@ -30,7 +30,7 @@ export interface DiffDeps {
   readonly format: RepositoryFormat
 }
 
-/** @param from, to - ids of versions of one repository */
+/** @param from, to - the ids of two versions of one repository */
 export async function diffVersions(
   deps: DiffDeps,
   from: number,
@@ -44,8 +44,8 @@ export async function diffVersions(
 }
 
 /**
- * Pure. A name and architecture that has several new versions is updated to the newest; the others
- * are added.
+ * Compares two sets of packages. If a name and architecture has several new versions, it is updated
+ * to the newest one and the others are added. Pure.
  */
 export function diffPackages(
   manager: PackageManager,
@@ -71,7 +71,7 @@ export function diffPackages(
   }
 }
 
-/** The packages of `these` that `others` lacks, each once. */
+/** Returns the packages of `these` that `others` lacks, each once. */
 function missingIn(
   { formatPackage }: PackageManager,
   these: readonly NamedVersion[],
@@ -82,7 +82,7 @@ function missingIn(
   return [...missing].filter(([name]) => !known.has(name)).map(([, each]) => each)
 }
 
-/** Packages by name and architecture, the newest of each first. */
+/** Groups packages by name and architecture, the newest of each first. */
 function newestFirst(
   manager: PackageManager,
   packages: readonly NamedVersion[],

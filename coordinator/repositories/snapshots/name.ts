@@ -1,4 +1,4 @@
-/** Names of snapshots. They become folders and parts of URLs. */
+/** Names of snapshots. They are used as folders and in URLs. */
 import { isSnapshotName } from '../../../shared/repository-paths.ts'
 import { snapshotError } from './errors.ts'
 

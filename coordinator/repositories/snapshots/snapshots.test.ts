@@ -6,7 +6,7 @@ import { testMirror } from '../sync/testing.ts'
 import { snapshotName } from './name.ts'
 import { createSnapshots } from './snapshots.ts'
 
-test('GC-08: names that mean something else somewhere are refused', () => {
+test('GC-08: rejects names with another meaning in a path, a URL or a command', () => {
   for (const name of ['2026-11', 'a', '0.1_b-c', 'x'.repeat(64)])
     assert.equal(snapshotName(name), name)
   for (const name of [

@@ -1,6 +1,6 @@
 /**
- * Snapshots: names for repository versions. An accepted version never changes, so a snapshot is one
- * row and not a copy. publish/ publishes snapshots.
+ * Snapshots: names for repository versions. A version never changes, so a snapshot is one row and
+ * not a copy. publish/ publishes snapshots.
  */
 import type { Kysely } from 'kysely'
 import { defined } from '../../../shared/defined.ts'
@@ -26,7 +26,7 @@ export interface Snapshot {
   /** Bytes of its packages. */
   readonly bytes: number
   readonly revision: string | null
-  /** The operation that made it; null if an earlier Muster made it. */
+  /** The operation that made it; null if an earlier version of Muster made it. */
   readonly operation: string | null
 }
 
@@ -38,7 +38,7 @@ export interface SnapshotId {
   readonly name: string
 }
 
-/** A name that may be of several repositories. */
+/** A name of a snapshot. Without `repository`, it may match snapshots of several repositories. */
 export interface SnapshotQuery {
   readonly repository?: string | undefined
   readonly name: string
@@ -54,7 +54,7 @@ export interface NewSnapshot extends SnapshotId {
 export interface Snapshots {
   /** @throws snapshot.name, .exists, .nothing */
   create(request: NewSnapshot, also?: Also): Promise<Snapshot>
-  /** The oldest first. */
+  /** Lists snapshots, the oldest first. */
   list(filter?: { repository?: string | undefined }): Promise<Snapshot[]>
   /** @throws snapshot.unknown, .ambiguous */
   show(which: SnapshotQuery): Promise<Snapshot>
@@ -64,23 +64,23 @@ export interface Snapshots {
    */
   remove(which: SnapshotQuery, also?: Also): Promise<Snapshot>
   /**
-   * Like remove, in the caller's transaction. With `madeBy`, removes only a snapshot of that
-   * operation. Returns false if there is none.
+   * Removes a snapshot in the caller's transaction. With `madeBy`, removes it only if that
+   * operation made it. Returns false if there is no such snapshot.
    * @throws snapshot.served
    */
   drop(tx: Kysely<Tables>, which: SnapshotId & { madeBy?: string }): Promise<boolean>
-  /** The snapshot that an operator chose for `latest`. */
+  /** Returns the snapshot that an operator chose for `latest`. */
   pinned(repository: string): Promise<{ name: string; version: number } | undefined>
   /** @throws snapshot.served if an operator chose it for `latest` */
   requireNotServed(which: SnapshotId): Promise<void>
-  /** In the caller's transaction. @throws snapshot.exists */
+  /** Call it in the transaction that creates the snapshot. @throws snapshot.exists */
   requireAbsent(tx: Kysely<Tables>, which: SnapshotId): Promise<void>
   /**
-   * Whether the snapshot was made after entry `index` of the log. If so, the operation of the entry
-   * meant an earlier snapshot with this name.
+   * True if the snapshot was made after entry `index` of the log. Then the operation of that entry
+   * used an earlier snapshot with this name.
    */
   isMadeAfter(snapshot: Snapshot, index: number): Promise<boolean>
-  /** Holds a snapshot of this version to the end of the transaction. @throws snapshot.unknown */
+  /** Locks a snapshot of this version until the transaction ends. @throws snapshot.unknown */
   hold(tx: Kysely<Tables>, which: SnapshotId & { version: number }): Promise<void>
 }
 
@@ -130,7 +130,7 @@ async function create(database: Database, request: NewSnapshot, also?: Also): Pr
       await also?.(tx)
     })
   } catch (error) {
-    // The caller's changes may have failed in the same way.
+    // An insert by the caller may fail with the same error.
     const exists =
       databaseError.is(error, 'database.exists') &&
       (await select(database.query, { repository, name })).length > 0
@@ -157,8 +157,9 @@ async function show(db: Kysely<Tables>, which: SnapshotQuery): Promise<Snapshot>
 }
 
 /**
- * Deletes the row first. A transaction that chooses the snapshot for `latest` holds the row
- * ({@link hold}), so the later one of the two sees the change of the other.
+ * Deletes the row before it checks whether the snapshot is served. A transaction that chooses the
+ * snapshot for `latest` locks the row ({@link hold}). So the second of the two sees the change of
+ * the first.
  */
 async function drop(tx: Kysely<Tables>, which: SnapshotId & { madeBy?: string }): Promise<boolean> {
   const { repository, name, madeBy } = which
@@ -185,7 +186,7 @@ async function isMadeAfter(
     operation === null
       ? undefined
       : await entryOf.where('operation', '=', operation).executeTakeFirst()
-  // A long sync may make its snapshot after an operation that started later. Then the time decides.
+  // A long sync may make its snapshot after an operation that started later. So the time decides.
   return createdAt > entry.at || (making !== undefined && making.index > index)
 }
 

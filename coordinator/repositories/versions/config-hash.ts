@@ -1,5 +1,5 @@
 /**
- * One hash of the options that decide the contents of a repository's versions. When it changes, the
+ * A hash of the options that affect the contents of a repository's versions. When it changes, the
  * next sync reads the upstream's index again.
  */
 import { createHash } from 'node:crypto'
@@ -7,7 +7,7 @@ import { canonicalJson } from '../../../shared/canonical-json.ts'
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { RepositoryFormat } from '../formats/format.ts'
 
-/** SHA-256 in hex, without credentials, schedule and paths. */
+/** Returns SHA-256 in hex. Credentials, schedule and paths are not included. */
 export function configHash(
   format: Pick<RepositoryFormat, 'type' | 'contents'>,
   config: RepositoryConfig,

@@ -17,13 +17,13 @@ import { contentsOf, filesOf, newestVersion } from './versions.ts'
 import { repositoryStatus } from './status.ts'
 
 /**
- * A database that the version before migration 0009 made: `repo` was synced twice, with a
- * signature, a key file and advisories; snapshot `first` and `latest` are published.
+ * A database from before migration 0009. `repo` was synced twice, with a signature, a key file and
+ * advisories. Snapshot `first` and `latest` are published.
  */
 const FIXTURE = fileURLToPath(
   new URL('../../../fixtures/database/muster-0008.db.gz', import.meta.url),
 )
-/** In the order in which rows can be inserted. */
+/** In an order in which rows can be inserted. */
 const TABLES = [
   'repository',
   'repository_version',
@@ -38,7 +38,7 @@ const TABLES = [
 ]
 type Row = Readonly<Record<string, string | number | null>>
 
-/** The rows of the fixture as they stand in its file. */
+/** Reads all rows of the fixture's file. */
 async function rowsOfFixture(): Promise<Map<string, Row[]>> {
   const database = new Sqlite(gunzipSync(await readFile(FIXTURE)))
   try {
@@ -51,8 +51,8 @@ async function rowsOfFixture(): Promise<Map<string, Row[]>> {
 }
 
 /**
- * The same database in this dialect: the file itself, or its rows in what the older migrations
- * make.
+ * Opens the same database in this dialect. SQLite uses the file. PostgreSQL applies the older
+ * migrations and inserts the rows.
  */
 async function olderDatabase(
   dialect: (typeof DIALECTS)[number],
@@ -142,7 +142,7 @@ for (const dialect of DIALECTS)
   })
 
 /**
- * Every file of both versions is found where it was, with the key and what a client may still ask.
+ * Fails unless every file of both versions is served at its path, with the key and older metadata.
  */
 async function served(database: Database, files: readonly Row[]): Promise<void> {
   const lookup = createLookup({ database, clock: systemClock })
@@ -150,7 +150,7 @@ async function served(database: Database, files: readonly Row[]): Promise<void> 
     const target = version === 1 ? 'first' : 'latest'
     const found = await lookup.lookup('repo', target, `${path}`)
     assert.deepEqual([found?.blob, found?.size], [blob, size], `${target} ${path}`)
-    // Metadata of the generation before is still there under its own name.
+    // Metadata of the generation before is still served under its name.
     if (version === 1 && checksum !== null)
       assert.equal((await lookup.lookup('repo', 'latest', `${path}`))?.blob, blob)
   }

@@ -1,5 +1,5 @@
 /**
- * The rows of packages, which all versions and repositories share. A package that is listed in the
+ * The rows of packages. All versions and repositories share them. A package that is listed in the
  * same way again gets the same row.
  */
 import type { Kysely, Selectable } from 'kysely'
@@ -28,7 +28,7 @@ export interface PackagesOfVersion {
   readonly packages: readonly VersionPackage[]
 }
 
-/** Keys of the rows of all packages, in no particular order. Writes the missing rows. */
+/** Returns the keys of the rows of all packages, in no particular order. Writes missing rows. */
 export async function packageRows(
   database: Database,
   { repository, packages }: PackagesOfVersion,
@@ -64,7 +64,7 @@ function identityOf(each: VersionPackage): Identity {
   }
 }
 
-/** One text for all columns. None of them contains a line feed. */
+/** Joins all columns to one text. None of them contains a line feed. */
 function identityText(row: Identity): string {
   return IDENTITY.map((column) => row[column]).join('\n')
 }
@@ -92,7 +92,7 @@ async function rowsOfNewest(db: Kysely<Tables>, repository: string): Promise<Map
   return new Map(rows.map((row) => [identityText(row), row.pk]))
 }
 
-/** Writes one batch of rows, or finds them. Their keys are in no particular order. */
+/** Writes or finds one batch of rows. Returns their keys in no particular order. */
 async function writeRows(
   database: Database,
   packages: readonly VersionPackage[],
@@ -117,7 +117,7 @@ async function writeRows(
   return saved.map((row) => row.pk)
 }
 
-/** All syncs write in one order. Otherwise two of them could wait for each other's rows. */
+/** Sorts the rows, so that all syncs write in one order. Otherwise two syncs could deadlock. */
 function sortedRows(packages: readonly VersionPackage[]) {
   return packages
     .map((each) => ({ each, text: identityText(identityOf(each)) }))

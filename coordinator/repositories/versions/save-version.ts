@@ -1,5 +1,5 @@
 /**
- * Writes repository versions. A version is written in one transaction, so it is complete or absent.
+ * Writes repository versions. One transaction writes a whole version, so it is complete or absent.
  */
 import type { Insertable, Kysely } from 'kysely'
 import { defined } from '../../../shared/defined.ts'
@@ -24,7 +24,7 @@ export interface NewVersion {
   readonly etag?: string | undefined
   readonly lastModified?: string | undefined
   readonly operation?: string | undefined
-  /** The newest version when the guards ran; null for none. Without it nothing is compared. */
+  /** The newest version when the guards ran; null for none. If absent, nothing is compared. */
   readonly after?: number | null
   readonly packages: readonly VersionPackage[]
   readonly files: readonly VersionFile[]
@@ -86,8 +86,8 @@ async function insertContents(
 }
 
 /**
- * Locks the row of the repository, so that coordinators accept versions one after another, and
- * checks that the guards compared with the newest version.
+ * Locks the row of the repository, so that coordinators accept versions one after another. Checks
+ * that the guards compared with the newest version.
  */
 async function requireLast(
   database: Database,

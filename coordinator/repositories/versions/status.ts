@@ -29,12 +29,12 @@ export interface RepositoryStatus {
     readonly at: number
     /** The snapshot that an operator chose for `latest`; null while it follows the newest. */
     readonly pin: string | null
-    /** Since when; null if an earlier Muster published it. */
+    /** The time since which it is served; null if an earlier version of Muster published it. */
     readonly since: number | null
   } | null
 }
 
-/** Everything is empty for a repository that was never synced. */
+/** Reads the status. A repository that was never synced has empty values. */
 export async function repositoryStatus(
   db: Kysely<Tables>,
   repository: string,
@@ -86,13 +86,13 @@ async function lastSyncOf(
   }
 }
 
-/** The type of a repository that has a version. Its configuration may be gone. */
+/** Returns the type of a repository with a version. Its configuration may no longer exist. */
 export async function typeOf(db: Kysely<Tables>, repository: string): Promise<string> {
   const found = db.selectFrom('repository').select('type').where('id', '=', repository)
   return (await found.executeTakeFirstOrThrow()).type
 }
 
-/** How a sync ended, by its id, for recovery. Undefined if it never started. */
+/** Returns the result of a sync by its id, for recovery. Undefined if it never started. */
 export async function syncRunResult(
   db: Kysely<Tables>,
   run: string,

@@ -9,7 +9,7 @@ import type { ListedPackage } from '../model/package.ts'
 import type { PooledFile } from '../model/selection.ts'
 import type { VersionRecord } from '../model/version.ts'
 
-/** The version that was accepted last. */
+/** Returns the version that was accepted last. */
 export function newestVersion(
   db: Kysely<Tables>,
   repository: string,
@@ -32,7 +32,7 @@ export function newestVersion(
     .executeTakeFirst()
 }
 
-/** The checksums of a version's packages, as its listing names them. */
+/** Returns the checksums of a version's packages, as its listing names them. */
 export async function contentsOf(db: Kysely<Tables>, version: number): Promise<Set<ChecksumKey>> {
   const rows = await db
     .selectFrom('version_package')
@@ -43,7 +43,7 @@ export async function contentsOf(db: Kysely<Tables>, version: number): Promise<S
   return new Set(rows.map((row): ChecksumKey => `${row.checksum_type}:${row.checksum}`))
 }
 
-/** The files of a version that aren't packages. */
+/** Returns the files of a version that aren't packages. */
 export function filesOf(db: Kysely<Tables>, version: number): Promise<PooledFile[]> {
   return db
     .selectFrom('version_file')
@@ -52,7 +52,7 @@ export function filesOf(db: Kysely<Tables>, version: number): Promise<PooledFile
     .execute()
 }
 
-/** Recorded blobs of packages, by the checksums in their listing. The pool may have lost them. */
+/** Finds recorded blobs of packages by their listed checksums. The pool may have lost them. */
 export async function recordedContent(
   db: Kysely<Tables>,
   packages: readonly ListedPackage[],
@@ -60,7 +60,7 @@ export async function recordedContent(
   const found = new Map<ChecksumKey, BlobRecord>()
   for (const part of batches(packages)) {
     const digests = [...new Set(part.map((each) => each.checksum.value))]
-    // A sync that didn't end has recorded blobs that no version contains yet.
+    // A sync that didn't end has recorded blobs that are in no version yet.
     const fetched = await db
       .selectFrom('blob')
       .select(['id', 'sha256', 'size'])
