@@ -38,7 +38,7 @@ const publish = (mirror: TestMirror, result: SyncResult, target = 'latest') =>
     signal,
   })
 
-/** Six bytes in the middle of the file itself, through whatever name it has. */
+/** Overwrites six bytes in the middle of the file in place, so that all its hard links change. */
 async function overwrite(path: string): Promise<void> {
   await chmod(path, 0o644)
   const file = await open(path, 'r+')
@@ -65,7 +65,7 @@ async function blobAt(
   return (found as ManifestFile).blob
 }
 
-/** Fails unless the published files that the upstream has are byte for byte the upstream's. */
+/** Fails unless every published file has the same bytes as at the upstream. */
 async function assertPublished(mirror: TestMirror, target = 'latest'): Promise<void> {
   const { path } = publication(mirror, target)
   for (const entry of await readdir(path, { recursive: true, withFileTypes: true })) {
@@ -76,7 +76,7 @@ async function assertPublished(mirror: TestMirror, target = 'latest'): Promise<v
   }
 }
 
-/** An agent that has all that the mirror's pool has. */
+/** Creates an agent that has all blobs of the mirror's pool. */
 async function agentWith(mirror: TestMirror) {
   const pool = await testPool()
   for (const id of await idsOf(mirror.pool))
@@ -101,7 +101,7 @@ test('a sync without changes fetches damaged content again', async () => {
     await publish(mirror, first)
     for (const path of [RPM, 'repodata/repomd.xml']) {
       const blob = await blobAt(mirror, complete(first).version, path)
-      // The published file is the pool's own: what happens to one happens to both.
+      // The published file is a hard link to the pool's file, so a change affects both.
       if (what === 'removed') await damage(mirror.pool.path(blob))
       else await damage(join(publication(mirror).path, path))
       const again = await mirror.sync()
@@ -123,7 +123,7 @@ test('damage with restored times and a changed number of links is never publishe
   const extra = join(mirror.folder, 'extra')
   const unseen = async (): Promise<void> => {
     const [path, before] = [mirror.pool.path(blob), join(mirror.folder, 'before')]
-    // Not utimes(): it takes no nanoseconds.
+    // utimes() isn't precise enough: it drops nanoseconds.
     await writeFile(before, '')
     execFileSync('touch', ['-r', path, before])
     await overwrite(path)
@@ -188,7 +188,7 @@ test('names damaged content that no source has; the sync is incomplete', async (
   await assertPublished(mirror)
 })
 
-test('damaged content that only an agent still holds comes back from there', async () => {
+test('fetches damaged content from an agent if only that has it', async () => {
   for (const [what, damage] of damages) {
     await using mirror = await testMirror({ heal: true })
     await writeRepository(mirror.upstream, testPackages(3))
@@ -216,7 +216,7 @@ test('a snapshot fetches damaged content from the upstream', async () => {
   await publish(mirror, first, 's1')
   const published = join(publication(mirror, 's1').path, RPM)
   assert.deepEqual(await readFile(published), await readFile(join(mirror.upstream, RPM)))
-  // No source has the old metadata any more.
+  // No source has the old metadata any longer.
   const primary = (await filesOf(mirror, complete(first).version)).find(({ path }) =>
     path.includes('primary'),
   ) as ManifestFile
@@ -287,7 +287,7 @@ test('fetches a kept package from an agent, else is incomplete', async () => {
   assert.ok(!(await filesOf(mirror, given.version)).some(({ path }) => path === RPM))
 })
 
-test('metadata of a version whose packages are kept is not read damaged', async () => {
+test('rejects damaged metadata of a version whose packages are kept', async () => {
   await using mirror = await testMirror({ heal: true })
   const keeping = mirror.config({ retention: { policy: 'keep-all' } })
   await writeRepository(mirror.upstream, testPackages(3))

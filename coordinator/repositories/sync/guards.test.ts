@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { refuseRollback, refuseShrink } from './guards.ts'
 
-test('RS-31: a repository may shrink to a fifth, a small one to nothing', () => {
+test('RS-31: a repository may shrink to a fifth, and a small one to nothing', () => {
   for (const [before, now] of [
     [10, 2],
     [1000, 200],
@@ -31,7 +31,7 @@ test('RS-14: only a smaller number of at most 15 digits is a rollback', () => {
     [null, '1'],
     ['2024-05-01', '1'],
     ['5', 'v4'],
-    // RS-17: a baseline of 2^63 would lock the repository for ever.
+    // RS-17: a stored revision of 2^63 would reject every later version.
     ['9223372036854775808', '1700000000'],
     ['-5', '-6'],
   ] as const)

@@ -10,8 +10,8 @@ import { newestVersion } from '../versions/versions.ts'
 export interface Last {
   readonly last: VersionRecord | undefined
   /**
-   * The same, if it was made under this configuration. Under another one it says nothing about what
-   * this one wants of the same upstream.
+   * The same version, if the configuration hasn't changed since. Otherwise it must not be compared
+   * with the upstream, because the new configuration may select other packages.
    */
   readonly comparable: VersionRecord | undefined
 }

@@ -61,7 +61,7 @@ test('rejects a sync after another coordinator accepted a version', async () => 
   assert.equal(newest?.id, accepted.version)
 })
 
-test('a repository is synced once at a time, and check asks for repomd.xml alone', async () => {
+test('runs one sync of a repository at a time, and check requests only repomd.xml', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(3))
   const signal = new AbortController().signal
@@ -79,7 +79,7 @@ test('a repository is synced once at a time, and check asks for repomd.xml alone
   assert.deepEqual(await mirror.mirror.check(mirror.config(), signal), { changed: true })
 })
 
-test('syncs that a dead process left running are closed at the start', async () => {
+test('the start closes the records of syncs whose process ended', async () => {
   await using mirror = await testMirror()
   const row = {
     repository: 'repo',

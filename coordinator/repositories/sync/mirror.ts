@@ -1,6 +1,6 @@
 /**
- * The mirror of a coordinator: syncs repositories, each one at most once at a time, and keeps a
- * record of every sync. It accepts versions, and publish/ publishes them.
+ * The mirror of a coordinator. It runs at most one sync of each repository at a time, and records
+ * every sync. It accepts versions. publish/ publishes them.
  */
 import type { Pool } from '../../../shared/blobs/pool.ts'
 import type { Clock } from '../../../shared/clock.ts'
@@ -32,7 +32,7 @@ export interface MirrorDeps {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
-  /** Without it, content that the upstream doesn't deliver is missing. */
+  /** If absent, content that the upstream doesn't deliver stays missing. */
   readonly healer?: Healer
 }
 
@@ -40,11 +40,11 @@ export interface SyncRequest {
   readonly signal: AbortSignal
   readonly onEvent?: OnSyncEvent
   readonly dryRun?: boolean
-  /** Accept a revision below the last one. */
+  /** Accept a lower revision than the last one. */
   readonly allowRollback?: boolean
   /** Accept the loss of nearly all packages. */
   readonly acceptShrink?: boolean
-  /** The id of the operation, and of the record, so that recovery finds it. Default: a new id. */
+  /** The id of the operation and of the record. Recovery finds the record by it. Default: new. */
   readonly run?: string
 }
 
@@ -59,15 +59,15 @@ export type SyncResult =
 
 export interface Mirror extends UpstreamFiles {
   /**
-   * Never publishes. An upstream that fails is in the result.
+   * Syncs a repository and never publishes. The result contains the failure of an upstream.
    * @throws mirror.running, the signal's reason, errors that no upstream caused
    */
   sync(repository: RepositoryConfig, request: SyncRequest): Promise<SyncResult>
-  /** Whether the upstream has another index than the newest version. One small request. */
+  /** Checks whether the upstream's index differs from the newest version. One small request. */
   check(repository: RepositoryConfig, signal: AbortSignal): Promise<{ changed: boolean }>
   /**
-   * Marks syncs that a dead process left open as failed. Called at the start, before the first
-   * sync. If another coordinator still runs such a sync, it corrects the record at the end.
+   * Marks syncs of ended processes as failed. Called at the start, before the first sync. If
+   * another coordinator still runs such a sync, its end corrects the record.
    */
   recover(): Promise<number>
 }
@@ -118,7 +118,7 @@ export function createMirror(deps: MirrorDeps, options: TransferOptions): Mirror
 
 function ignoreEvent(): void {}
 
-/** A sync with its record. A dry run changes nothing, so it has no record. */
+/** Runs a sync and records it. A dry run changes nothing, so it has no record. */
 async function recordedSync(
   deps: MirrorDeps,
   options: TransferOptions,
@@ -144,8 +144,8 @@ async function recordedSync(
   } catch (error) {
     const message = request.signal.aborted ? 'interrupted' : messageOf(error)
     const ended = { result: 'failed', packages: 0, bytes: 0, message } as const
-    // The disk of the database may be full as well. Then the record stays open, and the error of
-    // the sync is still reported.
+    // The disk of the database may be full too. Then the record stays open, and the sync's own
+    // error is still reported.
     await closeRecord(database, id, ended).catch((late: unknown) =>
       log.error(
         { repository: config.name, run: id, error: late },
@@ -205,7 +205,7 @@ function failureOf(error: MusterError): FailedFile {
   return { file: String(file ?? url ?? ''), reason: error.message, code: error.code }
 }
 
-/** The number of failures in a sync's record. The result has all of them. */
+/** The limit of failures in a sync's record. The result contains all of them. */
 const SHOWN_FAILURES = 20
 
 function summary(outcome: SyncOutcome): string | null {

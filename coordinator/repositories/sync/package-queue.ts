@@ -1,6 +1,6 @@
 /**
  * The packages that a sync still has to fetch, and the results so far. All workers of a sync share
- * it. Its methods are synchronous, so they can't interleave.
+ * one queue. Its methods are synchronous, so calls can't interleave.
  */
 import type { MusterError } from '../../../shared/errors.ts'
 import type { BlobRecord } from '../model/blob.ts'
@@ -17,8 +17,8 @@ export interface FailedFile {
 }
 
 /**
- * After this many failures in a row that a single file can't cause, the upstream counts as gone.
- * Each of them has used up its retries.
+ * The upstream counts as unreachable after this many consecutive failures that one file can't
+ * cause. Each of them has used up its retries.
  */
 const GONE_AFTER = 5
 
@@ -34,7 +34,7 @@ export class PackageQueue {
     this.#wanted = wanted
   }
 
-  /** The next package to fetch; undefined if there are no more, or if the upstream is gone. */
+  /** Returns the next package; undefined if there is none or the upstream is unreachable. */
   take(): ListedPackage | undefined {
     if (this.#unreachableInRow >= GONE_AFTER) return undefined
     const file = this.#wanted[this.#next]
@@ -73,8 +73,8 @@ export class PackageQueue {
 }
 
 /**
- * Whether the next file would fail as well: the upstream is silent, busy, or answers 5xx. A status
- * such as 400 may be about one file.
+ * True if other files would fail in the same way: the upstream doesn't respond, is busy, or
+ * responds with 5xx. A status such as 400 may concern one file only.
  */
 function isOfUpstream(error: MusterError): boolean {
   if (error.exit !== 'unreachable') return false

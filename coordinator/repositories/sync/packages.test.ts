@@ -7,12 +7,12 @@ import { writeRepository } from '../../../fixtures/rpm/repository.ts'
 import type { PackageSpec } from '../../../fixtures/rpm/spec.ts'
 import { bytesAt, complete, testMirror, testPackages } from './testing.ts'
 
-test('ten downloads are really in flight at once', async () => {
+test('runs ten downloads at the same time', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(25))
   let waiting = 0
   const ten = Promise.withResolvers<void>()
-  // The first answer waits for ten requests. With fewer in parallel the sync would time out.
+  // The first response waits for ten requests. With fewer in parallel, the sync would time out.
   mirror.fault = async (request) => {
     if (!request.url?.endsWith('.rpm')) return false
     waiting += 1
@@ -52,7 +52,7 @@ test('RS-32: the next sync fetches only the package that was missing', async () 
   )
 })
 
-test('RS-12: fetches a damaged package again, and never keeps it', async () => {
+test('RS-12: fetches a damaged package again, and never keeps the damaged bytes', async () => {
   await using mirror = await testMirror()
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(3))
   const path = (written[1] as { href: string }).href
@@ -157,7 +157,7 @@ test('publishes a percent-encoded name exactly as listed', async () => {
   await using mirror = await testMirror()
   const href = (spec: PackageSpec): string => `Packages/${spec.name}-1%2E0.rpm`
   const { packages: written } = await writeRepository(mirror.upstream, testPackages(2), { href })
-  // One lies at the decoded name, the other as it is written.
+  // One file has the decoded name, the other the name as it is listed.
   await rename(
     join(mirror.upstream, 'Packages/pkg0-1%2E0.rpm'),
     join(mirror.upstream, 'Packages/pkg0-1.0.rpm'),
@@ -168,7 +168,7 @@ test('publishes a percent-encoded name exactly as listed', async () => {
     return cut
   }
   const first = complete(await mirror.sync())
-  // The same contents elsewhere, under other names, change nothing for this repository.
+  // The same contents at another place of another repository change nothing for this one.
   const other = join(mirror.upstream, 'other')
   await writeRepository(other, testPackages(2))
   complete(

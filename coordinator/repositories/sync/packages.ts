@@ -1,6 +1,7 @@
 /**
- * Fetches the packages of a plan, several at the same time. A package that can't be fetched doesn't
- * stop the others, so that one sync reports all of them. An upstream that is gone stops them.
+ * Fetches the packages of a plan, several at the same time. If one package can't be fetched, the
+ * others continue, so that one sync reports all failures. If the upstream can't be reached any
+ * more, all fetches stop.
  */
 import { MusterError } from '../../../shared/errors.ts'
 import type { Database } from '../../database/database.ts'
@@ -35,11 +36,11 @@ export interface PackageOptions {
 }
 
 /**
- * While the bytes of one file arrive, the file before it is written to the disk. So the connection
- * doesn't wait for the disk.
+ * The number of workers for each connection. One worker receives a file while the other one writes
+ * its file to the disk, so the connection doesn't wait for the disk.
  */
 const WORKERS_PER_SLOT = 2
-/** Fetched blobs are recorded in groups. After a kill, at most one group is fetched again. */
+/** Blobs are recorded in groups of this size. After a kill, one group at most is fetched again. */
 const RECORD_EVERY = 16
 
 export async function fetchPackages(
@@ -70,8 +71,8 @@ export async function fetchPackages(
 }
 
 /**
- * Runs `work` several times in parallel. An error of one, such as a full disk, ends the others and
- * is thrown after all have ended.
+ * Calls `work` several times in parallel. If one call fails, for example on a full disk, the others
+ * are aborted. The error is thrown after all have ended.
  */
 async function runWorkers(
   count: number,
@@ -90,7 +91,7 @@ async function runWorkers(
   either.throwIfAborted()
 }
 
-/** One worker: fetches packages of the queue until there are no more. */
+/** Fetches packages of the queue until there are no more. Each worker runs it. */
 async function fetchQueued(
   deps: PackageDeps,
   queue: PackageQueue,
@@ -125,8 +126,8 @@ function createRecorder({ database, clock }: PackageDeps): Recorder {
   const flush = async (): Promise<void> => {
     const group = pending
     pending = []
-    // Crash here: the pool has blobs that the database doesn't know. The next sync fetches them
-    // again, and the pool has them already.
+    // Crash here: the pool has blobs without a database row. The next sync fetches them again. The
+    // pool keeps its copies.
     await recordBlobs(database.query, group, clock.now())
   }
   return {
@@ -137,7 +138,7 @@ function createRecorder({ database, clock }: PackageDeps): Recorder {
   }
 }
 
-/** Content from agents for files that the upstream didn't deliver. */
+/** Fetches files from agents that the upstream didn't deliver. */
 async function healLost(
   deps: { readonly healer?: Healer },
   missing: readonly ListedPackage[],

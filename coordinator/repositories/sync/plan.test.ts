@@ -49,7 +49,7 @@ test('a plan fetches each missing content once, the largest first', () => {
   assert.deepEqual([plan.bytes, plan.unchanged, plan.removed], [55, 1, 1])
 })
 
-test('RS-23: two different packages at one place, or one content of two sizes, are refused', () => {
+test('RS-23: rejects two packages at one path, and one content with two sizes', () => {
   assert.throws(
     () => planSync({ listed: [pkg('a', '1'), pkg('a', '2')], ...nothing }, 'primary'),
     /two different packages at a/,
@@ -70,7 +70,7 @@ test('RS-01: rejects a path that is a file and a folder, or listed twice', () =>
   assert.throws(() => checkPaths(['a', 'a'], 'x'), /two different files lie at a/)
 })
 
-test('after what a plan fetches, every package of it has its content', () => {
+test('the fetches of a plan and the pool together have the content of every package', () => {
   const digit = fc.constantFrom(...'0123456789abcdef')
   fc.assert(
     fc.property(fc.array(digit), fc.array(digit), fc.array(digit), (listed, pooled, previous) => {

@@ -5,7 +5,7 @@ import { type ChecksumKey, checksumKey, sameChecksum } from '../model/checksum.t
 import type { ListedPackage } from '../model/package.ts'
 
 export interface PlanInput {
-  /** Every package of the listing, with what is kept. */
+  /** Every package of the new version, including kept ones. */
   readonly listed: readonly ListedPackage[]
   /** Content that is in the pool already. */
   readonly pooled: ReadonlyMap<ChecksumKey, BlobId>
@@ -18,7 +18,7 @@ export interface Plan {
   readonly packages: readonly ListedPackage[]
   /** One package for each content to fetch. The largest is first, so that it doesn't end last. */
   readonly fetch: readonly ListedPackage[]
-  /** Bytes of them. */
+  /** The bytes of the packages to fetch. */
   readonly bytes: number
   /** Packages whose content was in the last version. */
   readonly unchanged: number
@@ -34,7 +34,7 @@ export function planSync(input: PlanInput, file: string): Plan {
   for (const each of input.listed) {
     const twin = byPath.get(each.href)
     if (twin !== undefined) {
-      // The same file twice is harmless. Of two different ones, a client could get either.
+      // The same file twice is harmless. If two files differ, a client could get either.
       if (sameChecksum(twin.checksum, each.checksum) && twin.size === each.size) continue
       throw mirrorError('mirror.metadata', {
         file,

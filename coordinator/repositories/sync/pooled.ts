@@ -10,13 +10,13 @@ import { recordedContent } from '../versions/versions.ts'
 const LOOKUPS = 32
 
 export interface PooledContent {
-  /** Sound content of the listed size in the pool. */
+  /** Undamaged content of the listed size in the pool. */
   readonly found: ReadonlyMap<ChecksumKey, BlobRecord>
-  /** Content of that size that the pool had and lost. */
+  /** Content of that size that the pool once had and lost. */
   readonly lost: ReadonlyMap<ChecksumKey, BlobRecord>
 }
 
-/** Listed content that the pool has or had. */
+/** Finds the listed content that the pool has or once had. */
 export async function pooledContent(
   deps: Pick<SyncDeps, 'database' | 'pool'>,
   listed: readonly ListedPackage[],
@@ -38,7 +38,7 @@ export async function pooledContent(
   return { found, lost }
 }
 
-/** Like {@link pooledContent}, after lost content was fetched again. */
+/** Fetches lost content again, then works like {@link pooledContent}. */
 export async function healedContent(
   deps: Pick<SyncDeps, 'database' | 'pool' | 'healer'>,
   listed: readonly ListedPackage[],

@@ -1,4 +1,4 @@
-/** How a sync ended, for its record and for the caller. */
+/** The result of a sync, for its record and for the caller. */
 import { mirrorError } from '../model/errors.ts'
 import type { ListedPackage } from '../model/package.ts'
 import type { VersionRecord } from '../model/version.ts'
@@ -9,9 +9,9 @@ export interface SyncOutcome {
   readonly result: 'complete' | 'incomplete'
   /** The accepted version; undefined if nothing was accepted (incomplete, dry run). */
   readonly version: number | undefined
-  /** True if the upstream has what we have: nothing was done. */
+  /** True if the upstream has not changed. The sync did nothing. */
   readonly upToDate: boolean
-  /** Packages fetched, or in a dry run: to be fetched. */
+  /** The number of packages that were fetched. In a dry run: that would be fetched. */
   readonly fetched: number
   readonly bytes: number
   readonly unchanged: number
@@ -21,7 +21,7 @@ export interface SyncOutcome {
   readonly untried: number
 }
 
-/** Of a sync that made a plan and accepted nothing yet. */
+/** Returns the outcome of a sync that made a plan and accepted no version. */
 export function notAccepted(
   { unchanged, removed }: Plan,
   ended: Pick<SyncOutcome, 'result' | 'fetched' | 'bytes'> &
@@ -31,7 +31,10 @@ export function notAccepted(
   return { ...nothing, unchanged, removed, ...ended }
 }
 
-/** Packages to keep that the upstream dropped and that no source has: a person decides. */
+/**
+ * Returns the outcome for packages to keep that the upstream dropped and no source has. An operator
+ * must decide.
+ */
 export function lostPackages(lost: readonly ListedPackage[]): SyncOutcome {
   const failures = lost.map(({ href }) => {
     const error = mirrorError('mirror.lost', { file: href })

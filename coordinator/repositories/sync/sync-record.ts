@@ -1,4 +1,4 @@
-/** The records of syncs in the database, as `repo show` and recovery read them. */
+/** The records of syncs in the database. `repo show` and recovery read them. */
 import type { Database } from '../../database/database.ts'
 
 export interface SyncCounts {
@@ -8,7 +8,7 @@ export interface SyncCounts {
   readonly bytes: number
 }
 
-/** Crash after this: the record stays open, and {@link closeOpenRecords} closes it at the start. */
+/** A crash after this leaves the record open. {@link closeOpenRecords} closes it at the start. */
 export async function openRecord(
   { query, clock }: Database,
   { id, repository }: { readonly id: string; readonly repository: string },
@@ -26,7 +26,7 @@ export async function openRecord(
   await query.insertInto('sync_run').values(row).execute()
 }
 
-/** Without effect for a sync that has no record. */
+/** Has no effect for a sync without a record. */
 export async function closeRecord(
   { query, clock }: Database,
   id: string,

@@ -53,7 +53,7 @@ test('syncs every listed file byte for byte, then with one request', async () =>
   ])
 })
 
-test('an update fetches what is new and counts what is gone', async () => {
+test('an update fetches new packages and counts the removed ones', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(10))
   const first = complete(await mirror.sync())
@@ -116,7 +116,7 @@ test('RS-16: starts again if the upstream is updated during the sync', async () 
   assert.ok(files.some((file) => file.path.includes('pkg0-2.0')))
 })
 
-test('a dry run says what a sync would do and does none of it', async () => {
+test('a dry run reports the plan of a sync and changes nothing', async () => {
   await using mirror = await testMirror()
   await writeRepository(mirror.upstream, testPackages(5))
   const plan = complete(await mirror.sync({ dryRun: true }))
@@ -200,7 +200,7 @@ test('a full disk fails the sync, and the next one continues', async () => {
   assert.deepEqual(
     await readdir(join(mirror.pool.folder, 'temporary')),
     [],
-    'nothing half-written is left',
+    'no partial file is left',
   )
   left = Number.POSITIVE_INFINITY
   const { fetched } = complete(await mirror.sync())

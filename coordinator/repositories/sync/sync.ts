@@ -1,7 +1,7 @@
 /**
- * One sync of one repository: its index, the choice of packages, a plan, the missing ones, and one
- * new version, only if all of it is there and is what the index lists. A failure before that leaves
- * the last version as it was. What was fetched stays in the pool and isn't fetched again.
+ * One sync of one repository. It reads the index, selects packages, makes a plan and fetches the
+ * missing packages. It accepts one new version if all content is there and matches the index. A
+ * failure leaves the last version as it was. The pool keeps the fetched content for the next sync.
  */
 import type { RepositoryConfig } from '../../../shared/config/repository.ts'
 import type { Sha256 } from '../../../shared/ids.ts'
@@ -25,9 +25,9 @@ import type { SyncDeps, SyncOptions } from './sync-options.ts'
 import { lostPackages, notAccepted, type SyncOutcome, upToDate } from './sync-outcome.ts'
 
 /**
- * Throws what made the whole sync fail. Single packages that can't be fetched are in the outcome.
- * An upstream that changes during the sync (RS-16: a file of its old index is gone) is synced once
- * more, from its new index.
+ * Throws an error that fails the whole sync. If single packages can't be fetched, the outcome lists
+ * them. RS-16: if the upstream's index changes during the sync, the sync starts once more with the
+ * new index.
  */
 export async function syncRepository(
   deps: SyncDeps,
@@ -50,14 +50,14 @@ export async function syncRepository(
   return attempt(deps, config, options, seen)
 }
 
-/** What an attempt read before it failed. */
+/** The values that an attempt read before it failed. */
 interface Seen {
   index: Sha256 | undefined
 }
 
 /**
- * Whether the upstream has another index now. One that can't be asked any more hasn't: the first
- * failure is reported then.
+ * True if the upstream has another index now. False if it can't be reached any more, so that the
+ * caller reports the first failure.
  */
 async function hasMoved(deps: SyncDeps, seen: Seen, options: SyncOptions): Promise<boolean> {
   if (seen.index === undefined) return false
@@ -117,13 +117,14 @@ async function attempt(
   onEvent({ type: 'phase', phase: 'saving' })
   const read: Read = { probe, revision: index.revision, fetched, listed, selection, plan }
   const version = await save(deps, config, options, { ...read, known, pooled, downloads })
-  // Crash here: the version is there and isn't published. Publishing is the caller's next step, and
-  // that of the next sync.
+  // Crash here: the version is accepted and not published. The caller publishes it next. After a
+  // crash, the next sync does.
   return { ...notAccepted(plan, { result: 'complete', ...got }), version }
 }
 
 /**
- * The upstream's index, unless it is that of the last version and the pool has all of its files.
+ * Requests the upstream's index. If it is unchanged and the pool has all files of the last version,
+ * the repository is up to date.
  */
 async function probed(
   deps: SyncDeps,
@@ -171,7 +172,10 @@ function select(
   return selectPackages(lookups, config.retention, chosen, signal)
 }
 
-/** Under another configuration the last version has another share of the upstream's packages. */
+/**
+ * Rejects the loss of most packages. A changed configuration may select fewer packages, so then the
+ * check counts all that the upstream lists.
+ */
 function guardShrink(
   config: RepositoryConfig,
   options: SyncOptions,
@@ -198,7 +202,7 @@ function pathsOf({ files }: FetchedIndex): string[] {
   return files.map((file) => file.path)
 }
 
-/** Everything that a new version is made from. */
+/** The data for a new version. */
 interface Read {
   readonly probe: Probe
   readonly revision: string
@@ -243,7 +247,7 @@ async function save(
   return saveVersion(deps.database, version, { signal })
 }
 
-/** Names in one notice; the rest is counted. */
+/** The limit of names in one notice. The rest is counted. */
 const MAX_NAMED = 20
 
 function namedFiles(paths: readonly string[]): string {

@@ -1,6 +1,6 @@
 /**
- * A mirror for tests with everything real around it: an upstream on loopback that serves a folder,
- * a pool, a database, a publish folder.
+ * A mirror for tests with real parts: an upstream on loopback that serves a folder, a pool, a
+ * database and a publish folder.
  */
 import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -42,7 +42,7 @@ export const silentLog: Logger = {
   child: () => silentLog,
 }
 
-/** Answers a request in place of the folder; false lets the folder answer. */
+/** Responds in place of the folder. If it returns false, the folder's file is sent. */
 export type Fault = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -53,10 +53,10 @@ export interface TestMirror extends AsyncDisposable {
   /** The folder that the upstream serves. */
   readonly upstream: string
   readonly server: TestServer
-  /** Paths of the requests since the last call, without the leading slash, decoded. */
+  /** Returns the decoded paths of the requests since the last call, without the leading slash. */
   asked(): string[]
   fault: Fault | undefined
-  /** What stands for the pools of all agents; with `heal`. */
+  /** Replaces the pools of all agents. Used with `heal`. */
   readonly agents: { pool: Pool | undefined }
   readonly folder: string
   readonly database: Database
@@ -70,7 +70,7 @@ export interface TestMirror extends AsyncDisposable {
   readonly events: SyncEvent[]
 }
 
-/** Waits for another try are not waited: a tenth of a millisecond stands for each. */
+/** Each wait before a retry takes a tenth of a millisecond. */
 export const hurriedClock: Clock = {
   ...systemClock,
   sleep: (_ms, signal) => systemClock.sleep(0.1, signal),
@@ -84,11 +84,11 @@ export async function testMirror(
     clock?: Clock
     disk?: Disk
     /**
-     * Fetch lost content again, from `agents` and then from the upstream, as a coordinator does.
+     * Fetch lost content again, from `agents` and then from the upstream, like a coordinator.
      */
     heal?: boolean
     formats?: Formats
-    /** Of the repository; default: rpm. */
+    /** The type of the repository; default: rpm. */
     type?: string
   } = {},
 ): Promise<TestMirror> {
@@ -207,7 +207,7 @@ export async function testMirror(
   }
 }
 
-/** Small packages that differ in name and, given another version, in content. */
+/** Returns small packages with different names. Another version has other content. */
 export const testPackages = (count: number, version = '1.0'): PackageSpec[] =>
   Array.from({ length: count }, (_, index) => ({
     name: `pkg${index}`,
@@ -216,7 +216,7 @@ export const testPackages = (count: number, version = '1.0'): PackageSpec[] =>
     files: [{ path: `/usr/share/p${index}`, content: `${index} ${version}` }],
   }))
 
-/** The bytes of a version's file; undefined if it has none at this path. */
+/** Returns the bytes of a version's file; undefined if it has no file at this path. */
 export async function bytesAt(
   mirror: TestMirror,
   version: number | undefined,
@@ -228,21 +228,21 @@ export async function bytesAt(
   return file === undefined ? undefined : readFile(mirror.pool.path(file.blob))
 }
 
-/** The result of a sync that must have been complete. */
+/** Returns the result of a complete sync. Fails for any other result. */
 export function complete(result: SyncResult) {
   if (result.result === 'failed') throw result.error
   assert.equal(result.result, 'complete', JSON.stringify(result.failures))
   return result
 }
 
-/** The error of a sync that must have failed. */
+/** Returns the error of a failed sync. Fails for any other result. */
 export function failed(result: SyncResult): MusterError {
   if (result.result !== 'failed')
     throw new assert.AssertionError({ message: `the sync was ${result.result}` })
   return result.error
 }
 
-/** The mirror gets its healer before the healer gets the repositories of the mirror. */
+/** Returns a healer that is set later, because the real one needs the mirror's repositories. */
 function healerSetLater(): { readonly healer: Healer; set(healer: Healer): void } {
   const real = Promise.withResolvers<Healer>()
   return {
