@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MAX_REDIRECTS, mayRedirect, type Reach, reachOf, redirectTarget } from './address.ts'
 
-test('RS-27: addresses are told apart by how far inside they lie, however they are written', () => {
+test('RS-27: classifies addresses by their network, in every notation', () => {
   const table: [Reach, string[]][] = [
     [
       'metadata',
@@ -37,7 +37,7 @@ test('RS-27: addresses are told apart by how far inside they lie, however they a
     for (const address of addresses) assert.equal(reachOf(address), reach, address)
 })
 
-test('RS-27: a redirect never leads further into the network', () => {
+test('RS-27: a redirect never leads to a more private network', () => {
   const order: Reach[] = ['loopback', 'private', 'public']
   for (const from of order)
     for (const to of order)
@@ -50,7 +50,7 @@ test('RS-27: a redirect never leads further into the network', () => {
     assert.equal(mayRedirect(from, 'metadata'), false)
 })
 
-test('RS-25: redirects are resolved against where they come from, and never leave https', () => {
+test('RS-25: resolves redirects against the requested URL, and never leaves https', () => {
   const from = new URL('https://host/a/b')
   assert.equal(redirectTarget(from, '../c', 0).href, 'https://host/c')
   assert.equal(redirectTarget(from, '//other/c', MAX_REDIRECTS - 1).href, 'https://other/c')

@@ -1,13 +1,13 @@
 /**
- * Which addresses an upstream may send us to. The repository's own address is the operator's
- * choice; where that server redirects us is not, so a redirect must not reach into the operator's
- * network (RS-27) or to a cloud's metadata service.
+ * Decides to which addresses an upstream may redirect. The operator chose the repository's address,
+ * but the server chooses its redirects. So a redirect must not reach the operator's network (RS-27)
+ * or the metadata service of a cloud.
  */
 import { BlockList, isIP } from 'node:net'
 import { addressFault } from '../../../shared/config/unsupported.ts'
 import { mirrorError } from '../model/errors.ts'
 
-/** Reach of an address, from the most private on. */
+/** The network of an address, the most private first. */
 export type Reach = 'metadata' | 'loopback' | 'private' | 'public'
 
 const metadata = new BlockList()
@@ -32,8 +32,8 @@ local.addSubnet('100.64.0.0', 10)
 local.addSubnet('fc00::', 7, 'ipv6')
 
 /**
- * `metadata` also stands for every address that no HTTP server of a repository can have:
- * link-local, multicast, "this host".
+ * Returns the network of an address. `metadata` includes addresses that no HTTP server of a
+ * repository can have: link-local, multicast, "this host".
  */
 export function reachOf(address: string): Reach {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
@@ -45,13 +45,13 @@ export function reachOf(address: string): Reach {
   return 'public'
 }
 
-/** Whether a server at `from` may send us to `to`: never further in than it is itself. */
+/** True if a server at `from` may redirect to `to`: never to a more private network. */
 export function mayRedirect(from: Reach, to: Reach): boolean {
   const rank: Record<Reach, number> = { metadata: 0, loopback: 1, private: 2, public: 3 }
   return to !== 'metadata' && rank[to] >= rank[from]
 }
 
-/** The base address of a repository: a folder, so it ends in `/`. */
+/** Returns the base address of a repository. It is a folder, so it ends in `/`. */
 export function baseAddress(repository: string, url: string): URL {
   const fault = addressFault(url)
   if (fault !== undefined)
@@ -62,17 +62,17 @@ export function baseAddress(repository: string, url: string): URL {
 }
 
 /**
- * An address as errors and the log may show it: what follows `?` at a content network, or stands
- * before `@`, lets its reader in.
+ * Returns the part of an address that errors and the log may show. The query and the part before
+ * `@` may contain credentials.
  */
 export function shownAddress({ origin, pathname }: URL): string {
   return `${origin}${pathname}`
 }
 
-/** Hops that real content networks need are one or two. */
+/** Real content networks need one or two. */
 export const MAX_REDIRECTS = 5
 
-/** Where a `Location` header leads. @throws `mirror.redirect` */
+/** Returns the target of a `Location` header. @throws `mirror.redirect` */
 export function redirectTarget(from: URL, location: string | undefined, hops: number): URL {
   const to = location === undefined ? null : URL.parse(location, from.href)
   const isHttp = to?.protocol === 'https:' || to?.protocol === 'http:'

@@ -1,10 +1,10 @@
-/** Checks of an upstream's answer that need only its headers. */
+/** Checks of an upstream's response that need only its headers. */
 import { mirrorError } from '../model/errors.ts'
 import type { Answer } from './connection.ts'
 
 /**
- * The file must arrive as it is stored. A server that labels `x.gz` as gzip-encoded describes the
- * stored file: it isn't decoded either, and its digest decides.
+ * Rejects a response whose content is encoded for the transfer. If a server labels `x.gz` as
+ * gzip-encoded, it describes the stored file: that is accepted and not decoded. The digest decides.
  * @throws mirror.encoding
  */
 export function checkEncoding(path: string, answer: Answer): void {
@@ -16,13 +16,13 @@ export function checkEncoding(path: string, answer: Answer): void {
 }
 
 export interface Extent {
-  /** The first byte that was requested; undefined: all of the file. */
+  /** The first byte that was requested; undefined for the whole file. */
   readonly resumeAt: number | undefined
   readonly size: number | undefined
 }
 
 /**
- * Finds a wrong range or size before the body is read.
+ * Rejects a wrong range or size before the body is read.
  * @throws mirror.changed, mirror.digest
  */
 export function checkExtent(path: string, answer: Answer, expected: Extent): void {

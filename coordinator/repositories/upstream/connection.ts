@@ -1,7 +1,7 @@
 /**
  * Requests to one upstream. Connections with a repository's credentials belong to this repository
  * and its origin (RS-25, RS-26). A redirect to another origin uses connections without credentials,
- * only to permitted addresses. TLS is always verified, and no body is decoded.
+ * and only to permitted addresses. TLS is always verified, and no body is decoded.
  */
 import { lookup as systemLookup, type LookupAddress } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
@@ -13,9 +13,9 @@ import { mayRedirect, type Reach, reachOf, redirectTarget, shownAddress } from '
 import type { Credentials } from './credentials.ts'
 import { requestFailure } from './failure.ts'
 
-/** Time for name, connection and TLS. A working server needs a fraction of it. */
+/** The limit for name resolution, connection and TLS. A working server needs a fraction of it. */
 const CONNECT_TIMEOUT_MS = 20_000
-/** The total size of the headers of an answer. */
+/** The limit of all headers of a response. */
 const MAX_HEADER_BYTES = 32 * 1024
 
 const USER_AGENT = 'muster (repository mirror)'
@@ -23,15 +23,15 @@ const USER_AGENT = 'muster (repository mirror)'
 export interface ConnectionOptions {
   readonly base: URL
   readonly credentials: Credentials
-  /** How many requests may run at the same time. */
+  /** The number of requests that may run at the same time. */
   readonly connections: number
-  /** Milliseconds without a byte after which a request fails. */
+  /** The milliseconds without a byte after which a request fails. */
   readonly idleMs: number
 }
 
 export interface Answer {
   readonly status: number
-  /** Names in lower case. For a repeated header, its first value. */
+  /** The names are in lower case. A repeated header has its first value. */
   readonly headers: Readonly<Record<string, string | undefined>>
   readonly body: AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown }
   /** The address after all redirects, for errors. */
@@ -40,7 +40,7 @@ export interface Answer {
 
 export interface Connection {
   /**
-   * GET; follows redirects.
+   * Sends a GET request and follows redirects.
    * @throws mirror.unreachable, mirror.tls, mirror.redirect, the signal's reason
    */
   get(
@@ -77,8 +77,8 @@ export function openConnection(options: ConnectionOptions): Connection {
           if (errno(error) === INNER_ADDRESS) throw innerAddress(base, url)
           throw requestFailure(error, shownAddress(url))
         })
-        // A body that is destroyed before its end emits an error. Without a listener it would end
-        // the process.
+        // A body that is destroyed before its end emits an error. Without a listener, the error
+        // would end the process.
         response.body.on('error', () => {})
         if (!REDIRECTS.includes(response.statusCode)) return answerOf(response, url)
         // The body of a redirect is never read.
@@ -104,8 +104,8 @@ function openAgent(
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // One request at a time on a connection, so that a stalled file doesn't delay another. HTTP/2
-    // would share one connection.
+    // One request at a time on a connection, so that a stalled file doesn't delay another one.
+    // HTTP/2 would use one connection for all.
     pipelining: 1,
     allowH2: false,
     connect: { timeout: CONNECT_TIMEOUT_MS, minVersion: 'TLSv1.2', ...connect },
@@ -114,12 +114,12 @@ function openAgent(
 
 /** Connections without credentials to other origins, and only to permitted addresses. */
 interface Foreign {
-  /** @throws mirror.redirect if `url` has an inner address */
+  /** @throws mirror.redirect if `url` has an address to which the upstream may not redirect */
   agent(url: URL): Promise<Agent>
   close(): Promise<void>
 }
 
-/** Nothing is opened before the first redirect to another origin. */
+/** Opens no connection before the first redirect to another origin. */
 function openForeign(options: ConnectionOptions): Foreign {
   const { base } = options
   let reach: Promise<Reach> | undefined
@@ -165,7 +165,7 @@ function innerAddress(base: URL, to: URL): Error {
   })
 }
 
-/** The most private reach of a name's addresses: redirects within that network are permitted. */
+/** Returns the most private network of a name's addresses. Redirects within it are permitted. */
 async function resolveReach(hostname: string): Promise<Reach> {
   const literal = hostname.replace(/^\[|\]$/g, '')
   if (isIP(literal) !== 0) return reachOf(literal)
@@ -177,8 +177,8 @@ async function resolveReach(hostname: string): Promise<Reach> {
 }
 
 /**
- * A resolver that returns only addresses to which a redirect may lead. The connection goes to
- * exactly these, so a name that resolves differently later (DNS rebinding) has no effect.
+ * Returns a resolver that returns only addresses to which a redirect may lead. The connection uses
+ * exactly these, so a later change of the name's addresses (DNS rebinding) has no effect.
  */
 function guardedLookup(from: Reach): LookupFunction {
   return (hostname, options, callback) => {

@@ -49,7 +49,7 @@ async function fetchOver(url: string, credentials: Credentials): Promise<string>
   }
 }
 
-test('client certificates: the upstream that wants one gets it, and sees who we are', async () => {
+test('client certificates: an upstream that requires one receives it', async () => {
   const tls = { ...(await serverTls('server')), requestCert: true, rejectUnauthorized: true }
   await using server = await testServer((request, response) => {
     const { subject } = (request.socket as import('node:tls').TLSSocket).getPeerCertificate()
@@ -67,7 +67,7 @@ test('client certificates: the upstream that wants one gets it, and sees who we 
   await assert.rejects(fetchOver(server.url, without), { code: /^mirror\.(tls|unreachable)$/ })
 })
 
-test('RS-30: a server whose certificate does not stand is refused, with the reason', async () => {
+test('RS-30: rejects a server with an invalid certificate, with the reason', async () => {
   const ca = await readFile(fixture('ca.pem'), 'utf8')
   const cases: [string, string | undefined, RegExp][] = [
     ['server-expired', ca, /has expired/],
@@ -88,7 +88,7 @@ test('RS-30: a server whose certificate does not stand is refused, with the reas
   }
 })
 
-test('RS-30: TLS 1.1 and older is refused', async () => {
+test('RS-30: rejects TLS 1.1 and older', async () => {
   const tls = {
     ...(await serverTls('server')),
     maxVersion: 'TLSv1.1',
@@ -121,8 +121,8 @@ test('RS-25: never sends a client certificate to another origin', async () => {
     key: key(),
     ca_cert: fixture('ca.pem'),
   })
-  // The other origin is verified against the system's authorities, which do not know the fixtures'
-  // one: the handshake ends there.
+  // The system's authorities don't include the one of the fixtures. So the handshake with the other
+  // origin fails.
   await assert.rejects(fetchOver(server.url, credentials), { code: 'mirror.tls' })
   assert.equal(shown, undefined)
 })
@@ -193,7 +193,7 @@ test('RS-29: checks certificates before the first request', async () => {
   )
 })
 
-test('basic credentials come from the configuration or the first line of a file', async () => {
+test('reads basic credentials from the configuration or the first line of a file', async () => {
   assert.equal(
     (await loadCredentials(deps, { type: 'basic', username: 'u', password: 'p:w' })).authorization,
     `Basic ${btoa('u:p:w')}`,
@@ -212,7 +212,7 @@ test('basic credentials come from the configuration or the first line of a file'
   )
 })
 
-test('an upstream address with credentials or a query in it is refused', () => {
+test('rejects an upstream address with credentials or a query', () => {
   assert.equal(baseAddress('r', 'https://host/a/b').href, 'https://host/a/b/')
   assert.throws(() => baseAddress('r', 'https://u:p@host/'), {
     code: 'mirror.unsupported',

@@ -1,5 +1,5 @@
 /**
- * Credentials for an upstream. They are read once per sync, and checked before the first request.
+ * Credentials for an upstream. Each sync reads them once, and checks them before the first request.
  * They are sent only to the origin of the repository's address.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto'
@@ -21,7 +21,7 @@ export interface Credentials {
   readonly notices: readonly string[]
 }
 
-/** Entitlement certificates are renewed by hand, so a notice comes this long before their end. */
+/** The time before expiry at which a notice appears. Operators renew these certificates by hand. */
 const EXPIRY_NOTICE_MS = 14 * 86_400_000
 /** Larger than every bundle: /etc/ssl/certs/ca-certificates.crt has 0.2 MiB. */
 const MAX_PEM_BYTES = 4 * 1024 * 1024
@@ -29,7 +29,7 @@ const MAX_PEM_BYTES = 4 * 1024 * 1024
 type CredentialsConfig = RepositoryConfig['credentials']
 type ConfigOf<T extends CredentialsConfig['type']> = Extract<CredentialsConfig, { type: T }>
 
-/** @throws mirror.credentials with the file that can't be used */
+/** @throws mirror.credentials for a file that can't be used */
 export async function loadCredentials(
   deps: { clock: Clock },
   config: CredentialsConfig,

@@ -1,7 +1,7 @@
 /**
- * Downloads one file of a repository into the pool. The pool keeps it only if size and checksum are
- * those of the index. A file with other content is fetched a few times more, because it was more
- * likely damaged on the way than published so.
+ * Downloads one file of a repository into the pool. The pool keeps the file only if its size and
+ * checksum match the index. A file with other content is fetched again a few times, because it was
+ * probably damaged on the way.
  */
 import { backoffMs } from '../../../shared/concurrency/backoff.ts'
 import { blobError } from '../../../shared/blobs/errors.ts'
@@ -18,7 +18,7 @@ import type { OnSyncEvent } from '../model/progress.ts'
 import type { Semaphore } from '../../../shared/concurrency/semaphore.ts'
 import type { Upstream } from './upstream.ts'
 
-/** How often a file is fetched whose content differs from the index. */
+/** The number of attempts for a file whose content differs from the index. */
 const DIGEST_TRIES = 3
 const DIGEST_BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
@@ -58,7 +58,7 @@ export async function downloadFile(
       return await fetchFile(deps, wanted, path, options)
     } catch (error) {
       options.signal.throwIfAborted()
-      // Some publishers percent-encode paths in the index. Their files have the decoded names.
+      // Some publishers percent-encode paths in the index, although the files have decoded names.
       const decoded = mirrorError.is(error, 'mirror.missing') ? decodedHref(path) : undefined
       if (decoded !== undefined && path === wanted.href) {
         path = decoded
@@ -113,7 +113,7 @@ function expectedOf({ checksum, size }: WantedFile): { size?: number; sha256?: S
   })
 }
 
-/** Our error for content that the pool rejects. */
+/** Returns Muster's error for content that the pool rejects. */
 function ingestFailure(error: unknown, { href, size, maxBytes }: WantedFile): unknown {
   if (blobError.is(error, 'blob.mismatch')) {
     const { what, expected, got } = error.data
@@ -129,12 +129,12 @@ function ingestFailure(error: unknown, { href, size, maxBytes }: WantedFile): un
 }
 
 /**
- * Requests the first bytes immediately, so that the request is sent while the pool makes room for
- * the file.
+ * Requests the first bytes immediately. So the request is already sent while the pool makes room
+ * for the file.
  */
 function startNow(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
   const first = source.next()
-  // If the pool never reads, this error is not needed.
+  // If the pool never reads, no caller receives this error.
   first.catch(() => {})
   return (async function* () {
     try {
@@ -149,8 +149,8 @@ function startNow(source: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array
 }
 
 /**
- * Reports the progress of a file and releases the permit after the last byte. Verifies checksums
- * that the pool can't verify: a wrong one fails the source, so that the pool keeps nothing.
+ * Reports the progress of a file, and releases the permit after the last byte. It also verifies the
+ * checksums that the pool can't verify. A wrong one fails the source, so the pool keeps nothing.
  */
 async function* reportProgress(
   source: AsyncIterable<Uint8Array>,

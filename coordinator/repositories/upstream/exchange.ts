@@ -1,6 +1,6 @@
 /**
- * One request to an upstream, with a limit on the time until its last byte. A server that sends a
- * byte now and then passes every idle timeout.
+ * One request to an upstream, with a limit on the time until its last byte. Without the limit, a
+ * server could send single bytes and never reach the idle timeout.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { mirrorError } from '../model/errors.ts'
@@ -12,7 +12,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 
 export interface Exchange {
   readonly answer: Answer
-  /** Converts an error of the body: to that of the deadline, the signal's reason, or by cause. */
+  /** Returns the error to throw: the deadline's, the signal's reason, or one for the cause. */
   failure(error: unknown): unknown
   /** Must be called. Closes the connection unless the body was read to its end. */
   end(): void

@@ -1,9 +1,9 @@
-/** Converts errors of requests and statuses to our errors, and decides which can be retried. */
+/** Converts errors and statuses of requests to Muster's errors. Decides which can be retried. */
 import { errno } from '../../../shared/errno.ts'
 import type { MusterError } from '../../../shared/errors.ts'
 import { mirrorError } from '../model/errors.ts'
 
-/** The longest accepted Retry-After. With a longer one the sync ends as incomplete. */
+/** The longest accepted Retry-After. After a longer one, the sync is incomplete. */
 export const MAX_RETRY_AFTER_MS = 120_000
 
 const NETWORK: Readonly<Record<string, string>> = {
@@ -37,7 +37,7 @@ const TLS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another name',
 }
 
-/** Alerts of a server that requires a client certificate, or rejects ours. */
+/** TLS alerts of a server that requires a client certificate, or rejects it. */
 const CLIENT_REFUSED = new RegExp(
   'ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN|' +
     'CERTIFICATE_EXPIRED|HANDSHAKE_FAILURE|ACCESS_DENIED)',
@@ -45,7 +45,7 @@ const CLIENT_REFUSED = new RegExp(
 
 const NOT_HTTP = 'HPE'
 
-/** Our error for an error of a request. A reason of the caller's signal is returned unchanged. */
+/** Returns Muster's error for a failed request. The caller's abort reason stays unchanged. */
 export function requestFailure(error: unknown, url: string): unknown {
   if (mirrorError.is(error)) return error
   const code = codeOf(error)
@@ -77,10 +77,10 @@ function codeOf(error: unknown): string | undefined {
     each = each.cause, depth += 1
   ) {
     const code = errno(each)
-    // undici 8.12 doesn't set `code` to HPE_… here, against its intention.
+    // undici 8.12 intends to set `code` to HPE_… here, but doesn't.
     if (each.name === 'HTTPParserError') return NOT_HTTP
-    // A connection that was tried on several addresses has several errors. The cause of undici's
-    // error has more information.
+    // If the connection was tried on several addresses, there are several errors. The cause of
+    // undici's error has more information.
     if (each instanceof AggregateError) return codeOf(each.errors[0]) ?? code
     if (code !== undefined && !(code === 'UND_ERR_SOCKET' && each.cause instanceof Error))
       return code
@@ -88,7 +88,7 @@ function codeOf(error: unknown): string | undefined {
   return undefined
 }
 
-/** Our error for an answer without the file. */
+/** Returns Muster's error for a response without the file. */
 export function statusFailure(status: number, url: string): MusterError {
   if (status === 401 || status === 403 || status === 407)
     return mirrorError('mirror.denied', { url, status })
@@ -96,7 +96,7 @@ export function statusFailure(status: number, url: string): MusterError {
   return mirrorError('mirror.status', { url, status })
 }
 
-/** Whether the same request may succeed later. */
+/** True if the same request may succeed later. */
 export function isRetryable(error: unknown): error is MusterError {
   if (!mirrorError.is(error) || !error.retryable) return false
   if (!mirrorError.is(error, 'mirror.status')) return !mirrorError.is(error, 'mirror.busy')

@@ -1,7 +1,7 @@
 /**
- * The part of one file that was received, over as many requests as it takes. A request continues it
- * by Range under If-Range. If the server sends the whole file again, the known bytes are skipped.
- * Whether all bytes are of the same file is decided by the caller's digest.
+ * The received part of one file, across several requests. A request continues the file by Range
+ * with If-Range. If the server sends the whole file again, the known bytes are skipped. The
+ * caller's digest decides whether all bytes belong to the same file.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { defined } from '../../../shared/defined.ts'
@@ -11,7 +11,7 @@ import type { Answer } from './connection.ts'
 import { refusal } from './retries.ts'
 
 /**
- * After this much progress the count of failures starts again. A connection that breaks every
+ * After this much progress, the count of failures starts again. So a connection that breaks every
  * 100 MB still delivers a file of 4 GB.
  */
 const PROGRESS_BYTES = 1024 * 1024
@@ -22,9 +22,9 @@ export class PartialFile {
   readonly #size: number | undefined
   readonly #limit: number
   #received = 0
-  /** Bytes of the current body that were received before. */
+  /** The number of bytes of the current body that were received before. */
   #skip = 0
-  /** Identifies the file of the first answer. */
+  /** Identifies the file of the first response. */
   #validator: string | undefined
   #mayResume = true
   #progressAt = 0
@@ -35,7 +35,7 @@ export class PartialFile {
     this.#limit = Math.min(size ?? maxBytes, maxBytes)
   }
 
-  /** At most how many bytes are missing. */
+  /** The largest number of bytes that may be missing. */
   get missing(): number {
     return this.#limit - this.#received
   }
@@ -44,18 +44,18 @@ export class PartialFile {
     return this.#mayResume && this.#received > 0 ? this.#received : undefined
   }
 
-  /** Headers of the next request. */
+  /** Returns the headers of the next request. */
   headers(): Record<string, string> {
     const start = this.#resumeAt
     if (start === undefined) return {}
     return defined({ range: `bytes=${start}-`, 'if-range': this.#validator })
   }
 
-  /** Checks the headers of an answer, before its body is read. @throws mirror.* */
+  /** Checks the headers of a response before its body is read. @throws mirror.* */
   accept(answer: Answer, clock: Clock): void {
     const path = this.#path
     const resumeAt = this.#resumeAt
-    // The file is shorter now than the received part. Start again; the digest decides.
+    // The file is now shorter than the received part. Start again. The digest decides.
     if (answer.status === 416) throw mirrorError('mirror.changed', { file: path })
     if (answer.status !== 200 && (answer.status !== 206 || resumeAt === undefined))
       throw refusal(answer, clock)
@@ -65,7 +65,7 @@ export class PartialFile {
     this.#skip = answer.status === 200 ? this.#received : 0
   }
 
-  /** The bytes of a chunk that weren't received before; maybe none. @throws mirror.too-big */
+  /** Returns the bytes of a chunk that are new. It may be empty. @throws mirror.too-big */
   take(chunk: Uint8Array): Uint8Array {
     const fresh = chunk.subarray(Math.min(this.#skip, chunk.length))
     this.#skip -= chunk.length - fresh.length
@@ -86,7 +86,7 @@ export class PartialFile {
 
   /** Records a failed request. Returns true if there was progress since the last failure. */
   recordFailure(error: unknown): boolean {
-    // A server that sends wrong ranges is asked for the whole file from now on.
+    // This server sends wrong ranges. From now on, request the whole file.
     if (mirrorError.is(error, 'mirror.changed')) this.#mayResume = false
     if (this.#received - this.#progressAt < PROGRESS_BYTES) return false
     this.#progressAt = this.#received
@@ -94,7 +94,7 @@ export class PartialFile {
   }
 }
 
-/** A strong ETag, else Last-Modified: the values that If-Range allows (RFC 9110 13.1.5). */
+/** Returns a strong ETag, else Last-Modified: the values for If-Range (RFC 9110 13.1.5). */
 function validatorOf(answer: Answer): string | undefined {
   const { etag } = answer.headers
   return etag?.startsWith('"') === true ? etag : answer.headers['last-modified']

@@ -1,6 +1,6 @@
 /**
- * The retries of one file: bounded, and spaced by exponential back-off with full jitter, or by the
- * delay that the upstream requests.
+ * The retries of one file. Their number is limited. The delay is exponential back-off with full
+ * jitter, or the delay that the upstream requests.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { backoffMs, parseRetryAfter } from '../../../shared/concurrency/backoff.ts'
@@ -21,7 +21,7 @@ export interface RetryOptions {
   /** For errors and notices. */
   readonly url: URL
   readonly file: string
-  /** How often a failed request is repeated. */
+  /** The number of retries for a failed request. */
   readonly retries: number
   readonly signal: AbortSignal
   readonly onRetry: ((notice: RetryNotice) => void) | undefined
@@ -59,10 +59,10 @@ export class Retries {
   }
 }
 
-/** The delay of each error's Retry-After header, in ms. */
+/** The delay that the Retry-After header of an error's response requests, in ms. */
 const requestedWaits = new WeakMap<object, number>()
 
-/** The error for an answer that isn't the file. It carries the delay that the answer requests. */
+/** Returns the error for a response without the file. It contains the requested delay. */
 export function refusal(answer: Answer, clock: Clock): Error {
   const error = statusFailure(answer.status, answer.url)
   const requestedMs = parseRetryAfter(answer.headers['retry-after'], clock.now())

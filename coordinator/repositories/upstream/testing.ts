@@ -1,6 +1,6 @@
 /**
- * A real HTTP server for tests of what talks to upstreams: answers from a table, with faults, and
- * remembers what it was asked.
+ * A real HTTP server for tests of upstream clients. It sends responses from a table, with faults,
+ * and records the requests.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
@@ -15,7 +15,7 @@ export interface TestServer extends AsyncDisposable {
   /** Ends in `/`. */
   readonly url: string
   readonly asked: Asked[]
-  /** Most requests that were being answered at the same time. */
+  /** The largest number of requests that were open at the same time. */
   readonly parallel: () => number
 }
 
@@ -25,7 +25,7 @@ export type Answering = (
   nth: number,
 ) => void | Promise<void>
 
-/** `nth` counts the requests for one path from 1. */
+/** `nth` counts the requests for one path, from 1. */
 export async function testServer(answer: Answering, tls?: ServerOptions): Promise<TestServer> {
   const asked: Asked[] = []
   const counts = new Map<string, number>()
@@ -58,8 +58,8 @@ export async function testServer(answer: Answering, tls?: ServerOptions): Promis
 }
 
 /**
- * Sends `bytes` as a static file server does: ETag, Range under If-Range, and the connection cut
- * after `cut` bytes of the body.
+ * Sends `bytes` like a static file server, with ETag and Range under If-Range. With `cut`, it cuts
+ * the connection after that many bytes of the body.
  */
 export function sendFile(
   request: IncomingMessage,

@@ -17,7 +17,7 @@ const FILE = Buffer.from(
 )
 const signal = new AbortController().signal
 
-/** Waits are recorded, not waited. */
+/** Records the waits and doesn't wait. */
 function hurriedClock(): Clock & { waits: number[] } {
   const waits: number[] = []
   return {
@@ -115,7 +115,7 @@ test('RS-28: continues a short file, and starts again after 416', async () => {
   await using server = await testServer((request, response, nth) => {
     if (nth === 2) return void response.writeHead(416).end()
     if (nth > 2) return sendFile(request, response, FILE)
-    // In chunks, so that no Content-Length gives the short answer away.
+    // In chunks, so that no Content-Length shows the short response.
     response.write(FILE.subarray(0, 100))
     response.end()
   })
@@ -197,7 +197,7 @@ test('RS-03: an endless small file is stopped at its limit', async () => {
   assert.ok(sent < 20_000_000, `${sent} bytes were sent`)
 })
 
-test('RS-04: a file longer than listed is refused, by its header or while it comes', async () => {
+test('RS-04: rejects a file longer than listed, by its header or during the transfer', async () => {
   await using server = await testServer((request, response) => {
     if (request.url === '/said') return sendFile(request, response, FILE)
     response.write(FILE)
@@ -281,7 +281,7 @@ test('RS-27: rejects redirects to metadata addresses or other schemes', async ()
   }
 })
 
-test('RS-25: what a redirect holds to let us in is shown in no error', async () => {
+test('RS-25: no error shows the credentials in a redirect', async () => {
   await using server = await testServer((request, response) => {
     const to = new Map([
       ['/status', '/signed?token=s3cret'],
@@ -304,7 +304,7 @@ test('RS-25: what a redirect holds to let us in is shown in no error', async () 
     )
 })
 
-test('what does not listen, does not speak HTTP or does not go on is named as such', async () => {
+test('names the fault of a server that is silent, stops or is not HTTP', async () => {
   let url = ''
   {
     await using server = await testServer(() => {})
@@ -349,7 +349,7 @@ test('an abort ends a download at once with its own reason', async () => {
   )
 })
 
-test('a reader that stops early gives its connection back', async () => {
+test('a reader that stops early releases its connection', async () => {
   await using server = await testServer((request, response) => sendFile(request, response, FILE))
   await using opened = open(server.url)
   for (let round = 0; round < 25; round += 1)

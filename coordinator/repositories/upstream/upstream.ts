@@ -1,6 +1,7 @@
 /**
- * The upstream of a repository as a sync uses it: small files whole, large ones as a stream that
- * continues after a broken connection. Failed requests are repeated a bounded number of times.
+ * The upstream of a repository as a sync uses it. Small files are read whole. Large files are
+ * streams that continue after a broken connection. Failed requests have a limited number of
+ * retries.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { defined } from '../../../shared/defined.ts'
@@ -13,14 +14,14 @@ import { type Exchange, openExchange } from './exchange.ts'
 import { PartialFile } from './partial-file.ts'
 import { Retries, type RetryNotice, refusal } from './retries.ts'
 
-/** A transfer that is slower on average is given up, because it would occupy a worker for days. */
+/** The lowest average speed. A slower transfer is aborted, because it would take days. */
 const MIN_BYTES_PER_SECOND = 1024
-/** The size that limits the time for a small file. The bounds on its length are much larger. */
+/** The size for the time limit of a small file. The limits of its length are much larger. */
 const SMALL_BYTES = 256 * 1024
 
 export interface UpstreamOptions {
   readonly base: URL
-  /** How often a failed request for a file is repeated. */
+  /** The number of retries for a failed request. */
   readonly retries: number
   readonly idleMs: number
 }
@@ -34,11 +35,11 @@ export interface SmallFile {
 export interface Upstream {
   readonly base: URL
   /**
-   * A file of at most `maxBytes`, `unchanged` if the validators still match, or `absent` if the
-   * upstream answers that it has none. `path` '' is the folder itself (its index page).
+   * Returns a file of at most `maxBytes`, or `unchanged` if the validators still match, or `absent`
+   * if the upstream doesn't have it. `path` '' is the folder itself (its index page).
    */
   small(path: Href | '', request: SmallRequest): Promise<SmallFile | 'unchanged' | 'absent'>
-  /** The bytes of a file; chunks may be empty. The caller verifies them. */
+  /** Yields the bytes of a file. Chunks may be empty. The caller verifies the bytes. */
   stream(path: Href, request: StreamRequest): AsyncGenerator<Uint8Array>
 }
 
@@ -56,7 +57,7 @@ export interface SmallRequest extends Request {
 }
 
 export interface StreamRequest extends Request {
-  /** The size that the file must have; absent if it is unknown. */
+  /** The size that the file must have; absent if unknown. */
   readonly size?: number
 }
 
@@ -107,7 +108,7 @@ export function createUpstream(deps: UpstreamDeps, options: UpstreamOptions): Up
           for await (const chunk of exchange.answer.body) yield file.take(chunk)
           return file.checkComplete(url)
         } catch (error) {
-          // The connection is free while the next attempt waits.
+          // Another request may use the connection while this attempt waits.
           exchange?.end()
           const failure = exchange === undefined ? error : exchange.failure(error)
           if (file.recordFailure(failure)) retries.reset()

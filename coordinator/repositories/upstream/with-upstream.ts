@@ -8,17 +8,17 @@ import { openConnection } from './connection.ts'
 import { type Credentials, loadCredentials } from './credentials.ts'
 import { createUpstream, type Upstream } from './upstream.ts'
 
-/** As `download` in the configuration. */
+/** The section `download` of the configuration. */
 export interface TransferOptions {
   readonly workers: number
   readonly retries: number
-  /** Seconds without a byte after which an attempt fails. */
+  /** The seconds without a byte after which an attempt fails. */
   readonly timeout: number
 }
 
 export interface Upstreams {
   readonly upstream: Upstream
-  /** A client without credentials for another address. */
+  /** Opens a client without credentials for another address. */
   readonly elsewhere: (folder: URL) => Upstream
 }
 
