@@ -9,6 +9,7 @@ import type { Registry } from './command.ts'
 import type { GlobalFlags } from './global-flags.ts'
 import type { ListResult, Screen } from '../terminal/output.ts'
 import type { ProgressMode } from '../terminal/progress-display.ts'
+import { cliError } from '../terminal/errors.ts'
 import type { CommandContext } from './handler.ts'
 import { printable, type Sink } from '../terminal/sink.ts'
 
@@ -23,6 +24,8 @@ export interface ContextOptions {
   readonly redactor: Redactor
   readonly signal: AbortSignal
   readonly registry: Registry
+  /** Called if the reader closed the output before a whole result was written. */
+  readonly onUnread: () => void
 }
 
 export function createContext(options: ContextOptions): CommandContext {
@@ -41,7 +44,7 @@ export function createContext(options: ContextOptions): CommandContext {
     printList: (result) => printList(options, result),
     printOne: async (result) => {
       const { formatOne } = await import('../terminal/output.ts')
-      await options.stdout.write(await formatOne(globals.output, result, screenOf(options)))
+      await writeResult(options, await formatOne(globals.output, result, screenOf(options)))
     },
     note: async (text) => {
       if (!globals.quiet) await writeNote(options, text)
@@ -73,12 +76,28 @@ async function writeNote({ stderr }: ContextOptions, text: string): Promise<void
   await stderr.write(`${text.split('\n').map(printable).join('\n')}\n`).catch(() => undefined)
 }
 
+/**
+ * Writes a whole result. If the reader closed the output, as `head` and `grep -q` do, it needs no
+ * more of it, and the command has done its work.
+ */
+async function writeResult({ stdout, onUnread }: ContextOptions, text: string): Promise<void> {
+  try {
+    await stdout.write(text)
+  } catch (error) {
+    if (!cliError.is(error, 'cli.output-closed')) throw error
+    onUnread()
+  }
+}
+
 async function printList<Row>(options: ContextOptions, result: ListResult<Row>): Promise<void> {
-  const { globals, stdout } = options
+  const { globals } = options
   const { formatList } = await import('../terminal/output.ts')
   const text = await formatList(globals.output, result, screenOf(options))
-  if (text !== '') await stdout.write(text)
-  else if (!globals.quiet) await writeNote(options, 'nothing to list')
+  if (text === '') {
+    if (!globals.quiet) await writeNote(options, 'nothing to list')
+  } else if (result.widths === undefined) await writeResult(options, text)
+  // More parts of the list follow, so a closed output ends the command.
+  else await options.stdout.write(text)
 }
 
 function screenOf({ stdout, env }: ContextOptions): Screen | undefined {

@@ -116,15 +116,20 @@ async function runHandler(
   ])
   await requireConfigFile(parsed.globals.config)
   const { interrupts, fault: _, ...streams } = terminal
+  const { signal } = interrupts
+  let unread = false
+  const onUnread = (): void => {
+    unread = cliError.is(signal.reason, 'cli.output-closed')
+  }
   const code = await handle(
-    createContext({ ...parsed, ...streams, registry, redactor, signal: interrupts.signal }),
+    createContext({ ...parsed, ...streams, registry, redactor, signal, onUnread }),
   ).catch(async (error: unknown) => {
     if (!trustError.is(error, 'trust.denied')) throw error
     const { deniedFor } = await import('./denied.ts')
     throw deniedFor(error, { on: hostsOf(parsed), needs: command.needs })
   })
   if (typeof code === 'number') return code
-  if (interrupts.signal.aborted && !command.daemon) throw interrupts.signal.reason
+  if (signal.aborted && !command.daemon && !unread) throw signal.reason
   return EXIT.done
 }
 

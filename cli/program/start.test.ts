@@ -156,6 +156,19 @@ test('CC-05: a closed pipe ends endless output silently, with a fixed exit code'
   assert.deepEqual([code, stderr], [141, ''])
 })
 
+test('CC-05: a whole result keeps its exit code if the reader has left', async () => {
+  for (const [words, exit] of [
+    [['result'], 0],
+    [['result', '--count', '3'], 3],
+    [['more'], 141],
+  ] as const) {
+    const { child, ended } = begin(...words)
+    child.stdout.destroy()
+    const { code, stderr } = await ended
+    assert.deepEqual([code, stderr], [exit, ''], words.join(' '))
+  }
+})
+
 test('cli: a daemon ends an interrupt with 0 and logs JSON lines', async () => {
   const { child, ended, printed } = begin('daemon')
   await printed('ready')

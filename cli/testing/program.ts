@@ -104,6 +104,22 @@ const testRegistry: Registry = {
     summary: 'x',
     command: command(async (c) => c.stdout.write('x'.repeat(100_000))),
   },
+  /** Prints a whole result. Its exit code is --count, or 0. */
+  result: {
+    summary: 'x',
+    command: command(async (c) => {
+      await c.printOne({ value: 1, fields: [['value', 1]], name: 'value/1' })
+      return typeof c.flags['count'] === 'number' ? c.flags['count'] : undefined
+    }),
+  },
+  /** Prints a whole result and then works until it is interrupted. */
+  more: {
+    summary: 'x',
+    command: command(async (c) => {
+      await c.printOne({ value: 1, fields: [['value', 1]], name: 'value/1' })
+      await aborted(c)
+    }),
+  },
   /** Writes until the reader closes the pipe. */
   flood: {
     summary: 'x',
