@@ -15,12 +15,12 @@ export const STATUS = {
   denied: 'the caller may not do this',
   unsupported: 'no such protocol or method here',
   'not-found': 'no such thing here',
-  conflict: 'it conflicts with an existing thing',
+  conflict: 'the request conflicts with an existing thing',
   busy: 'more than the limits allow; try again later',
   unreachable: 'a required party cannot be reached now',
   unverified: 'a check failed',
-  pending: 'it is still pending',
-  failed: 'it failed',
+  pending: 'the operation is still pending',
+  failed: 'the operation failed',
   internal: 'the other side failed; its log has the reason',
 } as const
 export type Status = keyof typeof STATUS
