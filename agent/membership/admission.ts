@@ -1,6 +1,6 @@
 /**
- * A host's admission by one coordinator: it gets a certificate, and the roots and revocations that
- * it lacks.
+ * The admission of a host by one coordinator. The host gets a certificate, and the roots and
+ * revocations that it lacks.
  */
 import type { MusterNode } from '../../node/node.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
@@ -18,19 +18,22 @@ export interface AdmissionDeps {
   readonly trust: TrustState
   readonly clock: Clock
   readonly log: Logger
-  /** Called when this host's disk did not take something. */
+  /** Called when a write to this host's disk failed. */
   readonly onStorageFailure?: () => void
 }
 
 export interface HostOptions {
   readonly identity: AgentIdentity
   readonly claims: Readonly<Record<string, string>>
-  /** New at each start of the agent, so that the coordinator notices a second host with its key. */
+  /**
+   * A value that is new at each start of the agent. With it, the coordinator notices a second host
+   * with the same key.
+   */
   readonly instance?: string
 }
 
 export interface AdmissionOptions extends HostOptions {
-  /** The coordinator's address, with its peer id. */
+  /** The coordinator's address. It contains the peer id. */
   readonly address: string
 }
 
@@ -54,7 +57,10 @@ export async function becomeMember(
   return peer.id
 }
 
-/** A host with a full disk connects too, because operators must see why it fails. */
+/**
+ * Keeps the certificate. A host with a full disk connects too, because operators must see why it
+ * fails.
+ */
 export async function keepCertificate(
   deps: Omit<AdmissionDeps, 'node'>,
   certificate: Signed,
@@ -62,7 +68,7 @@ export async function keepCertificate(
   await deps.trust.keepCertificate(certificate).catch(keptInMemory(deps, 'the certificate'))
 }
 
-/** Reports a failure of the disk; the trust state has the value in memory. @throws other errors */
+/** Reports a failure of the disk. The trust state has the value in memory. @throws other errors */
 function keptInMemory(
   deps: Pick<AdmissionDeps, 'log' | 'onStorageFailure'>,
   what: string,
@@ -75,7 +81,8 @@ function keptInMemory(
 }
 
 /**
- * Asks a connected coordinator, and learns roots and revocations.
+ * Sends a request to a connected coordinator. Adds the roots and revocations of its response to the
+ * trust state.
  * @throws as {@link becomeMember}
  */
 export async function requestAdmission(
@@ -93,7 +100,7 @@ export async function requestAdmission(
     defined({ identity, claims, instance, epoch, signal }),
   )
   await trust.learn({ roots: enrolled.roots }).catch(keptInMemory(deps, 'a new root'))
-  // Two revocations of one epoch raise an alarm, but the host still connects. It rejects intents
+  // Two revocations of one epoch cause an alarm, but the host still connects. It rejects intents
   // that depend on them.
   await trust
     .learn({ revocations: enrolled.revocations })

@@ -1,10 +1,10 @@
-/** How an agent presents itself to other nodes, and how it checks their certificates. */
+/** The credentials that an agent sends to other nodes, and the check of their certificates. */
 import type { Credentials } from '../../node/membership/membership.ts'
 import type { TrustState } from '../../node/membership/trust-state.ts'
 import type { Clock } from '../../shared/clock.ts'
 import { checkCertificate } from '../../shared/trust/credentials.ts'
 
-/** Every check uses the newest root and revocations that the trust state has. */
+/** Returns the credentials. Every check uses the newest root and revocations of the trust state. */
 export function createAgentCredentials(deps: {
   readonly trust: TrustState
   readonly clock: Clock

@@ -1,6 +1,6 @@
 /**
- * The agent's side of enrolment. The response is checked against the pinned root. The transport
- * verifies that the coordinator is the one of the ticket before the token is sent (ID-13).
+ * The agent's side of enrolment. It checks the response against the pinned root. Before the token
+ * is sent, the transport verifies the coordinator's key against the ticket (ID-13).
  */
 import { openClient } from '../../protocols/rpc/call.ts'
 import { enroll } from '../../protocols/enroll/protocol.ts'
@@ -16,19 +16,22 @@ import type { AgentIdentity } from '../home/identity.ts'
 export interface Enrolled {
   readonly status: 'approved' | 'pending'
   readonly roots: readonly (readonly Signed[])[]
-  /** This agent's certificate, checked against the root. Undefined while pending. */
+  /**
+   * This agent's certificate, checked against the root. Undefined while the host waits for
+   * approval.
+   */
   readonly certificate: Signed | undefined
-  /** As the coordinator sent them: not checked yet. */
+  /** The roots as the coordinator sent them. They are not checked yet. */
   readonly revocations: readonly Signed[]
 }
 
 export interface EnrolOptions {
   readonly identity: AgentIdentity
   readonly token?: Uint8Array
-  /** This host knows every revocation up to this epoch. */
+  /** This host has every revocation up to this epoch. */
   readonly epoch?: number
   readonly claims: Readonly<Record<string, string>>
-  /** New at each start of an agent; absent for `muster agent join`. */
+  /** A value that is new at each start of an agent. Absent for `muster agent join`. */
   readonly instance?: string
   readonly signal?: AbortSignal
 }

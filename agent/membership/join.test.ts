@@ -40,7 +40,7 @@ async function joining(t: TestContext, fleet: TestFleet) {
   }
 }
 
-test('join: a new ticket updates the addresses and keeps the id', async (t) => {
+test('join: a second ticket updates the addresses and keeps the id', async (t) => {
   const fleet = await createTestFleet()
   const before = await coordinatorOf(t, fleet)
   const { home, join: joinWith } = await joining(t, fleet)
@@ -66,7 +66,7 @@ test('join: does not change the home of a running agent', async (t) => {
   assert.equal(coordinator.asked.length, 1)
 })
 
-test('join: a refusal removes the home, an unreachable coordinator keeps it', async (t) => {
+test('join: removes the home after a refusal, not if no coordinator responds', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { folder, home, join: joinWith } = await joining(t, fleet)

@@ -1,7 +1,7 @@
 /**
- * `muster agent join`: makes the agent's home and asks a coordinator of the ticket. Key and id are
- * durable before anything is sent, so that a host can ask again as the same host. The home is
- * removed if the coordinator refuses the join.
+ * `muster agent join`: creates the agent's home and sends a request to a coordinator of the ticket.
+ * Key and id are durable before that, so that a host can repeat the request as the same host. If
+ * the coordinator refuses, the home is removed.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -42,7 +42,7 @@ export interface JoinOptions {
   readonly home: string
   readonly ticket: Ticket
   readonly name: string
-  /** An OpenSSH private key for the node, instead of a new one. */
+  /** An OpenSSH private key for the node. Default: a new key. */
   readonly hostKey?: string
   readonly claims: Readonly<Record<string, string>>
   readonly signal?: AbortSignal
@@ -55,7 +55,7 @@ export interface Joined {
 }
 
 /**
- * Joining again with a ticket of the same fleet stores the addresses of the ticket.
+ * Joins a fleet. A second join with a ticket of the same fleet stores the ticket's addresses.
  * @throws agent.home-*, node.*, registry.*, trust.*
  */
 export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<Joined> {
@@ -63,7 +63,8 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
   const { identity, key, made } = await prepare(deps, options)
   await using stack = new AsyncDisposableStack()
   try {
-    // A running agent has the trust state open and would continue with the old addresses.
+    // A running agent has read its trust state and addresses already, and would not use the new
+    // ones.
     const lock = await lockHome(deps, {
       home,
       patienceMs: 0,
@@ -79,13 +80,13 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
     })
     await trust.learn({ roots: enrolled.roots })
     if (enrolled.certificate !== undefined) await trust.keepCertificate(enrolled.certificate)
-    // The ticket is valid, so its addresses are current. Crash before this: joining again stores
-    // them.
+    // The coordinator accepted the ticket, so its addresses are current. Crash before this: the
+    // next join stores them.
     if (!made) await writeAgentIdentity(deps, home, identity)
     return { identity, status: enrolled.status, fingerprint: key.fingerprint }
   } catch (error) {
-    // A refused home is useless. If the coordinator is unreachable or the disk failed, the host may
-    // have been admitted and must be able to ask again as itself.
+    // A home that the coordinator refused is useless. If the coordinator is unreachable or the disk
+    // failed, the host may be admitted already. It must then be able to repeat the request.
     const isRefused = error instanceof MusterError && error.exit !== 'unreachable'
     if (made && isRefused && diskReason(error) === undefined)
       await rm(home, { recursive: true, force: true })
@@ -96,7 +97,7 @@ export async function joinFleet(deps: JoinDeps, options: JoinOptions): Promise<J
 interface Prepared {
   readonly identity: AgentIdentity
   readonly key: NodeKey
-  /** True if this call made the home. */
+  /** True if this call created the home. */
   readonly made: boolean
 }
 
@@ -109,7 +110,7 @@ async function prepare(deps: JoinDeps, options: JoinOptions): Promise<Prepared> 
       folder: home,
       what: 'not empty, and not an agent’s home',
     })
-  // The coordinator checks it too. Here it is checked before a key is made.
+  // The coordinator checks the name too. This check is before a key is created.
   requireHostName(options.name)
   const key =
     options.hostKey === undefined
@@ -135,7 +136,7 @@ async function namesIn(home: string): Promise<string[]> {
   }
 }
 
-/** The home of an earlier join, with the addresses of the ticket. */
+/** Reads the home of an earlier join. The result has the addresses of the ticket. */
 async function readHome(home: string, ticket: Ticket): Promise<Prepared> {
   const identity = await readAgentIdentity(home)
   if (identity.fleet !== ticket.fleet || identity.root !== rootOf(ticket))
@@ -159,7 +160,7 @@ async function makeHome(
   { identity, key }: { identity: AgentIdentity; key: NodeKey },
 ): Promise<void> {
   const paths = agentPaths(home)
-  // If two joins use one folder, only one of them makes the first folder in it.
+  // If two joins use one folder, only one of them can create the first folder in it.
   let ours = false
   try {
     await mkdir(dirname(home), { recursive: true })
@@ -170,17 +171,17 @@ async function makeHome(
     }
     await saveKeyFile(deps, paths.nodeKey, key)
     await writeDurable(deps, paths.config, CONFIG, { mode: 0o644 })
-    // Last, because this file makes the folder an agent's home. Crash before this: the next join
-    // reports that the folder is not empty.
+    // This file is last, because it turns the folder into an agent's home. Crash before this: the
+    // next join reports that the folder is not empty.
     await writeAgentIdentity(deps, home, identity)
   } catch (error) {
-    // Nothing was sent yet. A partial home would block the next join.
+    // Nothing was sent yet. An incomplete home would block the next join.
     if (ours) await rm(home, { recursive: true, force: true })
     throw unwritable(home, error)
   }
 }
 
-/** Our error for a failure of the disk; any other error unchanged. */
+/** Converts a failure of the disk to a Muster error. Returns any other error unchanged. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined
@@ -188,7 +189,7 @@ function unwritable(folder: string, error: unknown): unknown {
     : agentHomeError('agent.home-unwritable', { folder, reason }, { cause: error })
 }
 
-/** Asks the first coordinator of the ticket that is reachable. */
+/** Sends the request to the first coordinator of the ticket that is reachable. */
 async function ask(
   deps: JoinDeps,
   options: JoinOptions,
@@ -225,7 +226,10 @@ async function askOne(
   }
 }
 
-/** A node before its admission. It accepts no certificate, because it does not know the root. */
+/**
+ * Creates a node for a host before its admission. It accepts no certificate, because it does not
+ * have the root yet.
+ */
 function candidateNode(deps: JoinDeps, identity: AgentIdentity, key: NodeKey): Promise<MusterNode> {
   return createNode(deps, {
     key,
@@ -244,7 +248,7 @@ function candidateNode(deps: JoinDeps, identity: AgentIdentity, key: NodeKey): P
   })
 }
 
-/** RFC 9562 version 4. */
+/** Returns a UUID of version 4 (RFC 9562). */
 function uuid(deps: { random: Random }): string {
   const bytes = Buffer.from(deps.random.bytes(16))
   bytes.writeUInt8(0x40 | (bytes.readUInt8(6) & 0x0f), 6)

@@ -1,6 +1,6 @@
 /**
- * A host's connection to its coordinator, over a real socket in place of libp2p. It doesn't test
- * dialling, or the end of a connection.
+ * Tests how a host pulls from its coordinator. A real socket takes the place of libp2p. Other files
+ * test dialling and the end of a connection.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -107,7 +107,7 @@ test('FG-07: pulls revocations that gossip lost, periodically and on request', a
   link.pull()
   link.pull()
   await until(() => trust.revocations().epoch === 2)
-  // The second pull joined the first. An invalid revocation is logged, and the link continues.
+  // The second pull joined the first one. An invalid revocation is logged, and the link continues.
   known.push(await revoke(3, stranger))
   await until(
     () => (

@@ -26,8 +26,8 @@ const INSTANCE = 'ab'.repeat(16)
 const HALF_LIFE_MS = 12 * 3_600_000
 
 /**
- * An agent's link that runs until the test ends. Its pauses are recorded and shortened. The test
- * decides when the half-life of the certificate ends.
+ * Starts an agent's link, which runs until the test ends. The pauses are recorded and shortened.
+ * The test decides when half of the certificate's lifetime is over.
  */
 async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-link-'))
@@ -42,7 +42,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
     ...opened,
     keepCertificate: async (certificate: Signed) => {
       await opened.keepCertificate(certificate)
-      // As an agent's node, which presents the certificate of the trust state.
+      // As in an agent, the node uses the certificate of the trust state.
       node.certificate = certificate
     },
   }
@@ -57,7 +57,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
       return systemClock.sleep(1, signal)
     },
     every: (ms, run) => {
-      // The other timer pulls; agent/membership/link-pull.test.ts tests it.
+      // The other timer pulls. agent/membership/link-pull.test.ts tests it.
       if (ms !== HALF_LIFE_MS) return () => undefined
       halfLives.add(run)
       return () => halfLives.delete(run)
@@ -109,7 +109,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
   }
 }
 
-/** A port where nothing listens. */
+/** Returns an address on which nothing listens. */
 async function deadAddress(fleet: TestFleet, t: TestContext): Promise<string> {
   const node = await fleet.node(t, { role: 'coordinator', name: 'dead' })
   const address = addressOf(node)
@@ -117,7 +117,7 @@ async function deadAddress(fleet: TestFleet, t: TestContext): Promise<string> {
   return address
 }
 
-test('link: connects, names the coordinator, and reconnects', async (t) => {
+test('link: connects, reports the coordinator, and reconnects', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { link, connected, node, trust } = await linkOf(t, fleet, [coordinator.address])
@@ -134,7 +134,7 @@ test('link: connects, names the coordinator, and reconnects', async (t) => {
   assert.equal(link.coordinator(), coordinator.node.peerId)
 })
 
-test('TR-13: pauses grow, to a minute at most, while no coordinator answers', async (t) => {
+test('TR-13: pauses grow to a minute while no coordinator responds', async (t) => {
   const fleet = await createTestFleet()
   const { link, pauses, warnings, abort, running } = await linkOf(t, fleet, [
     await deadAddress(fleet, t),
@@ -151,7 +151,7 @@ test('TR-13: pauses grow, to a minute at most, while no coordinator answers', as
   await running
 })
 
-test('link: pauses grow only after connections that ended at once', async (t) => {
+test('link: pauses grow only after short connections', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = 'hang up'
@@ -192,7 +192,7 @@ test('link: uses the second coordinator if the first does not respond', async (t
   assert.equal(link.coordinator(), coordinator.node.peerId)
 })
 
-test('link: a host that waits for approval asks every five seconds', async (t) => {
+test('link: a host that waits for approval asks again every five seconds', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = 'pending'
@@ -204,7 +204,7 @@ test('link: a host that waits for approval asks every five seconds', async (t) =
   await until(() => connected.length === 1)
 })
 
-test('link: a revoked host ends, after a temporary refusal it tries again', async (t) => {
+test('link: ends after a revocation, tries again after a temporary refusal', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   coordinator.answer = registryError('registry.too-many-pending')
@@ -214,13 +214,13 @@ test('link: a revoked host ends, after a temporary refusal it tries again', asyn
   await assert.rejects(running, { code: 'registry.revoked' })
 })
 
-test('link: renews its certificate over the connection, or reconnects', async (t) => {
+test('link: renews the certificate over the connection or reconnects', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await coordinatorOf(t, fleet)
   const { trust, connected, halfLife, hasHalfLife } = await linkOf(t, fleet, [coordinator.address])
   await until(() => connected.length === 1)
   const first = trust.certificate()
-  // From now on the link waits for the end of the connection.
+  // From here on, the link waits for the end of the connection.
   await until(() => hasHalfLife())
   halfLife()
   await until(() => trust.certificate() !== first)
@@ -232,7 +232,7 @@ test('link: renews its certificate over the connection, or reconnects', async (t
   await until(() => connected.length === 2)
 })
 
-test('link: ends with its signal, also while a coordinator is silent', async (t) => {
+test('link: ends with its signal while a coordinator does not respond', async (t) => {
   const fleet = await createTestFleet()
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')

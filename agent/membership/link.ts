@@ -1,7 +1,8 @@
 /**
- * Keeps this host connected to a coordinator. It dials the known coordinators in order, requests a
- * certificate on each new connection, and dials again with growing pauses after the connection
- * ends. The pauses have jitter, so that a fleet does not return all at once (TR-13).
+ * Keeps this host connected to a coordinator. It dials the known coordinators in order and requests
+ * a certificate on each new connection. After the connection ends, it dials again with growing
+ * pauses. The pauses have jitter, so that the hosts of a fleet do not reconnect at the same moment
+ * (TR-13).
  */
 import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import { MusterError } from '../../shared/errors.ts'
@@ -12,12 +13,13 @@ import { reconnectPauseMs } from './reconnect.ts'
 import { ATTEMPT_MS, openSession, type Session } from './session.ts'
 
 /**
- * A host that waits for approval asks again this often. The enrolment quota allows twice as much.
+ * The interval of requests while a host waits for approval. The enrolment quota allows twice as
+ * many.
  */
 const PENDING_MS = 5_000
 /** A shorter connection counts as a failure, so that the pauses grow. */
 const LASTED_MS = 30_000
-/** A shorter connection does not show that a coordinator is there. */
+/** A shorter connection does not show that a coordinator is running. */
 const MET_MS = 5_000
 /** The errors of a coordinator whose disk is full. */
 const COORDINATOR_DISK: ReadonlySet<string> = new Set(['database.full', 'ledger.storage'])
@@ -27,24 +29,24 @@ export interface LinkDeps extends AdmissionDeps {
 }
 
 export interface LinkOptions extends HostOptions {
-  /** 32 hexadecimal digits, new at each start of the agent. */
+  /** 32 hexadecimal digits that are new at each start of the agent. */
   readonly instance: string
 }
 
 export interface LinkEvents {
   /** Called with the coordinator's peer id each time this host has connected as a member. */
   readonly onConnected: (coordinator: string) => void | Promise<void>
-  /** Called once each time this host begins to wait for an operator. */
+  /** Called once each time this host begins to wait for an operator's approval. */
   readonly onPending: () => void
 }
 
 export interface Link {
-  /** The coordinator to which this host is connected as a member; undefined if there is none. */
+  /** Returns the coordinator to which this host is connected as a member, or undefined. */
   coordinator(): string | undefined
-  /** Asks the coordinator for roots and revocations that this host lacks. */
+  /** Requests from the coordinator the roots and revocations that this host lacks. */
   pull(): void
   /**
-   * Runs until the signal aborts. Rejects if trying again cannot help: this host was revoked, or
+   * Runs until the signal aborts. Rejects if another attempt cannot help: this host was revoked, or
    * another host has its id, key or name.
    */
   run(signal: AbortSignal, events: LinkEvents): Promise<void>
@@ -128,7 +130,10 @@ async function attempt(
   return now - since < LASTED_MS ? 'dropped' : 'lasted'
 }
 
-/** A refusal, a wrong signature or a failing disk does not mean that the coordinator is absent. */
+/**
+ * Describes a failed attempt. Not every failure is an absent coordinator: it can be a refusal, a
+ * wrong signature or a full disk.
+ */
 function failureText(error: unknown): string {
   if (isStorageFailure(error)) return 'this host cannot store what it needs to connect'
   if (error instanceof MusterError && COORDINATOR_DISK.has(codeOf(error)))
@@ -138,7 +143,10 @@ function failureText(error: unknown): string {
     : 'coordinator cannot be reached'
 }
 
-/** A process without the coordinator's tables of errors gets a refusal with its code. */
+/**
+ * Returns the error code. Some processes lack the coordinator's error tables. They get the code as
+ * data of `protocol.refused`.
+ */
 function codeOf({ code, data }: MusterError): string {
   return code === 'protocol.refused' ? String(data['code']) : code
 }

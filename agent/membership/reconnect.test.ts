@@ -8,7 +8,7 @@ const at = (fraction: number) => ({ random: { ...systemRandom, fraction: () => f
 const failures = fc.nat(1_000)
 const fraction = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
 
-test('TR-13: a host that was connected recently waits four seconds at most', () => {
+test('TR-13: a host that was connected recently waits at most four seconds', () => {
   fc.assert(
     fc.property(failures, fraction, fc.nat(RECENT_MS - 1), (count, part, awayMs) => {
       const pause = reconnectPauseMs(at(part), { failures: count, awayMs })
@@ -17,7 +17,7 @@ test('TR-13: a host that was connected recently waits four seconds at most', () 
   )
 })
 
-test('TR-13: a host that was away for longer, or never connected, waits up to a minute', () => {
+test('TR-13: a host that was away longer or never connected waits up to a minute', () => {
   fc.assert(
     fc.property(failures, fraction, fc.option(fc.nat(RECENT_MS)), (count, part, more) => {
       const awayMs = more === null ? undefined : RECENT_MS + more
@@ -40,7 +40,7 @@ test('TR-13: the attempts of a large fleet are spread over the pause', () => {
       const slot = Math.floor(pause / 100)
       slots.set(slot, (slots.get(slot) ?? 0) + 1)
     }
-    // Each tenth of a second has its share of the hosts.
+    // Each tenth of a second has a similar number of hosts.
     assert.equal(slots.size, ceiling / 100)
     assert.ok(Math.max(...slots.values()) <= Math.ceil((hosts * 100) / ceiling) + 1)
   }

@@ -1,6 +1,6 @@
 /**
- * The work of a host on its connection to a coordinator: it renews its certificate at half of its
- * life, and asks for roots and revocations that it lacks.
+ * The tasks of a host while it is connected to a coordinator. It renews its certificate after half
+ * of its lifetime, and requests the roots and revocations that it lacks.
  */
 import type { MusterNode } from '../../node/node.ts'
 import { enroll } from '../../protocols/enroll/protocol.ts'
@@ -13,24 +13,24 @@ import {
   requestAdmission,
 } from './admission.ts'
 
-/** One attempt, with handshake and certificate. */
+/** The time limit of one attempt, with handshake and certificate. */
 export const ATTEMPT_MS = 20_000
-/** Half of the life of a certificate. */
+/** Half of the lifetime of a certificate. */
 const RENEW_MS = 12 * 3_600_000
 /**
- * Gossip brings roots and revocations within a second, but can lose them. This limits for how long
- * a revoked host stays a member here.
+ * Gossip delivers roots and revocations within a second, but messages can be lost. This interval
+ * limits how long a revoked host stays a member here.
  */
 const PULL_MS = 5 * 60_000
 
 export interface Session {
   /** The peer id of the coordinator. */
   readonly coordinator: string
-  /** Asks for roots and revocations, unless a request is already running. */
+  /** Requests roots and revocations, unless a request is already running. */
   pull(): void
   /** Resolves when the connection has ended, the signal aborts, or {@link close} is called. */
   readonly ended: Promise<void>
-  /** Ends the work. The connection stays. */
+  /** Ends the tasks. The connection stays open. */
   close(): void
 }
 
@@ -60,7 +60,7 @@ export function openSession(
   return { coordinator, pull, ended: ended.promise, close }
 }
 
-/** At most one request at a time. */
+/** Returns a function that pulls. At most one request runs at a time. */
 function puller(
   deps: AdmissionDeps,
   host: HostOptions,
@@ -87,8 +87,8 @@ function puller(
 }
 
 /**
- * If the renewal fails, the old certificate is valid for half of its life, and the next connection
- * gets a new one.
+ * Renews the certificate. If that fails, the host reconnects and gets a new one. The old
+ * certificate stays valid for the second half of its lifetime.
  */
 async function renewOrReconnect(
   deps: AdmissionDeps,

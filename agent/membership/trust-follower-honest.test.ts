@@ -1,4 +1,6 @@
-/** An honest log raises no alarm, in any order of checkpoints and intents. A fork does. */
+/**
+ * An honest log causes no alarm, in any order of checkpoints and intents. A forked log causes one.
+ */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -38,7 +40,7 @@ import {
 } from '../testing/coordinator-stand-in.ts'
 import { until } from '../testing/until.ts'
 
-/** A host that receives gossip and can request proofs of `history` over a socket. */
+/** Creates a host that receives gossip. It can request proofs of `history` over a socket. */
 async function witnessing(t: TestContext, history: TestLog) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-news-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
@@ -103,7 +105,7 @@ async function witnessing(t: TestContext, history: TestLog) {
   }
 }
 
-/** Two logs of one size. An honest coordinator never signs both. */
+/** Returns two logs of one size. An honest coordinator never signs both. */
 const forked = (size: number, at: number) =>
   signCheckpoint(issuer, TEST_FLEET, { size, root: leafHash(Buffer.from('fork')), at })
 
@@ -112,7 +114,7 @@ const grow = async (history: TestLog, entries: number): Promise<void> => {
     history.append('trust', await signedSample('grant', operator, { id: testUuid(n) }))
 }
 
-/** Deterministic, so that a failure can be repeated. */
+/** Returns a deterministic random function, so that a failure can be repeated. */
 function dice(seed: number): () => number {
   let state = seed
   return () => {
@@ -122,7 +124,7 @@ function dice(seed: number): () => number {
 }
 
 for (const seed of [1, 2, 3])
-  test(`AL-04: an honest log raises no alarm in any order (${seed})`, async (t) => {
+  test(`AL-04: an honest log causes no alarm in any order (${seed})`, async (t) => {
     const history = testLog()
     const host = await witnessing(t, history)
     const deps = {
@@ -134,7 +136,7 @@ for (const seed of [1, 2, 3])
     }
     const roll = dice(seed)
     const orders: Promise<unknown>[] = []
-    /** As a coordinator does: it proves again from the current position of the host. */
+    /** Proves from the current position of the host, as a coordinator does. */
     const give = async (n: number): Promise<void> => {
       const intent = await startIntent(n)
       for (;;) {
@@ -166,7 +168,7 @@ for (const seed of [1, 2, 3])
     const last = await history.checkpoint(history.size, { at: TEST_TIME + 1_000_000 })
     host.hear(last.note)
     await until(async () => (await host.trust.log.known())?.size === last.size)
-    // The fork is compared last. After its alarm, everything before it was compared.
+    // The fork is compared last. When its alarm appears, everything before it was compared.
     host.hear((await forked(last.size, TEST_TIME + 1_000_001)).note)
     await until(() => host.alarms().length > 0)
     assert.deepEqual(
@@ -175,12 +177,12 @@ for (const seed of [1, 2, 3])
     )
   })
 
-test('AL-04: a checkpoint that was overtaken during the comparison raises no alarm', async (t) => {
+test('AL-04: a checkpoint that another one overtook causes no alarm', async (t) => {
   const history = testLog()
   await grow(history, 3)
   const host = await witnessing(t, history)
   await host.trust.log.accept(await history.checkpoint(2))
-  // The same size again, while an intent brings a larger one.
+  // The same size is sent again while an intent delivers a larger one.
   host.hear((await history.checkpoint(2, { at: TEST_TIME + 1 })).note)
   await host.trust.log.accept(await history.checkpoint(4), {
     from: 2,
@@ -195,17 +197,17 @@ test('AL-04: a checkpoint that was overtaken during the comparison raises no ala
   )
 })
 
-test('AL-04: an older checkpoint is an alarm only if its log is forked', async (t) => {
+test('AL-04: an older checkpoint causes an alarm only if its log is forked', async (t) => {
   const history = testLog()
   await grow(history, 5)
   const host = await witnessing(t, history)
   await host.trust.log.accept(await history.checkpoint(6, { at: TEST_TIME }))
   host.hear((await history.checkpoint(4, { at: TEST_TIME + 60_000 })).note)
   await until(() => host.proofs.served === 1)
-  // Signed earlier, like an overtaken one. Its root shows that it is of another log.
+  // It was signed earlier, like one that was overtaken. Its root shows that it is of another log.
   host.hear((await forked(3, TEST_TIME - 1)).note)
   await until(() => host.alarms().length > 0)
-  // Without a proof, a smaller log that was signed later is an alarm.
+  // Without a proof, a smaller log that was signed later causes an alarm.
   host.proofs.refuse = true
   host.hear((await history.checkpoint(5, { at: TEST_TIME + 60_000 })).note)
   await until(() => host.alarms().length > 1)
@@ -219,7 +221,7 @@ test('AL-04: an older checkpoint is an alarm only if its log is forked', async (
   assert.equal((await host.trust.log.known())?.size, 6)
 })
 
-test('AL-04: a larger checkpoint of a forked log is an alarm, and moves nothing', async (t) => {
+test('AL-04: a larger checkpoint of a forked log causes an alarm, is not accepted', async (t) => {
   const history = testLog()
   await grow(history, 5)
   const host = await witnessing(t, history)

@@ -13,7 +13,7 @@ import { followTrust } from './trust-follower.ts'
 import { joinedTrust, operator, testLog } from '../testing/coordinator-stand-in.ts'
 import { until } from '../testing/until.ts'
 
-test('trust follower: asks for a proof at every checkpoint until it gets one', async (t) => {
+test('trust follower: requests a proof for each checkpoint until it gets one', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'mirror' })
   const history = testLog()

@@ -71,7 +71,7 @@ const revoke = (
 ): Promise<Signed> =>
   signedSample('revocation', by, { epoch, id: testUuid(900 + epoch), ...changes })
 
-test('ID-24: a revocation from gossip counts at once and calls the listeners', async (t) => {
+test('ID-24: a revocation from gossip counts at once and listeners are called', async (t) => {
   const { trust, policy } = await follower(t)
   let changes = 0
   const off = trust.onChange(() => (changes += 1))
@@ -85,10 +85,10 @@ test('ID-24: a revocation from gossip counts at once and calls the listeners', a
   assert.equal(changes, 1)
 })
 
-test('ID-26: a member cannot take a revocation epoch with its own statement', async (t) => {
+test('ID-26: the statement of a member cannot use up a revocation epoch', async (t) => {
   const { trust, again, policy } = await follower(t)
-  // Signed by an unknown key, by one with a grant, and by one that delegated a right. Their epochs
-  // don't count, even if the statements are valid.
+  // The signers are an unknown key, a key with a grant, and a key that delegated a right. Their
+  // epochs don't count, even if the statements are valid.
   const first = await signedSample('grant', operator, {
     id: testUuid(60),
     subject: delegate.fingerprint,
@@ -116,7 +116,7 @@ test('ID-26: a member cannot take a revocation epoch with its own statement', as
     assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
 })
 
-test('ID-26: two operator revocations of one number raise an alarm', async (t) => {
+test('ID-26: two revocations of operators with one epoch cause an alarm', async (t) => {
   const { trust, policy, log } = await follower(t)
   await policy(await revoke(1))
   assert.equal(await policy(await revoke(1, { target: testUuid(77) })), 'ignore')
@@ -124,7 +124,7 @@ test('ID-26: two operator revocations of one number raise an alarm', async (t) =
   assert.equal(trust.revocations().known.length, 1)
 })
 
-test('ID-32: only gossip that is wrong in itself is rejected', async (t) => {
+test('ID-32: rejects only gossip that is invalid on every host of the fleet', async (t) => {
   const { policy, receive } = await follower(t)
   const good = await revoke(1)
   const wrong = [
@@ -135,7 +135,8 @@ test('ID-32: only gossip that is wrong in itself is rejected', async (t) => {
   for (const signed of wrong) assert.equal(await policy(signed), 'reject')
   for (const bytes of [new Uint8Array(), Buffer.from('no cbor'), new Uint8Array(60_000).fill(0x81)])
     assert.equal(await receive(bytes), 'reject')
-  // An operator of the next root, which this host lacks, and an epoch far ahead.
+  // An operator of the next root signed the first one, but this host lacks that root. The epoch of
+  // the second one is far ahead.
   assert.equal(
     await policy(await revoke(2, { kind: 'agent', target: TEST_AGENT }, testKey(30))),
     'ignore',
@@ -143,7 +144,7 @@ test('ID-32: only gossip that is wrong in itself is rejected', async (t) => {
   assert.equal(await policy(await revoke(5000)), 'ignore')
 })
 
-test('FG-07: pulls a revocation that is missing before another one', async (t) => {
+test('FG-07: pulls a revocation with an earlier epoch that is missing', async (t) => {
   const { policy, pulls } = await follower(t)
   await policy(await revoke(1))
   assert.equal(pulls(), 0)
@@ -153,7 +154,7 @@ test('FG-07: pulls a revocation that is missing before another one', async (t) =
   assert.equal(pulls(), 1)
 })
 
-test('AL-04: a log that shrank raises an alarm with the proof', async (t) => {
+test('AL-04: a log that shrank causes an alarm with the proof', async (t) => {
   const { trust, log, audit } = await follower(t)
   const sign = (size: number, leaf: string, at: number) =>
     signCheckpoint(issuer, TEST_FLEET, {
@@ -162,7 +163,7 @@ test('AL-04: a log that shrank raises an alarm with the proof', async (t) => {
       at: TEST_TIME + at,
     })
   await trust.log.accept(await sign(5, 'a', 5))
-  // Signed earlier, so it was overtaken.
+  // This checkpoint was signed earlier, so another one overtook it.
   await audit((await sign(4, 'b', 4)).note)
   const shrunk = await sign(4, 'b', 6)
   const forked = await sign(5, 'c', 6)

@@ -1,6 +1,6 @@
 /**
- * The agent's part in gossip: follows the log's checkpoints as a witness and learns revocations
- * early. Everything is checked; no sender is trusted.
+ * Handles the agent's gossip. It compares the log's checkpoints as a witness, and receives
+ * revocations early. Everything is checked, because no sender is trusted.
  */
 import { decode } from 'cborg'
 import type { MusterNode } from '../../node/node.ts'
@@ -26,9 +26,12 @@ import { requireRevoker } from '../../shared/trust/revoker.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 import { fromWire } from '../../shared/trust/transport.ts'
 
-/** Rounds of proofs for one checkpoint. More than one is needed if an intent moved the newest. */
+/**
+ * The number of proofs that are requested for one checkpoint. An intent that moves the newest
+ * checkpoint makes another proof necessary.
+ */
 const MAX_ROUNDS = 8
-/** Checkpoints that wait for a comparison. A fleet makes a few a second. */
+/** The number of checkpoints that wait for a comparison. A fleet makes a few a second. */
 const MAX_WAITING = 64
 
 export interface TrustFollowerDeps {
@@ -37,11 +40,11 @@ export interface TrustFollowerDeps {
   readonly clock: Clock
   readonly log: Logger
   readonly fleet: FleetId
-  /** The coordinator to ask for proofs; undefined if there is none. */
+  /** Returns the coordinator that sends proofs, or undefined if there is none. */
   readonly coordinator: () => string | undefined
-  /** Asks the coordinator for the revocations that are missing. */
+  /** Requests the missing revocations from the coordinator. */
   readonly pull: () => void
-  /** Called when this host's disk did not take something. */
+  /** Called when a write to this host's disk failed. */
   readonly onStorageFailure?: () => void
 }
 
@@ -60,7 +63,7 @@ export function followTrust(deps: TrustFollowerDeps, signal: AbortSignal): () =>
 
 type Deps = TrustFollowerDeps
 
-/** Compares checkpoints one after another, so that one proof at a time is requested. */
+/** Compares checkpoints one after another, so that it requests one proof at a time. */
 function checkpointListener(deps: Deps, signal: AbortSignal): (message: GossipMessage) => Verdict {
   const { trust, log } = deps
   const lane = createLane({ name: 'the queue of checkpoints', waiting: MAX_WAITING - 1 })
@@ -88,7 +91,8 @@ function reportCheckpoint({ log, onStorageFailure }: Deps, checkpoint: Checkpoin
   const { size, at, note } = checkpoint
   const seen = { size, at: rfc3339(at) }
   if (queueError.is(error)) log.debug(seen, 'too many checkpoints wait; one is dropped')
-  // An attack or a restored backup. This note and the one that this host keeps are the proof.
+  // The cause is an attack or a restored backup. This note and the note that this host keeps prove
+  // it.
   else if (auditError.is(error))
     log.error(
       { ...seen, note, error },
@@ -112,8 +116,8 @@ async function receiveRevocation(deps: Deps, message: GossipMessage): Promise<Ve
   }
   try {
     const { root, former } = trust.root()
-    // The log assigns the epochs, and only operators are trusted to use no others. Revocations of
-    // other actors come from a coordinator with the next intent.
+    // The log assigns the epochs. Only operators are trusted to use no other epochs. A coordinator
+    // sends the revocations of other actors with the next intent.
     if (requireRevoker(revocation, root, former) !== 'operator') return 'ignore'
     await trust.learn({ revocations: [signed] })
     if (missingEpochs(trust.revocations()).length > 0) deps.pull()
@@ -124,8 +128,8 @@ async function receiveRevocation(deps: Deps, message: GossipMessage): Promise<Ve
 }
 
 /**
- * The sender is never blamed: a valid revocation fails too if this host lacks something, such as a
- * new root.
+ * Returns the verdict on a failed revocation. The sender is never blamed, because a valid
+ * revocation also fails if this host lacks something, such as a new root.
  */
 function judgeRevocationError(deps: Deps, author: string, error: unknown): Verdict {
   const { log, onStorageFailure } = deps
@@ -136,12 +140,12 @@ function judgeRevocationError(deps: Deps, author: string, error: unknown): Verdi
   }
   if (trustError.is(error, 'trust.equivocation'))
     log.error({ author, error }, 'two revocations claim one number')
-  // Each member can sign invalid revocations, so a warning for each would fill the log.
+  // Each member can send invalid revocations. A warning for each would fill the log.
   else log.debug({ author, error }, 'a revocation from gossip was rejected')
   return 'ignore'
 }
 
-/** Agents forward facts. The coordinator checks the content; an agent checks only the signer. */
+/** Checks the signer of facts, which agents forward. Only the coordinator checks the content. */
 function checkFacts(deps: Deps, message: GossipMessage): Verdict {
   try {
     const signed = fromWire(decode(message.bytes))
@@ -153,8 +157,8 @@ function checkFacts(deps: Deps, message: GossipMessage): Verdict {
 }
 
 /**
- * Compares a checkpoint with the newest one that this host accepted, with a proof from the
- * coordinator. If an intent moves the newest checkpoint meanwhile, another proof is needed.
+ * Compares a checkpoint with the newest one that this host accepted. The coordinator sends the
+ * proof. If an intent moves the newest checkpoint meanwhile, another proof is needed.
  * @throws audit.* if two logs were signed; trust-state.* and storage errors of this host
  */
 async function witness(
@@ -169,7 +173,7 @@ async function witness(
     const [from, to] = [Math.min(size, checkpoint.size), Math.max(size, checkpoint.size)]
     const hashes = await askForProof(deps, { from, to }, signal)
     if (hashes === undefined) {
-      // A smaller log that was signed later shrank, unless a proof shows that it did not.
+      // The checkpoint is smaller and was signed later. Without a proof, the log shrank.
       if (checkpoint.size < size && checkpoint.at > at) requireAccepted(checkpoint, open)
       return
     }
@@ -177,13 +181,16 @@ async function witness(
   }
 }
 
-/** The result, if it still needs a proof. */
+/** Returns the result if it still needs a proof. */
 function unsettled(offered: Offered): Exclude<Offered, { result: 'accepted' }> | undefined {
   if (offered.result === 'accepted') return undefined
   return offered.result === 'older' && offered.proved ? undefined : offered
 }
 
-/** Undefined without a coordinator or a proof from it. That alone does not prove a fork. */
+/**
+ * Requests a proof. Returns undefined if there is no coordinator or it sends no proof. That alone
+ * does not prove a fork.
+ */
 async function askForProof(
   deps: TrustFollowerDeps,
   sizes: { from: number; to: number },
@@ -196,7 +203,7 @@ async function askForProof(
     try {
       return (await client.call('consistency', sizes, { signal })).proof
     } finally {
-      // Also after a refusal, because the number of open streams is limited.
+      // The stream is closed after a refusal too, because the number of open streams is limited.
       await client.close().catch(() => undefined)
     }
   } catch (error) {

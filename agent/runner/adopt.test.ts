@@ -31,7 +31,7 @@ const stream = async (runner: RunnerHome, run: RunStatus['run']): Promise<string
   (await runner.output(run)).stdout.toString()
 
 for (const containment of ['auto', 'none'] as const)
-  test(`PC-24: runs survive the runner and are adopted (${containment})`, async () => {
+  test(`PC-24: runs continue without the runner and are adopted (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const ticks = join(runner.home, 'ticks')
     await writeFile(ticks, '..')
@@ -79,7 +79,7 @@ test('PC-24: a run with a full pipe waits for the next runner', async () => {
   assert.equal(await stream(runner, run), expected)
 })
 
-test('PC-24: the next runner stops the rest of a run that has ended', async () => {
+test('PC-24: the next runner stops the remaining processes of an ended run', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sh', '-c', 'sleep 614 & echo "left $!"'])
   const left = Number((await stream(runner, run)).slice('left '.length))
@@ -95,7 +95,8 @@ test('PC-03: a stop does not signal another process with the same pid', async ()
   const pid = stranger.pid as number
   const { run } = await runner.start(['sleep', '616'])
   const another = await runner.start(['sleep', '617'])
-  // The same pid with another start time, and a live process outside of the run's group.
+  // The record has the same pid with another start time. A live process is outside of the run's
+  // group.
   await rewrite(runner, run, (record) => ({
     ...record,
     process: { ...(record.process as NonNullable<typeof record.process>), pid },
@@ -141,7 +142,7 @@ test('a time limit does not depend on the wall clock', async () => {
     await using runner = await openRunnerHome()
     const long = await runner.start(['sleep', '651'], {}, { timeoutMs: 3_600_000 })
     const short = await runner.start(['sleep', '652'], {}, { timeoutMs: 2000 })
-    // With such a clock, the run seems to have started then.
+    // With this wall clock, the run seems to have started at that time.
     for (const { run } of [long, short])
       await rewrite(runner, run, (record) => ({ ...record, startedAt: record.startedAt - stepMs }))
     assert.equal((await runner.client.wait(short.run)).reason, 'timeout')

@@ -31,13 +31,14 @@ test('PC-16: a repeated start after any crash never starts a second child', asyn
     const status = await runner.client.wait(order.run)
     const started = (await readFile(marks, 'utf8').catch(() => '')).length / 2
     assert.ok(started <= 1, `${started} children after a crash at write ${moment}`)
-    // The report is true: an exit code only if the program ran, a failed start only if it didn't.
+    // A report of an exit code means that the program ran. A failed start means that it did not
+    // run.
     if (status.state === 'exited') assert.equal(started, 1)
     if (status.state === 'failed to start') assert.equal(started, 0)
     states.push(code === 0 ? 'quiet' : describeRun(status))
   }
-  // Nothing was written; the definition was; the program may have started; (its end was written,
-  // but not that of its output;) everything was.
+  // The writes before each crash: none, the definition, the start of the program, everything. A
+  // crash after the write of the end, but before that of the output, also leads to `exited: 3`.
   const told = [
     'exited: 3',
     'failed to start: EINTR: the runner died before the program began',

@@ -8,10 +8,10 @@ import { type Containment, openRunnerHome } from './testing/runner-home.ts'
 const MIB = 1024 * 1024
 
 for (const containment of ['auto', 'cgroup1'] as const satisfies readonly Containment[]) {
-  test(`PC-10: a run above its memory limit is killed alone (${containment})`, async () => {
+  test(`PC-10: only the run above its memory limit is killed (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const beside = await runner.start(['sleep', '616'])
-    // The shell is small. Without the rule of the group, only its child would be killed.
+    // The shell is small. Without memory.oom.group, only its child would be killed.
     const hog = await runner.start(
       ['sh', '-c', 'tail /dev/zero; sleep 617'],
       {},
@@ -64,13 +64,13 @@ test('a timeout sends SIGTERM, then SIGKILL, and is the reason', async () => {
   assert.equal(describeRun(await runner.client.wait(quick.run)), 'exited: 0')
 })
 
-test('a time limit does not apply to processes that the program left', async () => {
+test('a time limit does not apply to processes that remain after the program', async () => {
   await using runner = await openRunnerHome()
   const script = 'setsid sleep 620 >/dev/null 2>&1 & echo $!'
   const { run } = await runner.start(['sh', '-c', script], {}, { timeoutMs: 1_000 })
   assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   const left = Number((await runner.output(run)).stdout)
-  // It started later, so its timeout is later.
+  // This run started later, so its timeout is later.
   const { run: later } = await runner.start(['sleep', '621'], {}, { timeoutMs: 1_000 })
   assert.equal((await runner.client.wait(later)).reason, 'timeout')
   assert.ok(lives(readStat(left)))
@@ -80,7 +80,7 @@ test('a time limit does not apply to processes that the program left', async () 
 
 test('a processor limit is enforced', async () => {
   await using runner = await openRunnerHome()
-  // Counts the processor time of a busy second, with a tenth of one processor as the limit.
+  // The test measures the processor time of one busy second. The limit is a tenth of a processor.
   const script =
     'end=$(($(date +%s%N) + 600000000)); ' +
     'while [ "$(date +%s%N)" -lt "$end" ]; do :; done; cat /proc/$$/stat'

@@ -11,7 +11,7 @@ export interface Lock {
   release(): void
 }
 
-/** SQLite's code for a lock of another process (sqlite.org/rescode.html#busy). */
+/** SQLite's code for a lock that another process holds (sqlite.org/rescode.html#busy). */
 const SQLITE_BUSY = 5
 /** SQLite's codes for a failing disk, with the system's names. */
 const DISK: Readonly<Record<number, string>> = { 8: 'EROFS', 10: 'EIO', 13: 'ENOSPC' }
@@ -48,7 +48,7 @@ function sqliteCode(error: unknown): number {
   return isCoded && typeof error.errcode === 'number' ? error.errcode : 0
 }
 
-/** The error of the system, which SQLite does not return. */
+/** Finds the error of the system, which SQLite does not return. */
 function systemError(code: number, path: string): unknown {
   if (code !== SQLITE_CANTOPEN)
     return Object.assign(new Error(`SQLite code ${code}`), { code: DISK[code] })

@@ -30,8 +30,8 @@ import { findTools } from './launch/system-tools.ts'
 const IDLE_EXIT_MS = 600_000
 const IDLE_CHECK_MS = 1000
 /**
- * The kernel kills the runner after nearly all other processes, because the exit codes of all runs
- * would be lost. Runs get 0.
+ * The kernel kills the runner after nearly all other processes. Otherwise the exit codes of all
+ * runs would be lost. Runs get the value 0.
  */
 const OOM_SCORE = '-900'
 const VERSIONS = { auto: [2, 1], cgroup1: [1], none: [] } as const
@@ -54,7 +54,7 @@ const home = realPathSync(values.home ?? '')
 const versions = isContainment(values.containment) ? VERSIONS[values.containment] : VERSIONS.auto
 const idleExitMs = Number(values['idle-exit'] ?? IDLE_EXIT_MS)
 
-/** Ends the process if another runner is running. The caller connects to that one. */
+/** Ends this process if another runner is running. The caller then connects to that runner. */
 function takeLock(path: string): Lock {
   try {
     return acquireLock(path)
@@ -77,7 +77,7 @@ const lock = takeLock(paths.lock)
 try {
   writeFileSync('/proc/self/oom_score_adj', OOM_SCORE)
 } catch {
-  // Only root may do this.
+  // Only root may lower the value.
 }
 
 const tools = findTools()
@@ -97,7 +97,7 @@ log('ready', {
   live: supervisor.live(),
   track: cgroups?.track.folder ?? 'process group',
 })
-// Now, because the runner may be killed later.
+// The code cache is written now, because the runner may be killed later.
 flushCompileCache()
 
 let ending = false
@@ -121,7 +121,7 @@ let idleSince = clock.monotonic()
 clock.every(IDLE_CHECK_MS, () => {
   if (server.connections() > 0 || !supervisor.isIdle()) idleSince = clock.monotonic()
   else if (idleExitMs > 0 && clock.monotonic() - idleSince >= idleExitMs) void end('idle')
-  // The home was removed, so no client can connect any more.
+  // The home was removed, so no client can connect to this runner any more.
   else if (lstatSync(paths.socket, { throwIfNoEntry: false })?.ino !== socket)
     void end('socket removed')
 })

@@ -12,7 +12,7 @@ before(async () => {
 })
 after(() => runner[Symbol.asyncDispose]())
 
-test('PC-11: a flood without a reader keeps its beginning and its end', async () => {
+test('PC-11: keeps the beginning and the end of a flood of output', async () => {
   const { run } = await runner.start(
     ['head', '-c', String(40 * MIB), '/dev/zero'],
     {},
@@ -31,7 +31,7 @@ test('PC-11: a flood without a reader keeps its beginning and its end', async ()
   )
 })
 
-test('PC-11: readers do not slow a run or each other', async () => {
+test('PC-11: readers do not slow a run or other readers', async () => {
   const { run } = await runner.start(
     ['sh', '-c', 'seq 1 300000; sleep 616'],
     {},
@@ -61,7 +61,7 @@ test('PC-11: readers do not slow a run or each other', async () => {
   await stuck.return?.(undefined)
 })
 
-test('PC-12: a run ends although a grandchild has its pipes', async () => {
+test('PC-12: a run ends although a grandchild has its pipes open', async () => {
   const { run } = await runner.start(['sh', '-c', 'sleep 617 & echo started'])
   assert.equal(describeRun(await runner.client.wait(run)), 'exited: 0')
   assert.equal((await runner.output(run)).stdout.toString(), 'started\n')
@@ -76,7 +76,7 @@ test('PC-12: output of a grandchild shortly after the end is kept', async () => 
   assert.equal((await runner.output(late.run)).stdout.toString(), 'early\nlate\n')
 })
 
-test('PC-12: a grandchild that writes after the end does not block', async () => {
+test('PC-12: a grandchild that writes after the end of the run does not block', async () => {
   const { run } = await runner.start([
     'sh',
     '-c',
@@ -103,7 +103,7 @@ test('PC-13: output is kept byte for byte', async () => {
   assert.deepEqual(stderr, Buffer.from('\xc3(', 'latin1'))
 })
 
-test('stdout and stderr are separate, each in its order', async () => {
+test('keeps stdout and stderr separate, each in its order', async () => {
   const { run } = await runner.start([program('flood-both.sh'), '10000'])
   const { stdout, stderr } = await runner.output(run)
   const lines = (word: string): string =>

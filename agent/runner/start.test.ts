@@ -11,7 +11,7 @@ import { newRunId, openRunnerHome, type RunnerHome } from './testing/runner-home
 
 let runner: RunnerHome
 before(async () => {
-  // The runner inherits these variables. No run may get them.
+  // The runner inherits these variables. A run must not get them.
   process.env.MUSTER_LEAK = 'leaked'
   process.env.NODE_OPTIONS = '--no-warnings'
   runner = await openRunnerHome()
@@ -95,7 +95,7 @@ test('PC-15: an exec that the kernel refuses is a failed start', async () => {
   assert.deepEqual(status.outputBytes, { stdout: 0, stderr: 0 })
 })
 
-test('exit codes 125 to 127 of a program are not a failed start', async () => {
+test('exit codes 125 to 127 of a program do not count as a failed start', async () => {
   for (const code of [125, 126, 127]) {
     const { run } = await runner.start([
       'sh',
@@ -196,7 +196,7 @@ test('a run has a new session, an empty input, a umask and its folder', async ()
     .split('\n')
   assert.deepEqual([umask, cwd, session], ['0022', '/usr', `${status.pid} ${status.pid}`])
   assert.ok(Number(files) <= 1024)
-  // 3 is the descriptor of the listing.
+  // 3 is the descriptor of the folder that the program lists.
   assert.equal(fds, '0 1 2 3 ')
   assert.equal(await print(['pwd']), '/\n')
 })
@@ -220,7 +220,7 @@ test('PC-17: a repeated start is one run with one child', async () => {
   )
 })
 
-test('a long command is shown shortened', async () => {
+test('a long command is shortened in the status', async () => {
   const status = await runner.start([
     'true',
     'x'.repeat(2000),

@@ -6,7 +6,8 @@ import { describeRun } from '../../shared/describe-run.ts'
 import { eventually, openRunnerHome } from './testing/runner-home.ts'
 
 /**
- * A hundredth of the numbers of the threat: enough to find a leak of one for each run, and fast.
+ * The numbers are a hundredth of those in the threat. They are large enough to find a leak of one
+ * resource for each run.
  */
 const SHORT_RUNS = 100
 const RACES = 60
@@ -43,10 +44,10 @@ test('PC-21: many short runs leave no zombies, files or control groups', async (
   assert.equal((await runner.client.info()).live, 0)
 })
 
-test('PC-22: a stop at the natural end of a run gives one result', async () => {
+test('PC-22: a stop while the run ends by itself gives one result', async () => {
   await using runner = await openRunnerHome()
   const race = async (index: number): Promise<string> => {
-    // It ends by itself during the stop, at another time in each race.
+    // The run ends by itself during the stop, at a different time in each race.
     const { run } = await runner.start(['sh', '-c', `sleep 0.0${index % 10}; exit 5`])
     const [stopped, waited] = await Promise.all([
       runner.client.stop(run, { graceMs: 5000 }),

@@ -13,7 +13,7 @@ import { eventually, newRunId, openRunnerHome } from './testing/runner-home.ts'
 
 const limits = { outputBytes: 1024 * 1024 }
 
-/** Starts the run from a separate process, which stands in for the agent. */
+/** Starts the run from a separate process that takes the place of the agent. */
 async function agent(
   home: string,
   order: object,
@@ -57,7 +57,7 @@ test('PC-01: a run continues while its agent is killed and restarted', async () 
   await once(second.child, 'exit')
 })
 
-test('PC-02: the exit code of a run without an agent is known later', async () => {
+test('PC-02: the exit code of a run without an agent can be read later', async () => {
   await using runner = await openRunnerHome()
   const ticks = join(runner.home, 'ticks')
   await writeFile(ticks, '')

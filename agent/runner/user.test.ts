@@ -8,10 +8,13 @@ import { ownAccount } from './launch/account.ts'
 import { describeRun } from '../../shared/describe-run.ts'
 import { openRunnerHome } from './testing/runner-home.ts'
 
-/** A user of every distribution. */
+/** A user that exists in every distribution. */
 const NOBODY = 'nobody'
 
-/** A user with supplementary groups if there is one, because exact groups are more than none. */
+/**
+ * Returns another user, if possible one with supplementary groups, so that the test can compare
+ * them.
+ */
 function anotherUser(): string {
   const names = readFileSync('/etc/group', 'utf8')
     .split('\n')
@@ -53,7 +56,7 @@ test('PC-20: a run as another user cannot read secrets of the agent', async (t) 
   await using runner = await openRunnerHome()
   const key = join(runner.home, 'key')
   await writeFile(key, 'secret', { mode: 0o600 })
-  // The folder is open, so that only the mode of the file protects it.
+  // The folder is open, so only the mode protects the file.
   await chmod(runner.home, 0o755)
   const { run } = await runner.start(
     [

@@ -1,5 +1,5 @@
 /**
- * A coordinator on loopback that only knows enrolment. The test decides whether it admits a host.
+ * A coordinator on loopback that serves only enrolment. The test decides whether it admits a host.
  * It has no registry and no log.
  */
 import type { TestContext } from 'node:test'
@@ -20,7 +20,7 @@ export interface AdmittingCoordinator {
   readonly address: string
   readonly asked: JoinRequest[]
   renewed: number
-  /** Its response. Default `approve`. */
+  /** The coordinator's response. Default: `approve`. */
   answer: 'approve' | 'pending' | 'hang up' | MusterError
 }
 

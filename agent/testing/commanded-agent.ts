@@ -1,6 +1,6 @@
 /**
- * The agent's command protocol on a real socket, with a real runner, and a journal and a trust
- * state that a restart reads again. It doesn't check who may send intents.
+ * The agent's command protocol on a real socket, with a real runner. After a restart, the agent
+ * reads its journal and its trust state again. It doesn't check who may send intents.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -35,16 +35,16 @@ import {
 type CommandHandlers = ReturnType<typeof commandHandlers>
 
 export interface CommandedAgent {
-  /** The journal is below it. */
+  /** The folder of the journal and the other state. */
   readonly folder: string
   readonly client: Client<typeof command>
   readonly clock: TestClock
   readonly log: TestLog
   readonly runner: RunnerHome
   readonly handlers: CommandHandlers
-  /** The handlers of a restarted agent: the same disk, nothing in memory. */
+  /** Returns the handlers of a restarted agent, with the same disk and nothing in memory. */
   again(change?: (deps: CommandDeps) => Partial<CommandDeps>): Promise<CommandHandlers>
-  /** Logs the intent, with proofs from the position that the host reports. */
+  /** Logs the intent. The request has proofs from the position that the host reports. */
   deliver(intent: Signed): Promise<PerformRequest>
 }
 
@@ -102,7 +102,9 @@ export async function commandedAgent(
   }
 }
 
-/** Reads the outcome as a coordinator does: signed by the host, for exactly this intent. */
+/**
+ * Reads the outcome as a coordinator does. The host must have signed it for exactly this intent.
+ */
 export function readOutcome(outcome: Signed, intent: Signed): Outcome {
   assert.deepEqual(Buffer.from(outcome.key), Buffer.from(hostKey.publicKey))
   const body = readSigned(outcome, 'outcome', { fleet: TEST_FLEET })

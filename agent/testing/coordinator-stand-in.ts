@@ -1,7 +1,7 @@
 /**
- * A coordinator for tests of an agent's commands: a root with one operator and one issuing key, and
- * a log in memory with real entries, checkpoints and proofs. It accepts every intent, also those
- * that a real coordinator rejects.
+ * A coordinator for tests of an agent's commands. It has a root with one operator and one issuing
+ * key, and a log in memory with real entries, checkpoints and proofs. It accepts every intent, even
+ * if a real coordinator rejects it.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -64,7 +64,7 @@ export interface TestLog {
   consistency(from: number, to?: number): Promise<Uint8Array[]>
 }
 
-/** A log that begins with the root. */
+/** Returns a log that begins with the root. */
 export function testLog(): TestLog {
   const entries: Uint8Array[] = []
   const leaves: Uint8Array[] = []
@@ -119,7 +119,9 @@ export const startArguments = (
   limits: { outputBytes: 1024 * 1024 },
 })
 
-/** An intent to start a run on the agent. `n` numbers operations and runs. */
+/**
+ * Returns an intent to start a run on the agent. `n` is the number of the operation and the run.
+ */
 export function startIntent(
   n: number,
   changes: Partial<Intent> = {},
@@ -145,7 +147,7 @@ export const operationOf = (n: number): OperationId =>
 export const runOf = (n: number): string =>
   `01990000-0000-7000-8000-1${n.toString(16).padStart(11, '0')}`
 
-/** A right for the delegate on hosts with the role web. */
+/** Returns a grant to the delegate for hosts with the role web. */
 export function webGrant(
   changes: Parameters<typeof signedSample<'grant'>>[2] = {},
   signer: NodeKey = operator,
@@ -161,8 +163,8 @@ export function webGrant(
 }
 
 /**
- * Logs the intent, and returns the request that a coordinator sends to a host that knows the log up
- * to `from`.
+ * Logs the intent. Returns the request that a coordinator sends to a host with the log up to
+ * `from`.
  */
 export async function requestFor(
   log: TestLog,
@@ -191,8 +193,8 @@ export async function requestFor(
 }
 
 /**
- * The trust state of a host that has joined, in a separate folder. `again` opens it as a restart
- * does.
+ * Opens the trust state of a host that has joined, in a separate folder. `again` opens it as after
+ * a restart.
  */
 export async function joinedTrust(
   t: TestContext,

@@ -70,7 +70,7 @@ async function fill(): Promise<void> {
 const free = (): Promise<void> =>
   mode === 'limit' ? limit('unlimited') : rm(BALLAST, { force: true })
 
-/** The disk is full while the work runs. */
+/** Runs the work while the disk is full. */
 async function whileFull<T>(work: () => Promise<T>): Promise<T> {
   await fill()
   try {
@@ -143,7 +143,7 @@ test('commands: the outcome of an intent, and a refusal', async (t) => {
     await journal.refuse(operationOf(2), two, TEST_TIME + 1_000, outcome)
   })
   assert.equal(journal.find(operationOf(2), two)?.outcome, outcome)
-  // The next row that is written also writes the rows in memory.
+  // The next write of a row also writes the rows that are only in memory.
   await journal.accept(operationOf(3), await startIntent(3), TEST_TIME + 1_000)
   const again = await openJournal(deps, { folder })
   for (const [n, intent] of [
@@ -153,7 +153,7 @@ test('commands: the outcome of an intent, and a refusal', async (t) => {
     assertSame(again.find(operationOf(n), intent)?.outcome as typeof outcome, outcome)
 })
 
-test('commands: the mark of removed rows', async (t) => {
+test('commands: the expiry of removed rows', async (t) => {
   const folder = await folderOf(t)
   const deps = { clock: testClock(), random }
   const journal = await openJournal(deps, { folder, maxKept: 1 })
@@ -229,7 +229,7 @@ test('the lock of a home needs no space', async (t) => {
   lock.release()
 })
 
-/** Large enough to need another block of the disk. */
+/** Returns a set that is large enough to need another block of the disk. */
 const setOf = (version: string) =>
   factSet(
     { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a1' },
@@ -280,7 +280,7 @@ test('a run: record, pipes, output', async () => {
   await promisify(execFile)('mkfifo', [gate])
   const going = await home.start(['sh', '-c', `cat ${gate} > /dev/null; head -c 300000 /dev/zero`])
   await whileFull(async () => {
-    // Output that the disk does not take is dropped and counted, and the run continues.
+    // Output that can't be written to the disk is dropped and counted, and the run continues.
     await promisify(execFile)('sh', ['-c', `: > ${gate}`])
     const ended = await home.client.wait(going.run)
     await until(async () => (await home.client.status(going.run)).droppedBytes === 300_000)

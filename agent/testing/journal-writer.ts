@@ -1,7 +1,7 @@
 /**
- * Observes one new package set after another in the journal of the folder that is its argument, and
- * prints `epoch sequence root` of each durable update, until it is killed or a write fails. Then it
- * observes a set that differs less, and prints whether that is written.
+ * Observes one new package set after another, in the journal of the folder in its argument. It
+ * prints `epoch sequence root` of each durable update, until it is killed or a write fails. After a
+ * failed write, it observes a set that differs less, and prints whether that write succeeds.
  */
 import { writeSync } from 'node:fs'
 import { openJournal } from '../facts/journal.ts'

@@ -1,7 +1,7 @@
-/** Waits in tests for a condition. */
+/** Waits for a condition in tests. */
 import { systemClock } from '../../shared/clock.ts'
 
-/** Longer than anything takes on a machine that runs other tests too. */
+/** Longer than any step takes on a machine that also runs other tests. */
 const WITHIN_MS = 20_000
 const AGAIN_MS = 5
 

@@ -1,7 +1,7 @@
 /**
- * A run in control groups: one folder in each required hierarchy. Its processes stay in them after
- * a fork or in a new session. cgroup.kill kills them. With kernels before 5.14, the runner freezes
- * them, sends a SIGKILL to each, and thaws them.
+ * The control groups of a run: one folder in each required hierarchy. Its processes stay in them
+ * after a fork or in a new session. cgroup.kill kills them. Before kernel 5.14, the runner freezes
+ * them, sends SIGKILL to each, and thaws them.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -22,7 +22,7 @@ import {
 const CPU_PERIOD_US = 100_000
 
 /**
- * Makes the folders and sets the limits.
+ * Creates the folders and sets the limits.
  * @throws the kernel's error if the run can't be tracked
  */
 export function createCgroups(
@@ -50,14 +50,14 @@ export function createCgroups(
   }
 }
 
-/** The requested limits. */
+/** Returns the names of the requested limits. */
 export function wantedLimits(limits: RunLimits): LimitName[] {
   return LIMIT_NAMES.filter(
     (name) => limits[name === 'memory' ? 'memoryBytes' : name] !== undefined,
   )
 }
 
-/** The containment of a record, new or of an earlier runner. */
+/** Returns the containment of a recorded run. This runner or an earlier one started the run. */
 export function cgroupContainment(record: ContainmentRecord, track: string): Containment {
   const members = (): number[] => pids(track).filter((pid) => lives(readStat(pid)))
   return {
@@ -98,8 +98,8 @@ function setLimit(
     )
   }
   const bytes = String(limits.memoryBytes)
-  // With swap, the run would become slow instead. If the kernel doesn't count swap, the limit still
-  // counts as enforced.
+  // Swap is off. Otherwise a run above its limit would become slow, and the kernel would not kill
+  // it. If the kernel doesn't count swap, the limit still counts as enforced.
   if (write(join(folder, 'memory.max'), bytes)) {
     write(join(folder, 'memory.swap.max'), '0')
     write(join(folder, 'memory.oom.group'), '1')
@@ -111,8 +111,9 @@ function setLimit(
 }
 
 /**
- * Version 2 counts in memory.events, version 1 in memory.oom_control. Kernels before 4.13 only
- * count how often the limit was reached.
+ * Returns the number of memory kills. Version 2 counts them in memory.events, version 1 in
+ * memory.oom_control. Before kernel 4.13, only memory.failcnt counts how often the limit was
+ * reached.
  */
 function oomKills(folder: string): number {
   const counted = /^oom_kill (\d+)$/m.exec(
@@ -140,7 +141,9 @@ function read(path: string): string {
   }
 }
 
-/** Doesn't make the file, because a name that the kernel doesn't know would look like a success. */
+/**
+ * Never creates the file. If the kernel has no such file, a created one would look like a success.
+ */
 function write(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { flag: 'r+' })

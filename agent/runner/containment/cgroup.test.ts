@@ -17,7 +17,7 @@ test('parses control group mounts of both versions from mountinfo', () => {
   ])
 })
 
-test('parses the own control groups by controller', () => {
+test('parses the control groups of a process by controller', () => {
   const groups = ownGroups('9:name=systemd:/a\n4:cpu,cpuacct:/b c\n0::/user.slice/x:y\n')
   assert.deepEqual(
     [...groups],

@@ -1,11 +1,11 @@
 /**
- * The control group hierarchies in which this runner may make folders, found once at its start.
- * Version 2 tracks and kills. Limits come from the version that has the controller, because a host
- * may have both versions. Without write access there are none, and runs use their process group.
+ * The control group hierarchies in which this runner may create folders. It finds them once at its
+ * start. Version 2 tracks and kills processes. A host may have both versions, so each limit comes
+ * from the version with its controller. Without write access, runs use their process group.
  *
- * The folders are at the top of the mounted tree if the runner may write there, so that they
- * survive a restart of its service. Otherwise they are below the runner's own group, if a service
- * manager delegated it. (Linux Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.)
+ * If the runner may write there, the folders are at the top of the mounted tree. They then survive
+ * a restart of its service. Otherwise they are below the runner's own group, if a service manager
+ * delegated it. (Linux Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/.)
  */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
@@ -31,13 +31,13 @@ export interface Cgroups {
 interface Mount {
   readonly version: 1 | 2
   readonly point: string
-  /** Version 1: names of the controllers mounted here. */
+  /** Version 1 only: the names of the controllers mounted here. */
   readonly names: readonly string[]
 }
 
 /**
- * Finds the hierarchies and makes `muster/<tag>` in each. The tag depends on the home, so that two
- * homes on one host have different folders.
+ * Finds the hierarchies and creates `muster/<tag>` in each. The tag depends on the home, so that
+ * two homes on one host have different folders.
  * @param options.versions the versions that may be used
  */
 export function openCgroups(options: {
@@ -66,8 +66,8 @@ export function openCgroups(options: {
     const hierarchy = enabled.includes(name) ? second?.hierarchy : first(name)
     return hierarchy === undefined ? [] : ([[name, hierarchy]] as const)
   })
-  // With version 1, the freezer stops a fork bomb while it is killed. The other hierarchies only
-  // know the members.
+  // In version 1, the freezer stops a fork bomb while the runner kills it. The other hierarchies
+  // only list the members.
   const track =
     second?.hierarchy ?? first('freezer') ?? first('pids') ?? first('memory') ?? first('cpu')
   const used = new Set([track, ...controllers.map(([, hierarchy]) => hierarchy)])
@@ -76,21 +76,20 @@ export function openCgroups(options: {
 }
 
 /**
- * Removes the empty folders of runs that a killed runner left. Don't call it while a run is being
- * started.
+ * Removes the empty folders of runs that a killed runner left. Don't call it while a run starts.
  */
 export function sweepCgroups(cgroups: Cgroups): void {
   for (const { folder } of hierarchies(cgroups))
     for (const run of readdirSync(folder).filter(runId.is)) removeGroup(join(folder, run))
 }
 
-/** Also removes the runner's folders, if they are empty. */
+/** Removes empty folders of runs, and the runner's folders if they are empty. */
 export function closeCgroups(cgroups: Cgroups): void {
   sweepCgroups(cgroups)
   for (const hierarchy of hierarchies(cgroups)) removeFolder(hierarchy)
 }
 
-/** A group and all groups below it, deepest first. */
+/** Returns a group and all groups below it, deepest first. */
 export function groupTree(folder: string): string[] {
   let names: string[]
   try {
@@ -103,7 +102,7 @@ export function groupTree(folder: string): string[] {
   return [...names.flatMap((name) => groupTree(join(folder, name))), folder]
 }
 
-/** Removes a group and the groups below it. False if one of them has members. */
+/** Removes a group and the groups below it. Returns false if one of them has members. */
 export function removeGroup(folder: string): boolean {
   try {
     for (const path of groupTree(folder)) rmdirSync(path)
@@ -126,7 +125,7 @@ function removeFolder({ folder }: Hierarchy): void {
     }
 }
 
-/** Mounted hierarchies, from the lines of /proc/self/mountinfo (proc_pid_mountinfo(5)). */
+/** Parses the mounted hierarchies in /proc/self/mountinfo (proc_pid_mountinfo(5)). */
 export function cgroupMounts(mountinfo: string): Mount[] {
   return mountinfo.split('\n').flatMap((line) => {
     const [left, right] = line.split(' - ')
@@ -141,7 +140,10 @@ export function cgroupMounts(mountinfo: string): Mount[] {
   })
 }
 
-/** The runner's group by controller name; `''` for version 2 (cgroups(7), /proc/PID/cgroup). */
+/**
+ * Returns the runner's group by controller name, or by `''` for version 2 (cgroups(7),
+ * /proc/PID/cgroup).
+ */
 export function ownGroups(text: string): Map<string, string> {
   const groups = new Map<string, string>()
   for (const line of text.split('\n')) {
@@ -167,12 +169,12 @@ function makeFolder(
   return bases.map((base) => makeFolderIn(mount, base, tag)).find((made) => made !== undefined)
 }
 
-/** Undefined if the runner may not write there. */
+/** Creates the runner's folder. Returns undefined if the runner may not write there. */
 function makeFolderIn(mount: Mount, base: string, tag: string): string | undefined {
   const folder = join(base, 'muster', tag)
   try {
     mkdirSync(folder, { recursive: true })
-    // A folder of an earlier runner may exist on a read-only mount, so the right is tested.
+    // A folder of an earlier runner may exist on a read-only mount, so the write access is tested.
     const probe = join(folder, 'probe')
     mkdirSync(probe, { recursive: true })
     rmdirSync(probe)
@@ -193,7 +195,7 @@ function enableController(folder: string, name: Controller): void {
   try {
     writeFileSync(join(folder, 'cgroup.subtree_control'), `+${name}`)
   } catch {
-    // A group with processes can't pass controllers on. Limits of this kind are then weak.
+    // A group that contains processes can't delegate controllers. Its limits are then weak.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The processes of one run: its control group, or its session and its descendants without one.
- * Members are read again each time, so only current members are signalled.
+ * The interface to the processes of one run: its control group or, without one, its session and its
+ * descendants. Members are read again each time, so that only current members get a signal.
  */
 import { errno } from '../../../shared/errno.ts'
 import { signalNumber } from '../../../shared/signals.ts'
@@ -9,28 +9,32 @@ import type { ContainmentRecord } from '../ground/run-state.ts'
 
 export interface Containment {
   readonly record: ContainmentRecord
-  /** Adds a process and all that it starts. @throws the kernel's error */
+  /** Adds a process. Its later child processes are members too. @throws the kernel's error */
   place(pid: number): void
-  /** The living members. */
+  /** Returns the living members. */
   members(): number[]
   isEmpty(): boolean
-  /** Updates the members from a list of all processes. Control groups don't need it. */
+  /** Updates the members from a list of all processes. Control groups don't need this call. */
   follow(processes: () => readonly ProcessStat[]): void
-  /** Sends SIGKILL to each member. Repeat it until {@link isEmpty}, because a fork may escape. */
+  /**
+   * Sends SIGKILL to each member. Repeat it until {@link isEmpty}, because a member may fork
+   * meanwhile.
+   */
   kill(): void
-  /** The number of members that the kernel killed for their memory. */
+  /** Returns the number of members that the kernel killed because of their memory. */
   oomKills(): number
-  /** Removes the groups of the run. False if they still have members. */
+  /** Removes the groups of the run. Returns false if they still have members. */
   remove(): boolean
 }
 
 /**
- * Sends `signal`; false if there is no such process. A signal without permission counts as sent.
+ * Sends `signal`. Returns false if there is no such process. A signal without permission counts as
+ * sent.
  */
 export function sendSignal(pid: number, signal: string): boolean {
   try {
-    // By number, because Node doesn't know the names of real-time signals. requests.ts checked
-    // them.
+    // The number is used, because Node has no names of real-time signals. requests.ts checked the
+    // name.
     process.kill(pid, signalNumber(signal) ?? signal)
     return true
   } catch (error) {

@@ -20,7 +20,7 @@ const pids = (all: readonly ProcessStat[], options: Partial<MembersOptions> = {}
     .map(({ pid }) => pid)
     .sort((a, b) => a - b)
 
-test('a process group run has its session and all descendants', () => {
+test('a run in a process group includes its session and all descendants', () => {
   const all = [
     stat(1, 0, 1),
     leader,
@@ -32,7 +32,7 @@ test('a process group run has its session and all descendants', () => {
   assert.deepEqual(pids(all), [10, 11, 12, 13])
 })
 
-test('a process group run keeps members that lost parent and session', () => {
+test('a run in a process group keeps members that lost parent and session', () => {
   const all = [leader, stat(12, 1, 12, '201'), stat(14, 12, 14)]
   assert.deepEqual(pids(all), [10])
   assert.deepEqual(pids(all, { known: new Map([[12, '201']]) }), [10, 12, 14])
@@ -46,7 +46,7 @@ test('PC-03: a reused pid of the main process is not a member', () => {
   assert.deepEqual(pids(all, { parent: false }), [])
 })
 
-test('an adopted group without its main process has only proved members', () => {
+test('an adopted group without its main process includes only proved members', () => {
   const all = [stat(11, 1, 10)]
   assert.deepEqual(pids(all), [11], 'we are the parent: the session is still ours')
   assert.deepEqual(pids(all, { parent: false }), [])

@@ -1,7 +1,7 @@
 /**
- * A run without control groups: its session, its process group, their descendants, the processes
- * with its pipes, and those with its mark. A process that removes the mark can leave, so the status
- * is `weak`.
+ * A run without control groups. Its members are its session, its process group, their descendants,
+ * the processes with its pipes, and those with its mark. A process that removes the mark can leave
+ * the run, so the status is `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'
@@ -10,10 +10,11 @@ import { hasTag } from './run-tag.ts'
 import type { ProcessIdentity } from '../ground/run-state.ts'
 
 /**
+ * Creates the containment.
  * @param options.pipes the run's output pipes. A process that has one open belongs to the run
  * @param options.tag the run's mark (run-tag.ts)
- * @param options.parent true if the runner is the parent of the main process. Its pid can't be used
- * again before the exit then
+ * @param options.parent true if the runner is the parent of the main process. The kernel then can't
+ * reuse its pid before the runner has its exit
  */
 export function groupContainment(
   main: ProcessIdentity,
@@ -34,13 +35,13 @@ export function groupContainment(
   }
   return {
     record: { kind: 'process group', folders: [] },
-    // spawn() made it the leader of a new session.
+    // spawn() made the process the leader of a new session.
     place: () => undefined,
     members: () => current().map(({ pid }) => pid),
     isEmpty: () => current().length === 0,
     follow: (processes) => void update(processes(), new Set()),
     kill: () => {
-      // First all are stopped, so that none of them forks meanwhile.
+      // SIGSTOP is sent to all members first, so that none of them forks meanwhile.
       for (const signal of ['SIGSTOP', 'SIGKILL'] as const)
         for (const { pid, startTime } of current())
           if (readStat(pid)?.startTime === startTime) sendSignal(pid, signal)
@@ -52,19 +53,21 @@ export function groupContainment(
 
 export interface MembersOptions {
   readonly main: ProcessIdentity
-  /** Start time by pid of the last members, which stay members after the end of their parent. */
+  /**
+   * The start time of each previous member by its pid. They stay members after their parent ended.
+   */
   readonly known: ReadonlyMap<number, string>
-  /** Pids with the run's pipes or its mark. */
+  /** The pids of processes with the run's pipes or its mark. */
   readonly marked: ReadonlySet<number>
   readonly parent: boolean
 }
 
-/** The processes of the run. Pure. */
+/** Returns the processes of the run. Pure. */
 export function groupMembers(all: readonly ProcessStat[], options: MembersOptions): ProcessStat[] {
   const { main, known, marked, parent } = options
   const namesake = all.find(({ pid }) => pid === main.pid)
-  // The kernel doesn't reuse a pid while a session or group has this number. So another process
-  // with the pid means that the main process is gone.
+  // The kernel doesn't reuse a pid while a session or group has this number. If another process has
+  // the pid, the main process and its session are gone.
   const trusted = namesake === undefined ? parent : namesake.startTime === main.startTime
   const members = new Map<number, ProcessStat>()
   for (const stat of all) {

@@ -34,7 +34,8 @@ test('boot, pid and start time identify a process with any name', async () => {
 })
 
 test('a zombie counts as ended', async () => {
-  // The inner program ends with its input. The outer one is then a sleep without a wait(2).
+  // The inner program ends when its input ends. The outer program is then a sleep, which never
+  // calls wait(2).
   const parent = spawn(
     '/bin/sh',
     ['-c', 'exec 3<&0; cat <&3 >/dev/null & echo $!; exec sleep 1000'],

@@ -1,6 +1,6 @@
 /**
- * The identity of a process: boot id, pid and start time. A pid alone can belong to another process
- * later, so they are read again before each signal to a process that is not a child.
+ * The identity of a process: boot id, pid and start time. Another process can get the same pid
+ * later. So the runner reads all three again before each signal to a process that is not its child.
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import type { ProcessIdentity } from '../ground/run-state.ts'
@@ -14,18 +14,18 @@ export interface ProcessStat {
   readonly group: number
   readonly session: number
   readonly startTime: string
-  /** PF_* of the kernel. */
+  /** The PF_* flags of the kernel. */
   readonly flags: number
-  /** As from waitpid(2), for a process that is ending. 0 without permission. */
+  /** The wait status of a process that is ending, as from waitpid(2). 0 without permission. */
   readonly waitStatus: number
 }
 
-/** Changes at every boot of the kernel. */
+/** Returns the boot id, which changes at every boot of the kernel. */
 export function readBootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
 }
 
-/** Undefined if there is no such process. */
+/** Returns the fields of a process, or undefined if there is no such process. */
 export function readStat(pid: number): ProcessStat | undefined {
   let line: string
   try {
@@ -36,9 +36,10 @@ export function readStat(pid: number): ProcessStat | undefined {
   return parseStat(line)
 }
 
-/** The fields of a line of proc_pid_stat(5). */
+/** Parses a line of proc_pid_stat(5). */
 export function parseStat(line: string): ProcessStat {
-  // The name may contain blanks and parentheses, so fields count from the last parenthesis.
+  // The name may contain blanks and parentheses, so the fields are counted after the last
+  // parenthesis.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const field = (number: number): string => fields[number - 3] ?? ''
   return {
@@ -53,12 +54,12 @@ export function parseStat(line: string): ProcessStat {
   }
 }
 
-/** False for a zombie, which has ended. */
+/** Returns false for a zombie, which has ended. */
 export function lives(stat: ProcessStat | undefined): stat is ProcessStat {
   return stat !== undefined && stat.state !== 'Z' && stat.state !== 'X'
 }
 
-/** True if exactly this process lives: same boot, same pid, same start time. */
+/** Returns true if exactly this process lives: same boot, same pid, same start time. */
 export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
   const stat = readStat(identity.pid)
   return identity.bootId === bootId && lives(stat) && stat.startTime === identity.startTime
@@ -68,15 +69,15 @@ export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
 const TICK_MS = 10
 
 /**
- * The age of a process, computed from the age of this process (`clock.monotonic()`). It doesn't use
- * the uptime, which may differ in a container.
+ * Computes the age of a process from the age of this process (`clock.monotonic()`). The uptime is
+ * not used, because it may differ in a container.
  */
 export function lifeMs(identity: Pick<ProcessIdentity, 'startTime'>, ownLifeMs: number): number {
   const own = Number(readStat(process.pid)?.startTime)
   return (own - Number(identity.startTime)) * TICK_MS + ownLifeMs
 }
 
-/** All living processes that this user may see. */
+/** Returns all living processes that this user may see. */
 export function allProcesses(): ProcessStat[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   return pids.map((name) => readStat(Number(name))).filter(lives)

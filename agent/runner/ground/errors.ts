@@ -1,6 +1,6 @@
 /**
- * Errors of the runner and its client. If the operating system refuses a program, that is not one
- * of them, but the state `failed to start`.
+ * Errors of the runner and its client. If the operating system refuses a program, the runner
+ * records the state `failed to start` and throws no error.
  */
 import { defineErrors } from '../../../shared/errors.ts'
 

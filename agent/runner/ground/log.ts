@@ -1,6 +1,6 @@
 /**
  * The log of the runner: one JSON line for each event on standard error, which is runner.log. (The
- * logger of the agent would triple the size of the runner.)
+ * agent's logger would make the runner three times as large.)
  */
 import { inspect } from 'node:util'
 import type { Clock } from '../../../shared/clock.ts'

@@ -15,7 +15,7 @@ test('the output limit has a default and a minimum', () => {
   )
 })
 
-test('an invalid run is rejected with the name of the field', () => {
+test('rejects an invalid run definition with the name of the field', () => {
   const wrong: [Record<string, unknown>, string][] = [
     [{ run: 'x' }, 'run'],
     [{ run: `${run}/../..` }, 'run'],
@@ -45,7 +45,7 @@ test('an invalid run is rejected with the name of the field', () => {
     )
 })
 
-test('AL-13: the digest of a run ignores only the values of its environment', () => {
+test("AL-13: the digest of a run definition ignores only the environment's values", () => {
   const order = parseOrder({ ...least, env: { A: '1', B: '2' } })
   assert.equal(orderDigest(order), orderDigest(parseOrder({ ...least, env: { B: '3', A: '' } })))
   const others = [

@@ -1,7 +1,7 @@
 /**
- * The definition of a run that the runner is asked to start. Its form is checked here. The
- * operating system checks the rest (a missing program or user, a NUL in an argument), which is
- * recorded as `failed to start`.
+ * The run definition: the run that the agent asks the runner to start. This module checks its form.
+ * The operating system checks the rest, such as a missing program or user. The runner records its
+ * errors as `failed to start`.
  */
 import { createHash } from 'node:crypto'
 import { defined } from '../../../shared/defined.ts'
@@ -11,46 +11,49 @@ import { runnerError } from './errors.ts'
 
 export interface RunLimits {
   /**
-   * Bytes of memory of the whole run. Above it the run is killed, reason `oom`. Absent: no limit.
+   * Bytes of memory of the whole run. Above this, the run is killed with reason `oom`. Absent: no
+   * limit.
    */
   readonly memoryBytes?: number
   /** Processors, such as 1.5. Absent: no limit. */
   readonly cpu?: number
-  /** Processes and threads at once. Above it, a fork fails in the run. Absent: no limit. */
+  /** The number of processes and threads at once. At this limit, a fork fails. Absent: no limit. */
   readonly pids?: number
-  /** Milliseconds until the run is killed, reason `timeout`. Absent: no limit. */
+  /** Milliseconds until the run is killed with reason `timeout`. Absent: no limit. */
   readonly timeoutMs?: number
   /**
-   * Bytes of stdout and stderr together that are kept. Above it, the middle is dropped. At least
-   * {@link MIN_OUTPUT_BYTES}.
+   * The number of bytes of stdout and stderr together that are kept. Above this, the middle is
+   * dropped. The minimum is {@link MIN_OUTPUT_BYTES}.
    */
   readonly outputBytes: number
 }
 
 export interface RunOrder {
-  /** The same definition sent again under this id is the same run. It is started once. */
+  /** If the same definition is sent again with this id, it is the same run. It is started once. */
   readonly run: RunId
-  /** Program and arguments, which are not changed. A program without a slash is found in PATH. */
+  /**
+   * Program and arguments, which are not changed. A program without a slash is searched in PATH.
+   */
   readonly command: readonly string[]
   /**
-   * Added to the base environment (PATH, HOME, LANG, USER), which it may replace. The environment
-   * of the runner is not inherited.
+   * Variables in addition to the base environment (PATH, HOME, LANG, USER). They may replace its
+   * variables. The runner's own environment is not inherited.
    */
   readonly env: Readonly<Record<string, string>>
-  /** Absolute. Default: /. */
+  /** An absolute path. Default: `/`. */
   readonly cwd?: string
-  /** Name or numeric id. Default: the user of the runner. */
+  /** A name or numeric id. Default: the user of the runner. */
   readonly user?: string
-  /** A name for people. It may be used more than once. */
+  /** A name for people. Several runs may have the same name. */
   readonly name?: string
   readonly limits: RunLimits
 }
 
-/** Less can't be split into the segment files of a head and a tail. */
+/** Fewer bytes can't be split into segment files with the beginning and the end. */
 export const MIN_OUTPUT_BYTES = 64 * 1024
 /**
- * More than a kernel passes to a program (a quarter of the stack limit, 2 MiB by default), so that
- * E2BIG comes from the kernel.
+ * This is more than a kernel passes to a program (a quarter of the stack limit, 2 MiB by default).
+ * So E2BIG comes from the kernel.
  */
 export const MAX_ARGUMENT_BYTES = 6 * 1024 * 1024
 /** The longest timer: 2^31 - 1 ms, some 24 days. */
@@ -59,7 +62,7 @@ const MAX_NAME_CHARS = 256
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** @throws runner.invalid-order */
+/** Parses a run definition. @throws runner.invalid-order */
 export function parseOrder(value: unknown): RunOrder {
   const order = record('order', value, ['run', 'command', 'env', 'cwd', 'user', 'name', 'limits'])
   if (!runId.is(order.run)) throw invalid('run', 'a UUID', order.run)
@@ -86,7 +89,7 @@ export function parseOrder(value: unknown): RunOrder {
   })
 }
 
-/** The first word of the command, which is never empty. */
+/** Returns the first word of the command, which is never empty. */
 export function programOf({ command }: Pick<RunOrder, 'command'>): string {
   return command[0] ?? ''
 }
@@ -126,9 +129,10 @@ function parseLimits(value: unknown): RunLimits {
 }
 
 /**
- * Equal for two requests of the same run. It is stored instead of the definition, because the
- * environment may contain secrets. It contains only the names of the environment, because a reader
- * of the digest could test passwords. The agent checks the values against the signed intent.
+ * Returns a digest that is equal for two requests of the same run. It is stored in place of the
+ * definition, because the environment may contain secrets. A reader of the digest could test
+ * passwords, so it covers only the names of variables. The agent checks the values against the
+ * signed intent.
  */
 export function orderDigest(order: RunOrder): string {
   const env = Object.keys(order.env).sort()

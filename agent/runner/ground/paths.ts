@@ -1,11 +1,13 @@
-/** The runner's files below the agent's home. */
+/** The paths of the runner's files below the agent's home. */
 import { join } from 'node:path'
 
 export interface RunnerPaths {
-  /** 0700. A process that can open the socket in it can start processes as the runner's user. */
+  /**
+   * Mode 0700. A process that can open the socket in it can start processes as the runner's user.
+   */
   readonly runFolder: string
   readonly socket: string
-  /** Locked while a runner lives. */
+  /** The lock of the running runner. */
   readonly lock: string
   readonly log: string
   /** Compiled code of the runner, for a faster start. */

@@ -76,7 +76,7 @@ test('a run reports the first cause of its end', () => {
   )
 })
 
-test('run statuses have the documented texts', () => {
+test('run statuses have the texts of the documentation', () => {
   const at = 1
   const exited = (code: number | null, signal: string | null, oom = false): RunEvent => ({
     type: 'exited',

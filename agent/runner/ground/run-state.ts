@@ -1,7 +1,7 @@
 /**
- * The states of a run: a pure state machine. A run has one terminal state, with the first cause of
- * its end. After a stop it is `stopped`, independent of the signal. After a timeout, or above its
- * memory limit, it is `killed` for that reason.
+ * The states of a run: a pure state machine. A run has one terminal state, which contains the first
+ * cause of its end. After a stop, the state is `stopped` for any signal. After a timeout or above
+ * its memory limit, the state is `killed` with that reason.
  */
 import { defined } from '../../../shared/defined.ts'
 import type { RunId } from '../../../shared/ids.ts'
@@ -12,10 +12,10 @@ export type { RunState }
 export type Stream = 'stdout' | 'stderr'
 export const STREAMS: readonly Stream[] = ['stdout', 'stderr']
 
-/** Why Muster itself ended a run. */
+/** The reason why Muster itself ended a run. */
 export type Cause = 'stop' | 'timeout' | 'oom'
 
-/** Identifies one process. Pids are used again, but not with the same start and boot. */
+/** Identifies one process. The kernel reuses pids, but not with the same start time and boot id. */
 export interface ProcessIdentity {
   readonly bootId: string
   readonly pid: number
@@ -29,24 +29,24 @@ export const LIMIT_NAMES: readonly LimitName[] = ['memory', 'pids', 'cpu']
 
 export type ContainmentKind = 'cgroup2' | 'cgroup1' | 'process group'
 
-/** Used to find the processes of a run after the runner died. */
+/** The data that a runner needs to find the processes of a run after another runner died. */
 export interface ContainmentRecord {
   readonly kind: ContainmentKind
   /** The folder whose members are the run's processes. Absent for a process group. */
   readonly track?: string
   /** All folders of the run, including `track`. They are removed after it. */
   readonly folders: readonly string[]
-  /** The folder that counts memory kills. Absent without a memory limit. */
+  /** The folder that counts memory kills. Absent if there is no memory limit. */
   readonly memory?: string
 }
 
-/** The record of a run, a file that is replaced atomically. */
+/** The record of a run, in a file that is replaced atomically. */
 export interface RunRecord {
   readonly format: 1
   readonly run: RunId
-  /** The digest of the definition, to recognise a repeated start. */
+  /** The digest of the run definition. It is used to recognise a repeated start. */
   readonly digest: string
-  /** For people. A long command is shortened. */
+  /** The command for people. A long command is shortened. */
   readonly command: readonly string[]
   readonly name?: string
   readonly user?: string
@@ -62,12 +62,15 @@ export interface RunRecord {
   /** The limits that aren't enforced. Absent if all are. */
   readonly unenforced?: readonly LimitName[]
   readonly cause?: Cause
-  /** False after the runner that started it died. It can be stopped, but its exit code is lost. */
+  /**
+   * False if the runner that started the run died. The run can be stopped, but its exit code is
+   * lost.
+   */
   readonly supervised: boolean
   readonly exitCode?: number
   readonly signal?: string
   readonly reason?: string
-  /** The bytes that it wrote, and how many of them were dropped. Final after its end. */
+  /** The bytes that the run wrote, and how many of them were dropped. Final after the run's end. */
   readonly output: OutputCount
 }
 
@@ -103,7 +106,9 @@ export function hasEnded(record: Pick<RunRecord, 'state'>): boolean {
   return record.state !== 'starting' && record.state !== 'running'
 }
 
-/** The record after `event`. After the end of a run, only the count of its output changes. */
+/**
+ * Returns the record after `event`. After the end of a run, only the count of its output changes.
+ */
 export function advance(record: RunRecord, event: RunEvent): RunRecord {
   if (event.type === 'output') return { ...record, output: event.output }
   if (hasEnded(record)) return record

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fromSystemError, parseExecError } from './start-failure.ts'
 
-test('parses the exec error of env if it names the program', () => {
+test('parses the exec error of env(1) only if it names the program', () => {
   const read = (stderr: string, program = '/x/y'): string | undefined =>
     parseExecError(stderr, program)?.message
   assert.equal(read("/usr/bin/env: '/x/y': Permission denied\n"), 'EACCES: permission denied: /x/y')

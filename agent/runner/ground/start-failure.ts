@@ -1,11 +1,11 @@
 /**
- * Why a program was not started, as a text of the operating system. It is recorded as the run's
- * state, not thrown to the caller.
+ * The reason why a program was not started, as a text of the operating system. It is recorded in
+ * the run's state and not thrown to the caller.
  */
 import { errno } from '../../../shared/errno.ts'
 import { storageError } from '../../../shared/storage/storage-error.ts'
 
-/** Messages of glibc's strerror(3), which shells show too, with a lower first letter. */
+/** Messages of glibc's strerror(3). Shells print them too, with a lower-case first letter. */
 const MEANING: Readonly<Record<string, string>> = {
   E2BIG: 'argument list too long',
   EACCES: 'permission denied',
@@ -32,12 +32,12 @@ export class StartFailure extends Error {
   override readonly name = 'StartFailure'
 }
 
-/** `ENOENT: no such file or directory: /no/such`. */
+/** Returns an error such as `ENOENT: no such file or directory: /no/such`. */
 export function startFailure(code: string, what: string): StartFailure {
   return new StartFailure(`${code}: ${MEANING[code] ?? 'cannot start'}: ${what}`)
 }
 
-/** The failure of a system call; undefined for any other error. */
+/** Converts an error of a system call. Returns undefined for any other error. */
 export function fromSystemError(error: unknown, what: string): StartFailure | undefined {
   const code = storageError.is(error) ? String(error.data['errno']) : errno(error)
   return code !== undefined && /^E[A-Z0-9]+$/.test(code) ? startFailure(code, what) : undefined
@@ -54,7 +54,7 @@ export function parseExecError(stderr: string, program: string): StartFailure | 
   return fromMessage(words, program)
 }
 
-/** The failure of a message that a system program printed, such as `No space left on device`. */
+/** Converts a message of a system program, such as `No space left on device`. */
 export function fromMessage(message: string, what: string): StartFailure | undefined {
   const text = message.toLowerCase()
   const code = Object.entries(MEANING).find(([, meaning]) => meaning === text)?.[0]

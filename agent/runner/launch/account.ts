@@ -11,10 +11,10 @@ export interface Account {
   readonly home: string
 }
 
-/** A directory service that is slower counts as an unknown user. */
+/** If the lookup takes longer, the user counts as unknown. */
 const LOOKUP_MS = 10_000
 
-/** The user of the runner. */
+/** Returns the account of the runner's user. */
 export function ownAccount(): Account {
   try {
     const { username, uid, gid, homedir } = userInfo()
@@ -27,7 +27,7 @@ export function ownAccount(): Account {
 }
 
 /**
- * The account of a name or a numeric id.
+ * Finds the account of a name or a numeric id.
  * @throws StartFailure if there is none, or if the runner may not change to it
  */
 export async function findAccount(
@@ -68,7 +68,7 @@ function lookUp(getent: string | undefined, user: string): Promise<string | unde
   })
 }
 
-/** `name:password:uid:gid:comment:home:shell` (passwd(5)). */
+/** Parses `name:password:uid:gid:comment:home:shell` (passwd(5)). */
 function parse(line: string): Account | undefined {
   const [name, , uid, gid, , home] = line.split(':')
   if (name === undefined || !/^\d+$/.test(uid ?? '') || !/^\d+$/.test(gid ?? '')) return undefined

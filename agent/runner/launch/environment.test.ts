@@ -7,7 +7,7 @@ import { findTools } from './system-tools.ts'
 
 const account = { name: 'deploy', uid: 1000, gid: 1000, home: '/home/deploy' }
 
-test('PC-18: the environment of a run has four variables and those of its definition', () => {
+test('PC-18: the environment has four variables and those of the run definition', () => {
   assert.deepEqual(buildEnvironment(account, {}), [
     'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     'HOME=/home/deploy',
@@ -33,7 +33,7 @@ test('PC-18: an invalid environment is rejected', () => {
   )
 })
 
-test('finds the user of a run by name and by number', async () => {
+test('finds the user of a run by name and by numeric id', async () => {
   const tools = findTools()
   const own = ownAccount()
   assert.deepEqual(await findAccount(tools, own.name), own)

@@ -1,15 +1,15 @@
 /**
- * The environment of a run: four variables that programs expect, and those of its definition.
- * Nothing of the runner's or the agent's environment is inherited.
+ * The environment of a run: four variables that programs expect, and those of the run definition. A
+ * run inherits no variable of the runner or the agent.
  */
 import type { Account } from './account.ts'
 import { startFailure } from '../ground/start-failure.ts'
 
-/** As in login(1) and cron, with the folders of local programs. */
+/** The default of login(1) and cron, with the folders of local programs. */
 const BASE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /**
- * `NAME=value` for each variable.
+ * Returns `NAME=value` for each variable.
  * @throws StartFailure for an invalid name or value
  */
 export function buildEnvironment(

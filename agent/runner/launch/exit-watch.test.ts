@@ -1,11 +1,11 @@
-/** Ends by signals above 31, which Node cannot name. */
+/** Tests ends by signals above 31, for which Node has no names. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runExitCode, describeRun } from '../../../shared/describe-run.ts'
 import { signalName } from '../../../shared/signals.ts'
 import { eventually, openRunnerHome } from '../testing/runner-home.ts'
 
-test('PC-30: an end by a real-time signal is not a success', async () => {
+test('PC-30: a run that a real-time signal ended is not a success', async () => {
   await using runner = await openRunnerHome()
   const said = 'printf "%0100000d" 1; echo bye >&2; '
   for (const number of [34, 35, 37, 50, 63, 64])
@@ -20,14 +20,15 @@ test('PC-30: an end by a real-time signal is not a success', async () => {
     }
 })
 
-test('exits with 0 and ends by named signals are not changed', async () => {
+test('does not change exits with 0 and ends by named signals', async () => {
   await using runner = await openRunnerHome()
   for (const [script, words] of [
     ['echo a; exit 0', 'exited: 0'],
     ['exec >/dev/null 2>&1; exit 0', 'exited: 0'],
     ['exit 165', 'exited: 165'],
     ['kill -TERM $$', 'killed: SIGTERM'],
-    // Stopped and continued. The kernel shows the signal of the stop in the same field.
+    // The program was stopped and continued. The kernel shows the signal of the stop in the same
+    // field.
     ['(sleep 0.1; kill -CONT $$) & kill -STOP $$; wait; exit 0', 'exited: 0'],
   ] as const)
     assert.equal(

@@ -1,7 +1,7 @@
 /**
- * The exit status of a child, also for signals above 31, for which Node reports exit code 0. /proc
- * shows the wait status from the beginning of the end until wait(2). The output of the child closes
- * in that time, and libuv handles pipes before children, so the status is read then.
+ * Finds the exit status of a child that a signal above 31 ended. Node reports exit code 0 for such
+ * a signal. While the child ends, before wait(2), /proc shows its wait status. The child's output
+ * closes in that time, and libuv handles pipes before children, so the status is read then.
  */
 import { closeSync, openSync, readSync } from 'node:fs'
 import { signalName } from '../../../shared/signals.ts'
@@ -22,14 +22,14 @@ export class ExitWatch {
   /** Watches a child before wait(2). */
   constructor(pid: number) {
     try {
-      // Kept open, because the pid may belong to another process later.
+      // The file stays open, because the pid may belong to another process later.
       this.#fd = openSync(`/proc/${pid}/stat`, 'r')
     } catch {
-      // Without a free descriptor, ends by real-time signals are as Node reports them.
+      // If no descriptor is free, the exit is the one that Node reports.
     }
   }
 
-  /** Records the wait status if the child is ending. It is called for each chunk of output. */
+  /** Records the wait status if the child is ending. Called for each chunk of output. */
   check(): void {
     if (this.#fd === undefined) return
     try {
@@ -37,11 +37,11 @@ export class ExitWatch {
       const { flags, waitStatus } = parseStat(buffer.toString('latin1', 0, length))
       if ((flags & EXITING) !== 0) this.#status = waitStatus
     } catch {
-      // After wait(2).
+      // wait(2) was called already.
     }
   }
 
-  /** The exit as Node reports it, corrected by the wait status. Ends the watch. */
+  /** Ends the watch. Returns the exit that Node reported, corrected by the wait status. */
   correct(exit: Exit): Exit {
     this.close()
     const signal = this.#status & SIGNAL_BITS

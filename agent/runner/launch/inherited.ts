@@ -1,10 +1,13 @@
-/** Closes the inherited file descriptors, which would otherwise be open in every run. */
+/** Closes inherited file descriptors. Otherwise every run would have them open. */
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 
-/** The flag in /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
+/** The close-on-exec flag in /proc/PID/fdinfo (proc_pid_fdinfo(5)). */
 const O_CLOEXEC = 0o2000000
 
-/** Call it first. The runner's own descriptors are close-on-exec, inherited ones are not. */
+/**
+ * Closes and returns the inherited descriptors. Call it first. The runner's own descriptors are
+ * close-on-exec, inherited ones are not.
+ */
 export function closeInherited(): number[] {
   const inherited = readdirSync('/proc/self/fdinfo')
     .map(Number)

@@ -1,4 +1,4 @@
-/** The closed gate, as other processes see it. */
+/** Tests which data of the closed gate other processes can see. */
 import assert from 'node:assert/strict'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { test, type TestContext } from 'node:test'
@@ -32,7 +32,7 @@ test('AL-13: the environment of a run is not in a public command line', async (t
   const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8')
   assert.match(line, /argument/)
   assert.doesNotMatch(line, /canary|TOKEN/)
-  // Only the same user and root can read the place where it is.
+  // Only the same user and root can read /proc/PID/environ.
   assert.match(readFileSync(`/proc/${pid}/environ`, 'utf8'), /canary one/)
 })
 

@@ -1,12 +1,13 @@
 /**
- * Starts a program behind a gate: a shell with a constant script that waits for one line before it
- * executes the program. Meanwhile the runner puts it into its control groups and records it. If the
- * runner dies before that, the gate ends, and the program was never started.
+ * Starts a program behind a gate. The gate is a shell with a constant script that waits for one
+ * line before it executes the program. Meanwhile the runner puts the gate into the run's control
+ * groups and records it. If the runner dies before it sends the line, the gate ends without a
+ * start.
  *
  * Gate → setpriv (for another user) → env -i (the exact environment) → program. All use exec, so
- * pid and start time stay. The command is passed as arguments, never as text for a shell. The
- * values of the environment are not passed as arguments, which every user can read: each is the
- * value of a variable `MUSTER_n`, from which env(1) builds the environment.
+ * pid and start time stay. The command is passed as arguments and never as shell text. Every user
+ * can read arguments, so the environment's values are not in them. Each value is in a variable
+ * `MUSTER_n`, from which env(1) builds the environment.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync, readSync } from 'node:fs'
@@ -19,8 +20,9 @@ import { startFailure } from '../ground/start-failure.ts'
 import type { SystemTools } from './system-tools.ts'
 
 /**
- * umask and soft file limit are as in a login. (Node raises its own limit, which makes programs
- * slow that close all descriptors.) A run doesn't inherit the runner's out-of-memory protection.
+ * umask and soft file limit are as in a login. (Node raises its own limit. A high limit slows
+ * programs that close all descriptors.) A run doesn't inherit the runner's out-of-memory
+ * protection.
  */
 const GATE =
   `umask 022; ${SET_TAG}; ulimit -Sn 1024 2>/dev/null || :; ` +
@@ -31,12 +33,12 @@ export const LAUNCH_FAILED: readonly number[] = [125, 126, 127]
 
 export interface LaunchSpec {
   readonly command: readonly string[]
-  /** The mark of its processes ({@link runTag}). */
+  /** The mark of the run's processes ({@link runTag}). */
   readonly tag: string
   /** The complete environment, as `NAME=value`. */
   readonly environment: readonly string[]
   readonly cwd: string
-  /** Only for another user than the runner's. */
+  /** Present only for another user than the runner's. */
   readonly account?: Account
   /** File descriptors. The caller closes its copies after the launch. */
   readonly stdout: number
@@ -44,18 +46,18 @@ export interface LaunchSpec {
 }
 
 export interface Exit {
-  /** 0 to 255, or null if a signal ended it. */
+  /** The exit code from 0 to 255, or null if a signal ended the program. */
   readonly code: number | null
-  /** Such as SIGTERM or SIGRTMIN+3. */
+  /** A name such as SIGTERM or SIGRTMIN+3. */
   readonly signal: string | null
 }
 
 export interface Launched {
   readonly pid: number
   readonly startTime: string
-  /** From wait(2), independent of its output. */
+  /** The exit from wait(2). It does not depend on the output. */
   readonly exited: Promise<Exit>
-  /** Call it when output arrives or closes, because the end may follow ({@link ExitWatch}). */
+  /** Call this when output arrives or closes, because the exit may follow ({@link ExitWatch}). */
   checkExit(): void
   /** Opens the gate. */
   release(): void
@@ -88,7 +90,7 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
       ...defined({ uid, gid }),
       cwd: spec.cwd,
       env: { LC_ALL: 'C', MUSTER_TAG: spec.tag, ...carriers },
-      // A new session, so that signals of a terminal don't reach it.
+      // The child gets a new session, so that it gets no signals of a terminal.
       detached: true,
       stdio: ['pipe', spec.stdout, spec.stderr],
     }),
@@ -109,7 +111,7 @@ export async function launch(deps: { tools: SystemTools }, spec: LaunchSpec): Pr
   }
 }
 
-/** True while the process has not executed the program yet. */
+/** Returns true while the process has not executed the program yet. */
 export function isLaunching(tools: SystemTools, pid: number): boolean {
   const line = commandLine(pid)
   const ours = [
@@ -117,18 +119,21 @@ export function isLaunching(tools: SystemTools, pid: number): boolean {
     [tools.env, '-S'],
     ...(tools.setpriv === undefined ? [] : [[tools.setpriv, '--reuid']]),
   ]
-  // It is empty for a moment during an exec.
+  // The command line is empty for a moment during an exec.
   return line === '' || ours.some((words) => line?.startsWith(words.join('\0')))
 }
 
 function becomeUser(tools: SystemTools, account: Account | undefined): string[] {
   if (account === undefined || tools.setpriv === undefined) return []
-  // Exactly the groups of the user, no inherited capabilities, and no set-user-id programs.
+  // The program gets exactly the groups of the user. It gets no inherited capabilities and no
+  // rights of set-user-id programs.
   const ids = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--init-groups']
   return [tools.setpriv, ...ids, '--inh-caps=-all', '--no-new-privs', '--']
 }
 
-/** env(1) would read a program with `=` in its name as a variable. nice(1) doesn't. */
+/**
+ * Puts nice(1) before a program with `=` in its name, because env(1) would read it as a variable.
+ */
 function plain(command: readonly string[]): readonly string[] {
   return command[0]?.includes('=') === true ? ['nice', '-n', '0', '--', ...command] : command
 }
@@ -138,7 +143,8 @@ function spawned(start: () => ChildProcess): Promise<{ child: ChildProcess; pid:
     const child = start()
     child.once('spawn', () => {
       child.off('error', reject)
-      // Later only kill() can raise it, and callers check the effect of a signal instead.
+      // After the spawn, only kill() emits errors. Its callers check the effect of a signal
+      // instead.
       child.on('error', () => undefined)
       if (child.pid === undefined) reject(new Error('a spawned process has no pid'))
       else resolve({ child, pid: child.pid })
@@ -147,10 +153,10 @@ function spawned(start: () => ChildProcess): Promise<{ child: ChildProcess; pid:
   })
 }
 
-/** Enough for the words of the gate. */
+/** Enough bytes for the words of the gate. */
 const COMMAND_LINE_BYTES = 1024
 
-/** Undefined if the process is gone. */
+/** Returns the command line, or undefined if the process is gone. */
 function commandLine(pid: number): string | undefined {
   let fd: number | undefined
   try {

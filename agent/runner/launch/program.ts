@@ -1,19 +1,24 @@
 /**
- * Finds the program of a run as execvp(3) does, and checks before the exec what the kernel checks:
- * a missing file, a missing execute permission, a missing interpreter, an unknown format. The exec
- * itself reports the rest, such as the rights of the user or a busy file.
+ * Finds the program of a run as execvp(3) does. Before the exec, it makes checks of the kernel: a
+ * missing file, execute permission or interpreter, and an unknown format. The exec itself reports
+ * the rest, such as the rights of the user or a busy file.
  */
 import { open, readdir, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { errno } from '../../../shared/errno.ts'
 import { startFailure } from '../ground/start-failure.ts'
 
-/** The kernel reads so many bytes to recognise a format (BINPRM_BUF_SIZE in Linux's binfmts.h). */
+/**
+ * The number of bytes from which the kernel recognises a format (BINPRM_BUF_SIZE in Linux's
+ * binfmts.h).
+ */
 const MAGIC_BYTES = 256
-/** An interpreter may be a script. The kernel follows so many (exec_binprm in Linux's exec.c). */
+/**
+ * An interpreter may be a script too. The kernel follows this many (exec_binprm in Linux's exec.c).
+ */
 const MAX_INTERPRETERS = 5
 
-/** The file that will be executed. @throws StartFailure */
+/** Returns the file that will be executed. @throws StartFailure */
 export async function findProgram(
   name: string,
   options: { path: string; cwd: string },
@@ -43,7 +48,7 @@ async function check(file: string, shown: string, depth: number): Promise<void> 
   })
   if (!found.isFile() || (found.mode & 0o111) === 0) throw startFailure('EACCES', shown)
   const magic = await readMagic(file)
-  // The runner may not read it, but the kernel can still execute it.
+  // The runner may not read the file, but the kernel can still execute it.
   if (magic === undefined) return
   const interpreter = /^#![ \t]*([^ \t\n\0]+)/.exec(magic.toString('latin1'))?.[1]
   if (interpreter !== undefined) {
@@ -55,8 +60,8 @@ async function check(file: string, shown: string, depth: number): Promise<void> 
 }
 
 /**
- * ELF for the machine of this process (ELF specification, e_ident, e_machine). 32-bit programs of
- * x86 and ARM run on their 64-bit machines.
+ * Returns true for an ELF file for the machine of this process (ELF specification, e_ident,
+ * e_machine). 32-bit programs of x86 and ARM run on their 64-bit machines.
  */
 function isOurFormat(magic: Buffer, own: Buffer | undefined): boolean {
   if (magic.length < 20 || magic.toString('latin1', 0, 4) !== '\x7fELF') return false
@@ -76,7 +81,9 @@ async function readMagic(file: string): Promise<Buffer | undefined> {
   }
 }
 
-/** True if the kernel has more formats, such as programs of other processors (binfmt_misc). */
+/**
+ * Returns true if the kernel has more formats, such as programs of other processors (binfmt_misc).
+ */
 async function hasOtherFormats(): Promise<boolean> {
   const names = await readdir('/proc/sys/fs/binfmt_misc').catch(() => [])
   return names.some((name) => name !== 'register' && name !== 'status')

@@ -1,6 +1,6 @@
 /**
- * Starts the program of a run: everything is found and checked, the gate is spawned, contained and
- * recorded, then opened.
+ * Starts the program of a run. It looks up and checks everything, spawns the gate, puts it into the
+ * containment, records it, and then opens the gate.
  */
 import { stat } from 'node:fs/promises'
 import type { Clock } from '../../../shared/clock.ts'
@@ -32,9 +32,9 @@ export interface StartDeps {
 }
 
 export interface StartSteps {
-  /** The pipes exist. */
+  /** Called when the pipes exist. */
   opened(): void
-  /** The process exists and is contained. The program starts when this resolves. */
+  /** Called when the process exists and is contained. The program starts after this resolves. */
   placed(
     containment: Containment,
     event: RunEvent & { type: 'launched' },
@@ -43,7 +43,7 @@ export interface StartSteps {
   exited(exit: Exit): void
 }
 
-/** After a longer exec (a network file system), the run is reported as running. */
+/** If the exec takes longer, such as on a network file system, the run is reported as running. */
 const SETTLE_MS = 500
 
 /**
@@ -87,7 +87,7 @@ export async function startProgram(
   return { settled: settle(deps, launched) }
 }
 
-/** Finds and checks user, environment, folder and program. @throws StartFailure */
+/** Looks up and checks user, environment, folder and program. @throws StartFailure */
 async function prepare(
   deps: StartDeps,
   order: RunOrder,
@@ -116,7 +116,7 @@ function contain(deps: StartDeps, order: RunOrder): ReturnType<typeof createCgro
 
 type LaunchFacts = Omit<RunEvent & { type: 'launched' }, 'type' | 'process'>
 
-/** Puts the process into its control groups; into its process group if that fails. */
+/** Puts the process into its control groups. If that fails, uses its process group. */
 function place(
   deps: StartDeps,
   contained: ReturnType<typeof contain>,

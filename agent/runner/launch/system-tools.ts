@@ -1,6 +1,6 @@
 /**
- * The programs of the operating system that the runner uses. They are found once at start, and not
- * in the PATH of a run.
+ * The programs of the operating system that the runner uses. They are found once at its start and
+ * never searched in the PATH of a run.
  */
 import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
@@ -13,9 +13,12 @@ export interface SystemTools {
   /** Sets the exact environment before the program. It needs -S, which expands variables. */
   readonly env: string
   readonly mkfifo: string
-  /** Changes user and groups (util-linux). Without it, another user has no further groups. */
+  /**
+   * Changes user and groups (util-linux). If it is absent, a run as another user has no
+   * supplementary groups.
+   */
   readonly setpriv: string | undefined
-  /** Looks up users, also in directory services. */
+  /** Looks up users, including those of directory services. */
   readonly getent: string | undefined
 }
 
@@ -32,10 +35,10 @@ export function findTools(): SystemTools {
   }
 }
 
-/** A test of env(1) takes a few milliseconds. */
+/** A test of env(1) takes a few milliseconds, so this limit is high. */
 const TRY_MS = 5000
 
-/** Requires -S, which coreutils have since 8.30 (2018). @throws runner.missing-tool */
+/** Requires `env -S`, which coreutils have since 8.30 (2018). @throws runner.missing-tool */
 function requireSplit(env: string): string {
   try {
     const output = execFileSync(env, ['-S', '-i -- ${MUSTER_0}', env], {
@@ -46,7 +49,7 @@ function requireSplit(env: string): string {
     })
     if (output === 'A=x  y\n') return env
   } catch {
-    // It does not know the option.
+    // This env(1) does not have the option.
   }
   throw runnerError('runner.missing-tool', {
     name: 'env with -S, such as that of coreutils 8.30,',

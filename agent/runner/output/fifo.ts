@@ -1,7 +1,7 @@
 /**
  * Named pipes for the output of runs. A child opens them for reading and writing, so that a pipe
  * always has a reader. If the runner dies, the child gets no SIGPIPE, and the next runner continues
- * to read. `agent/runner/README.md` says why these are not files.
+ * to read. `agent/runner/README.md` explains why they are not plain files.
  */
 import { execFile } from 'node:child_process'
 import { closeSync, constants, existsSync, fchownSync, openSync } from 'node:fs'
@@ -11,16 +11,16 @@ import { promisify } from 'node:util'
 import type { Stream } from '../ground/run-state.ts'
 import { fromMessage } from '../ground/start-failure.ts'
 
-/** The pipes that one mkfifo(1) makes. Node can't make named pipes. */
+/** The number of pipes that one mkfifo(1) call creates. Node can't create named pipes. */
 const BATCH = 32
 
 export interface FifoStock {
-  /** Moves a pipe to `target`, 0600. */
+  /** Moves a pipe to `target` and sets its mode to 0600. */
   take(target: string): Promise<void>
 }
 
 /**
- * Empties `folder` and keeps spare pipes in it. The folder must be on the file system of the runs,
+ * Empties `folder` and keeps spare pipes in it. The folder must be in the file system of the runs,
  * because pipes are renamed.
  */
 export async function openFifoStock(deps: { mkfifo: string }, folder: string): Promise<FifoStock> {
@@ -34,7 +34,7 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
     try {
       await promisify(execFile)(deps.mkfifo, ['-m', '600', '--', ...paths], { env: {} })
     } catch (error) {
-      // The pipes that were made before the disk was full.
+      // Some pipes were created before the disk was full. They are used.
       spares.push(...paths.filter((path) => existsSync(path)))
       if (spares.length === 0) throw refusedByDisk(error, folder)
       return
@@ -56,21 +56,24 @@ export async function openFifoStock(deps: { mkfifo: string }, folder: string): P
   }
 }
 
-/** mkfifo(1) prints a line for each pipe that failed: `mkfifo: …: No space left on device`. */
+/**
+ * Finds the error of the disk. mkfifo(1) prints a line for each pipe that failed: `mkfifo: …: No
+ * space left on device`.
+ */
 function refusedByDisk(error: unknown, folder: string): unknown {
   const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : ''
   const reason = /: ([^:\n]+)\n/.exec(stderr)?.[1]
   return (reason === undefined ? undefined : fromMessage(reason, folder)) ?? error
 }
 
-/** The runner's end. It doesn't wait for a writer. */
+/** Opens the reading end. It doesn't wait for a writer. */
 export function openReader(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
 }
 
 /**
  * Opens the child's ends, calls `use`, and closes them again.
- * @param owner the user that may reopen them by /dev/stdout
+ * @param owner the user that may open them again through /dev/stdout
  */
 export async function withWriters<T>(
   paths: Readonly<Record<Stream, string>>,

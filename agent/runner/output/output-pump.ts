@@ -1,21 +1,21 @@
 /**
- * Moves the bytes of a run's pipe to its files as soon as they arrive. A child waits at most for
- * the disk, never for a reader.
+ * Moves the bytes of a run's pipe to its files as soon as they arrive. A child may wait for the
+ * disk, but never for a reader.
  */
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 
-/** A pipe holds 64 KiB unless a program enlarged it. */
+/** The size of a pipe, unless a program enlarged it. */
 export const PIPE_BYTES = 64 * 1024
-/** Shared by all pumps. Each use ends before the next begins. */
+/** All pumps share it. Each use ends before the next begins. */
 const buffer = Buffer.alloc(PIPE_BYTES)
-/** The limit of one drain. It is more than a pipe has, unless a grandchild continues to write. */
+/** The limit of one drain. A pipe has less, unless a grandchild continues to write. */
 const DRAIN_BYTES = 1024 * 1024
 
 export interface Pump {
   /** Reads everything that is in the pipe now. */
   drain(): void
-  /** True when all writers have closed the pipe and everything was read. */
+  /** Returns true when all writers have closed the pipe and everything was read. */
   ended(): boolean
   close(): void
 }
@@ -46,7 +46,7 @@ export function startPump(fd: number, onBytes: (chunk: Buffer) => void, onEnd: (
         try {
           length = readSync(fd, buffer, 0, buffer.length, null)
         } catch {
-          // EAGAIN: the pipe is empty and has a writer.
+          // EAGAIN: the pipe is empty, and a process has it open for writing.
           return
         }
         if (length === 0) return end()

@@ -14,7 +14,7 @@ async function temporary(): Promise<{ path: string } & AsyncDisposable> {
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Bytes that differ at nearly every offset, so that a shift is noticed. */
+/** Returns bytes that differ at nearly every offset, so that the test notices a shift. */
 function pattern(stream: Stream, offset: number, length: number): Buffer {
   return Buffer.from(
     Uint8Array.from(
@@ -99,7 +99,7 @@ test('run output keeps its beginning and its newest bytes', async () => {
   store.close()
 })
 
-test('run output that the disk refuses is dropped and counted', async () => {
+test("run output that can't be written to the disk is dropped and counted", async () => {
   await using folder = await temporary()
   const gone = join(folder.path, 'gone')
   const store = new OutputStore(gone, 64 * KIB)

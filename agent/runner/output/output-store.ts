@@ -1,6 +1,6 @@
 /**
- * The output of a run on disk: each stream in segment files, named by the offset of their first
- * byte. Above the limit, the oldest segments are dropped, except the first of each stream. An
+ * The output of a run on disk. Each stream has segment files that are named by the offset of their
+ * first byte. Above the limit, the oldest segments are dropped, except the first of each stream. An
  * offset always means the same byte. A reader of dropped bytes gets their number.
  */
 import { closeSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
@@ -10,7 +10,10 @@ import { errno } from '../../../shared/errno.ts'
 import type { OutputCount, Stream } from '../ground/run-state.ts'
 import { STREAMS } from '../ground/run-state.ts'
 
-/** The limit has so many segments (of 4 MiB by default), so that a drop loses only a small part. */
+/**
+ * The limit is divided into this many segments (of 4 MiB by default), so that a drop loses only a
+ * small part.
+ */
 const SEGMENTS = 16
 const MIN_SEGMENT_BYTES = 4 * 1024
 const MAX_SEGMENT_BYTES = 16 * 1024 * 1024
@@ -21,9 +24,9 @@ interface Segment {
 }
 
 interface Kept {
-  /** In order of their start. A gap between two was dropped. */
+  /** The segments in the order of their start. The bytes of a gap were dropped. */
   segments: Segment[]
-  /** Bytes written so far, with the dropped ones. */
+  /** The number of bytes written so far, including dropped ones. */
   size: number
   /** The newest segment, open for writing. */
   fd: number | undefined
@@ -33,7 +36,7 @@ export interface OutputChunk {
   /** The offset of the first byte of `bytes`. */
   readonly offset: number
   readonly bytes: Uint8Array
-  /** The number of requested bytes before `offset` that are not kept. */
+  /** How many of the requested bytes before `offset` were dropped. */
   readonly dropped: number
 }
 
@@ -47,7 +50,8 @@ export class OutputStore {
 
   /**
    * Finds the segments that an earlier runner wrote into `folder`.
-   * @param written bytes of each stream, if known, because dropped bytes at the end have no file
+   * @param written the number of bytes of each stream, if known. Dropped bytes at the end have no
+   * file
    */
   constructor(
     folder: string,
@@ -66,7 +70,9 @@ export class OutputStore {
     }
   }
 
-  /** Never throws. Bytes that the disk doesn't take are dropped and counted. */
+  /**
+   * Appends output. Never throws: bytes that can't be written to the disk are dropped and counted.
+   */
   append(stream: Stream, chunk: Uint8Array): void {
     for (let taken = 0; taken < chunk.length; ) {
       const rest = chunk.subarray(taken)
@@ -83,7 +89,7 @@ export class OutputStore {
     }
   }
 
-  /** At most `max` bytes from `offset` on; empty at the end. */
+  /** Returns at most `max` bytes from `offset` on. At the end, it returns none. */
   async read(stream: Stream, offset: number, max: number): Promise<OutputChunk> {
     const kept = this.#kept[stream]
     for (;;) {
@@ -106,12 +112,12 @@ export class OutputStore {
     }
   }
 
-  /** The first bytes of a stream, at most `max`. */
+  /** Returns the first bytes of a stream, at most `max`. */
   async head(stream: Stream, max: number): Promise<Buffer> {
     return Buffer.from((await this.read(stream, 0, max)).bytes)
   }
 
-  /** After it, the bytes so far survive a power loss. */
+  /** When this resolves, the bytes so far survive a power loss. */
   async sync(): Promise<void> {
     const paths = [...this.#unsynced]
     this.#unsynced.clear()
@@ -154,7 +160,7 @@ export class OutputStore {
     }
   }
 
-  /** Writes up to the end of a segment. Returns 0 if the disk takes nothing. */
+  /** Writes up to the end of a segment. Returns 0 if nothing could be written to the disk. */
   #write(stream: Stream, bytes: Uint8Array): number {
     try {
       const { segment, fd } = this.#segment(stream)
@@ -170,7 +176,7 @@ export class OutputStore {
     }
   }
 
-  /** The segment of the next byte, open for writing. */
+  /** Returns the segment of the next byte, open for writing. */
   #segment(stream: Stream): { segment: Segment; fd: number } {
     const kept = this.#kept[stream]
     const last = kept.segments.at(-1)
@@ -192,7 +198,7 @@ export class OutputStore {
 
   #makeRoom(bytes: number): void {
     while (this.#stored + bytes > this.#limit) {
-      // Not the first segment of a stream, and not the one that is being written.
+      // The first segment of a stream stays, and so does the one that is being written.
       const [stream] = STREAMS.filter((name) => this.#kept[name].segments.length > 2).sort(
         (a, b) => this.#kept[b].segments.length - this.#kept[a].segments.length,
       )
@@ -225,7 +231,7 @@ export class OutputStore {
     }
   }
 
-  /** Another process removed the file of the segment. */
+  /** Forgets a segment. Another process removed its file. */
   #drop(stream: Stream, segment: Segment): void {
     const { segments } = this.#kept[stream]
     const index = segments.indexOf(segment)
@@ -234,7 +240,7 @@ export class OutputStore {
     this.#stored -= segment.length
   }
 
-  /** A full disk may take the name of a file but none of its bytes. */
+  /** Removes an empty segment. A full disk may accept the name of a file but none of its bytes. */
   #removeEmpty(stream: Stream): void {
     const { segments } = this.#kept[stream]
     const last = segments.at(-1)
@@ -253,7 +259,7 @@ export class OutputStore {
   }
 }
 
-/** Empty for a run without a folder. */
+/** Returns the names in a folder, or none if there is no such folder. */
 function list(folder: string): string[] {
   try {
     return readdirSync(folder)

@@ -1,6 +1,6 @@
 /**
- * The output of one run: two pipes that are pumped into one store. The runner decides when it ends,
- * because a grandchild may keep a pipe open forever.
+ * The output of one run: two pipes whose bytes go to one store. A grandchild may keep a pipe open
+ * forever, so the runner decides when the output ends.
  */
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,11 +10,11 @@ import { PIPE_BYTES, type Pump, startPump } from './output-pump.ts'
 import { OutputStore } from './output-store.ts'
 import { hasEnded, type RunRecord, STREAMS, type Stream } from '../ground/run-state.ts'
 
-/** Output of a grandchild after the end of the main process is kept for so long. */
+/** The time after the end of the main process in which output of a grandchild is kept. */
 const DRAIN_MS = 2000
 const DRAIN_PAUSE_MS = 20
 
-/** The absolute paths of a run's pipes. /proc shows which processes have them open. */
+/** Returns the absolute paths of a run's pipes. /proc shows which processes have them open. */
 export function pipePaths(folder: string): Record<Stream, string> {
   return { stdout: join(folder, 'stdout.pipe'), stderr: join(folder, 'stderr.pipe') }
 }
@@ -57,12 +57,12 @@ export class RunOutput {
     })
   }
 
-  /** No more output will be added. */
+  /** Returns true if no more output will be added. */
   ended(): boolean {
     return this.#ended
   }
 
-  /** All writers have closed the pipes, and they are removed. */
+  /** Returns true if all writers have closed the pipes. The pipes are removed then. */
   closed(): boolean {
     return this.#pumps.every((pump) => pump.ended())
   }
@@ -72,8 +72,9 @@ export class RunOutput {
   }
 
   /**
-   * Ends the output after the main process: at once if the pipes are closed or no process is left,
-   * otherwise after a pause. Later output is read and discarded, so that no process blocks.
+   * Ends the output after the main process. If the pipes are closed or no process is left, it ends
+   * at once, otherwise after a pause. Later output is read and discarded, so that no process
+   * blocks.
    */
   async finish(deps: { clock: Clock }, isEmpty: () => boolean): Promise<void> {
     const until = deps.clock.monotonic() + DRAIN_MS
@@ -87,7 +88,7 @@ export class RunOutput {
     await this.store.sync()
   }
 
-  /** Ends it now. */
+  /** Ends the output now. */
   end(): void {
     this.drain()
     this.#ended = true
@@ -95,13 +96,13 @@ export class RunOutput {
     this.#onChange()
   }
 
-  /** Closes the pipes, also if other processes have them open. */
+  /** Closes the pipes, even if other processes have them open. */
   close(): void {
     for (const pump of this.#pumps) pump.close()
   }
 
   #take(stream: Stream, chunk: Buffer): void {
-    // A full chunk is not the last one.
+    // After a full chunk there is more to read, so the exit is not checked.
     if (chunk.length < PIPE_BYTES) this.#onSign()
     if (this.#ended) return
     this.store.append(stream, chunk)

@@ -1,6 +1,6 @@
 /**
  * The records of runs on disk: `<runs>/<run id>/record.json`. Each step of a run replaces the file
- * atomically and durably, so a crash leaves one step or the next.
+ * atomically and durably. After a crash, the file has the state before or after the step.
  */
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ export function loadRecords(runs: string): LoadedRecords {
       else if (record.run === name) records.push(record)
       else broken.push(folder)
     } catch {
-      // Another format, or an error of the disk. The output in the folder is kept.
+      // The record has another format, or the disk failed. The output in the folder is kept.
       broken.push(folder)
     }
   }
@@ -48,8 +48,8 @@ export function loadRecords(runs: string): LoadedRecords {
 }
 
 /**
- * Undefined if there is none. Only the runner writes in this folder, so only the form is checked,
- * not every field.
+ * Reads a record. Returns undefined if there is none. Only the runner writes in this folder, so not
+ * every field is checked.
  */
 function read(path: string): RunRecord | undefined {
   let text: string

@@ -20,7 +20,7 @@ const ended = (hoursAgo: number, bytes = 0): EndedRun => ({
   bytes,
 })
 
-test('the oldest ended runs above the number are removed after an hour', () => {
+test('removes the oldest ended runs above the number after an hour', () => {
   const old = Array.from({ length: 1003 }, (_, index) => ended(2 + index))
   const oldest = old
     .slice(1000)
@@ -33,24 +33,24 @@ test('the oldest ended runs above the number are removed after an hour', () => {
   assert.equal(forgettable(old, { ...DEFAULT_KEEP, runs: 0 }).length, 1003)
 })
 
-test('ended runs above the limit of bytes are removed', () => {
+test('removes the oldest ended runs above the limit of bytes', () => {
   const [newest, middle, oldest] = [ended(0.2, 3 * GIB), ended(0.3, GIB), ended(0.4, 1)]
   assert.deepEqual(forgettable([oldest, middle, newest]), [oldest.run])
 })
 
-test('ended runs above the age are removed, except for ten minutes', () => {
+test('removes ended runs above the age, but not within ten minutes', () => {
   const [week, month] = [ended(7 * 24 - 1), ended(30 * 24)]
   assert.deepEqual(forgettable([week, month], { ...DEFAULT_KEEP, days: 7 }), [month.run])
   const justNow = Array.from({ length: 12_000 }, () => ended(0.1, GIB))
   assert.deepEqual(forgettable(justNow, { runs: 0, bytes: 0, days: 0 }), [])
 })
 
-test('PC-21: a storm of runs keeps ten thousand of the last hour', () => {
+test('PC-21: keeps ten thousand ended runs of the last hour', () => {
   const storm = Array.from({ length: 30_000 }, (_, index) => ended(0.2 + index / 60_000))
   assert.equal(forgettable(storm).length, 20_000)
 })
 
-test('ended runs: a runner applies the settings of the agent', async () => {
+test('ended runs: a runner applies the retention settings of the agent', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-keep-'))
   const runs = Array.from({ length: 5 }, (_, index) =>
     endedRun(home, { endedAt: clock.now() - (10 - index) * HOUR }),
@@ -87,7 +87,7 @@ test('runner list: lists a thousand runs with long commands', async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-test('ended runs: a clock that was set back does not keep them forever', async () => {
+test('ended runs: a clock that was set back does not keep runs forever', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-age-'))
   const at = { now: clock.now(), monotonic: 1000 }
   const stepped = { ...clock, now: () => at.now, monotonic: () => at.monotonic }

@@ -11,7 +11,7 @@ export class RunJournal {
   readonly #folder: string
   readonly #ended = Promise.withResolvers<void>()
   readonly #waiters = new Set<() => void>()
-  // Owned by #apply(), which runs one at a time.
+  // Only #apply() changes these fields. Its calls never overlap.
   #record: RunRecord
   #saving: Promise<void> = Promise.resolve()
 
@@ -31,14 +31,14 @@ export class RunJournal {
     return this.#ended.promise
   }
 
-  /** Resolves when the commits so far are on disk. */
+  /** Resolves when the changes so far are on disk. */
   get settled(): Promise<void> {
     return this.#saving
   }
 
   /**
    * Applies events in the order of the calls. Throws only if `launched` can't be written, because
-   * the program must not start then.
+   * the program must not start in that case.
    */
   commit(...events: readonly RunEvent[]): Promise<void> {
     const result = this.#saving.then(() => this.#apply(events))

@@ -1,4 +1,4 @@
-/** The status of a run that the runner reports. */
+/** The status of a run as the runner reports it. */
 import { defined } from '../../../shared/defined.ts'
 import type { RunId } from '../../../shared/ids.ts'
 import type { ContainmentKind, LimitName, RunRecord, RunState } from '../ground/run-state.ts'
@@ -6,32 +6,41 @@ import type { ContainmentKind, LimitName, RunRecord, RunState } from '../ground/
 export interface RunStatus {
   readonly run: RunId
   readonly state: RunState
-  /** A long command is shortened. */
+  /** The command. A long one is shortened. */
   readonly command: readonly string[]
   readonly name?: string
   readonly user?: string
-  /** 0 to 255. Absent if a signal ended it, or if the end is unknown. */
+  /** The exit code from 0 to 255. Absent if a signal ended the run, or if the end is unknown. */
   readonly exitCode?: number
-  /** Such as SIGTERM. */
+  /** A name such as SIGTERM. */
   readonly signal?: string
   /** `oom`, `timeout`, `runner died`, `reboot`, or the system's error for `failed to start`. */
   readonly reason?: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
   readonly endedAt?: number
-  /** The main process; absent before it exists. For people, because pids are used again. */
+  /**
+   * The pid of the main process, for people. It is absent before the process exists. The kernel may
+   * reuse it.
+   */
   readonly pid?: number
-  /** Bytes written so far, with the dropped ones. */
+  /** The number of bytes written so far, including dropped ones. */
   readonly outputBytes: { readonly stdout: number; readonly stderr: number }
-  /** Bytes that were not kept: above the output limit, or while the disk was full. */
+  /** The number of bytes that were dropped: above the output limit, or while the disk was full. */
   readonly droppedBytes: number
-  /** No more output will be added. If a grandchild has the pipes open, this is after the end. */
+  /**
+   * True if no more output will be added. If a grandchild has the pipes open, this is after the end
+   * of the run.
+   */
   readonly outputEnded: boolean
   readonly limits: 'enforced' | 'weak'
   /** Requested limits that aren't enforced. Absent if all are. */
   readonly unenforced?: readonly LimitName[]
   readonly containment: ContainmentKind | 'none'
-  /** False after the runner that started it died. It can be stopped, but its exit code is lost. */
+  /**
+   * False if the runner that started the run died. The run can be stopped, but its exit code is
+   * lost.
+   */
   readonly supervised: boolean
 }
 
@@ -60,11 +69,11 @@ export function statusOf(record: RunRecord, outputEnded: boolean): RunStatus {
   })
 }
 
-/** Enough to recognise a command. A list of a thousand runs has a few hundred kilobytes. */
+/** This is enough to recognise a command. A list of a thousand runs has a few hundred kilobytes. */
 const SHOWN_ARGUMENTS = 32
 const SHOWN_CHARS = 512
 
-/** The command for lists. `…` marks a cut. */
+/** Shortens a command for lists. `…` marks the cut. */
 export function shownCommand(command: readonly string[]): string[] {
   const shown = command
     .slice(0, SHOWN_ARGUMENTS)

@@ -1,7 +1,7 @@
 /**
- * Finds the state of a run after the death of its runner: it still lives and is adopted, its end is
- * unknown, or the host was rebooted. Nothing is signalled here, and a pid alone never identifies a
- * process.
+ * Finds the state of a run after its runner died. Either the run still lives and is adopted, or its
+ * end is unknown, or the host was rebooted. No signal is sent here, and a pid alone never
+ * identifies a process.
  */
 import { existsSync } from 'node:fs'
 import { cgroupContainment } from '../containment/cgroup-containment.ts'
@@ -52,7 +52,7 @@ function findContainment(record: RunRecord, folder: string): Containment | undef
   })
 }
 
-/** True if boot id, pid and start time match, and the process is still in its group. */
+/** Returns true if boot id, pid and start time match, and the process is still in its group. */
 function isSame(record: RunRecord, containment: Containment, bootId: string): boolean {
   const { process } = record
   if (process === undefined || !isAlive(process, bootId)) return false

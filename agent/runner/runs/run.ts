@@ -1,7 +1,7 @@
 /**
- * One run, from its definition to its last byte. The record on disk is written before each step:
- * before the program exists, before it starts, before the first signal, and before the end of the
- * run is visible.
+ * One run, from its definition to its last byte. The runner writes the record to the disk before
+ * each step: before it creates the process, starts the program, sends the first signal, or reports
+ * the end of the run.
  */
 import { mkdir, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
@@ -38,9 +38,11 @@ export interface RunDeps {
   readonly bootId: string
 }
 
-/** Time between SIGTERM and SIGKILL after a timeout, in which the program can clean up. */
+/** The time between SIGTERM and SIGKILL after a timeout. The program can clean up in it. */
 const TIMEOUT_GRACE_MS = 5000
-/** The error of env(1) after a failed exec is one line. A longer stderr is that of the program. */
+/**
+ * The error of env(1) after a failed exec is one line. A longer stderr is output of the program.
+ */
 const EXEC_ERROR_BYTES = 8192
 
 export class Run {
@@ -51,17 +53,17 @@ export class Run {
   readonly #journal: RunJournal
   /** Resolves when the run has started or failed to start. */
   started: Promise<void> = Promise.resolve()
-  // Owned by #stop().
+  // Only #stop() changes these fields.
   #stopping: Promise<void> | undefined
   #deadline = 0
   /** Defined while processes may exist. */
   #containment: Containment | undefined
-  /** True after the exit of the child. For an adopted run, /proc is read instead. */
+  /** True after the exit of the child. An adopted run is not a child, so /proc is read for it. */
   #exited = false
   #ticking = false
   #cancelTimeout = (): void => undefined
   #checkExit = (): void => undefined
-  /** Its age when this runner noticed its end, and the monotonic time of that moment. */
+  /** The run's age when this runner noticed its end, and the monotonic time of that moment. */
   #end: { readonly ageMs: number; readonly at: number } | undefined
 
   constructor(deps: RunDeps, folder: string, record: RunRecord) {
@@ -73,14 +75,14 @@ export class Run {
       change: () => this.#journal.wake(),
       sign: () => this.#checkExit(),
     })
-    // If the end is in the future, the clock was set back. Then the age counts from now.
+    // If the end is in the future, the clock was set back. The age then counts from now.
     const ageMs = hasEnded(record) ? Math.max(0, deps.clock.now() - (record.endedAt ?? 0)) : 0
     void this.#journal.ended.then(() => {
       this.#end = { ageMs, at: deps.clock.monotonic() }
     })
   }
 
-  /** A new run. {@link started} resolves when its program has started. */
+  /** Creates a new run. {@link started} resolves when its program has started. */
   static async create(deps: RunDeps, folder: string, order: RunOrder): Promise<Run> {
     const record = newRecord(order, deps.clock.now())
     const refused = await mkdir(folder, { mode: 0o700 })
@@ -107,20 +109,21 @@ export class Run {
     return statusOf({ ...this.record, output: live }, this.isComplete())
   }
 
-  /** It has ended, and no more output will be added. */
+  /** Returns true if the run has ended and no more output will be added. */
   isComplete(): boolean {
     return hasEnded(this.record) && this.output.ended()
   }
 
   /**
-   * The time since its end; 0 before. Only the part before this runner's start is wall-clock time.
+   * Returns the time since the end, or 0 before it. Only the part before this runner's start
+   * depends on the wall clock.
    */
   ageMs(): number {
     if (this.#end === undefined) return 0
     return this.#end.ageMs + this.#deps.clock.monotonic() - this.#end.at
   }
 
-  /** True if it has ended, no process is left, and its pipes are closed. */
+  /** Returns true if the run has ended, no process is left, and its pipes are closed. */
   isQuiet(): boolean {
     return this.isComplete() && this.output.closed() && this.#containment === undefined
   }
@@ -136,8 +139,8 @@ export class Run {
   }
 
   /**
-   * Resolves when no process of the run is left. It joins a running stop, for which the shorter
-   * grace period then counts.
+   * Resolves when no process of the run is left. If a stop is running, it joins that stop, and the
+   * shorter grace period counts.
    */
   async stop(options: { signal: string; graceMs: number }): Promise<RunStatus> {
     await this.started
@@ -153,7 +156,7 @@ export class Run {
       throw runnerError('runner.ended', { run: this.id, state: this.record.state })
   }
 
-  /** Checks for changes without an event. Called a few times a second until the run is quiet. */
+  /** Checks for changes that cause no event. Called a few times a second until the run is quiet. */
   async tick(processes: () => readonly ProcessStat[]): Promise<void> {
     if (this.#ticking) return
     this.#ticking = true
@@ -161,7 +164,7 @@ export class Run {
       if (!hasEnded(this.record)) {
         this.#containment?.follow(processes)
         if (!this.record.supervised && !this.#mainLives()) await this.#vanished()
-        // Version 1 kills only one process of the group. The runner ends the rest of the run.
+        // In version 1, the kernel kills only one process of the group. The runner ends the others.
         else if ((this.#containment?.oomKills() ?? 0) > 0)
           await this.#stop('oom', { signal: 'SIGKILL', graceMs: 0 })
       }
@@ -182,7 +185,8 @@ export class Run {
   }
 
   /**
-   * Takes over a live run of another runner, or the rest of one that ended. Its exit is unknown.
+   * Takes over a live run of another runner, or the remaining processes of an ended run. The exit
+   * of such a run stays unknown.
    */
   async adopt(containment: Containment | undefined): Promise<void> {
     this.#containment = containment
@@ -191,17 +195,18 @@ export class Run {
     await this.#journal.commit({ type: 'orphaned' })
     const { timeoutMs } = this.record.limits
     const { process } = this.record
-    // By the kernel's start time, because the wall clock may have been set meanwhile.
+    // The time limit counts from the kernel's start time, because the wall clock may have changed.
     if (timeoutMs !== undefined && process !== undefined)
       this.#limitTime(Math.max(0, timeoutMs - lifeMs(process, this.#deps.clock.monotonic())))
   }
 
-  /** Records the end after a crash or a reboot. The remaining processes are in `containment`. */
+  /** Records the end after a crash or a reboot. `containment` has the remaining processes. */
   async bury(event: RunEvent, containment: Containment | undefined): Promise<void> {
     this.#containment = containment
     this.output.open()
     await this.#journal.commit(event)
-    // Not awaited, because a grandchild with the pipes would delay the recovery of other runs.
+    // This call is not awaited, because a grandchild with the pipes would delay the recovery of
+    // other runs.
     this.#finish().catch((error: unknown) =>
       this.#deps.log('output not ended', { run: this.id, error }),
     )
@@ -247,7 +252,7 @@ export class Run {
     }
     const oom = (this.#containment?.oomKills() ?? 0) > 0
     const exited: RunEvent = { type: 'exited', ...exit, oom, at }
-    // No process can write any more, so one record has both ends.
+    // No process can write any more, so one record contains the end of the run and of its output.
     const both = this.output.closed() || this.#containment?.isEmpty() === true
     if (both) {
       await this.#finish(exited)
@@ -262,7 +267,7 @@ export class Run {
     if (!both) await this.#finish()
   }
 
-  /** The error of env(1) if it could not execute the program. */
+  /** Returns the error of env(1) if it could not execute the program. */
   async #execError(exit: Exit, program: string): Promise<StartFailure | undefined> {
     const { stdout, stderr } = this.output.store.count()
     if (
@@ -290,7 +295,7 @@ export class Run {
     await this.#finish()
   }
 
-  /** The last step of a run. Its output is complete and its record is final. */
+  /** Makes the last step of a run. After it, the output is complete and the record is final. */
   async #finish(...events: RunEvent[]): Promise<void> {
     await this.output.finish(this.#deps, () => this.#containment?.isEmpty() ?? true)
     await this.#journal.commit(...events, { type: 'output', output: this.output.store.count() })
@@ -332,7 +337,7 @@ export class Run {
 
   #mainLives(): boolean {
     const { process, supervised } = this.record
-    // For a child the exit is an event. Until then no other process can have its pid.
+    // The exit of a child is an event. Until then, no other process can have its pid.
     if (process === undefined || hasEnded(this.record)) return false
     return supervised ? !this.#exited : isAlive(process, this.#deps.bootId)
   }
@@ -345,7 +350,7 @@ export class Run {
     })
   }
 
-  /** Removes its folder. Only for quiet runs. */
+  /** Removes the run's folder. Call it only for quiet runs. */
   async forget(): Promise<void> {
     await rm(this.folder, { recursive: true, force: true })
   }

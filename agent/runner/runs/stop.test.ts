@@ -16,7 +16,7 @@ import type { RunId } from '../../../shared/ids.ts'
 
 const CONTAINMENTS: readonly Containment[] = ['auto', 'cgroup1', 'none']
 
-/** Waits until the run has written a line that matches, and returns the match. */
+/** Waits until the run has written a line that matches. Returns the match. */
 function waitFor(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<string> {
   return eventually(`the run writes ${pattern}`, async () => {
     const { bytes } = await runner.client.read(run, 'stdout', 0, 4096)
@@ -27,7 +27,7 @@ function waitFor(runner: RunnerHome, run: RunId, pattern: RegExp): Promise<strin
 for (const containment of CONTAINMENTS) {
   test(`PC-08: a stop ends all processes of a run (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
-    // Children inherit an ignored signal, so only SIGKILL ends the grandchild, which is in another
+    // Children inherit an ignored signal, so only SIGKILL ends the grandchild. It is in another
     // process group.
     const daemon = await runner.start([
       'sh',
@@ -53,7 +53,7 @@ for (const containment of CONTAINMENTS) {
       assert.equal(lives(readStat(pid as number)), false)
   })
 
-  test(`a stop ends the processes that a run left (${containment})`, async () => {
+  test(`a stop ends processes that remain after the program (${containment})`, async () => {
     await using runner = await openRunnerHome({ containment })
     const { run } = await runner.start(['sh', '-c', 'sleep 615 & echo "left $!"'])
     const left = Number(await waitFor(runner, run, /left (\d+)/))
@@ -64,7 +64,7 @@ for (const containment of CONTAINMENTS) {
   })
 }
 
-test('five stops at once and a later one have the same result', async () => {
+test('concurrent stops and a later one have the same result', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sleep', '616'])
   const stops = await Promise.all(
@@ -75,7 +75,7 @@ test('five stops at once and a later one have the same result', async () => {
   assert.equal(describeRun(await runner.client.stop(run, { graceMs: 0 })), 'stopped')
 })
 
-test('a run that ends after the signal is stopped with any exit code', async () => {
+test('a run that ends after the signal is `stopped` with any exit code', async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start([
     'sh',
@@ -88,7 +88,7 @@ test('a run that ends after the signal is stopped with any exit code', async () 
   assert.match((await runner.output(run)).stdout.toString(), /bye/)
 })
 
-test('a stop has a signal, and a second stop shortens its grace period', async () => {
+test('a second stop shortens the grace period of the first', async () => {
   await using runner = await openRunnerHome()
   const polite = await runner.start([
     'sh',
@@ -130,15 +130,15 @@ test('a signal goes to the main process of a live run', async () => {
 test('PC-08: without control groups, a stop ends a hidden daemon', async () => {
   await using runner = await openRunnerHome({ containment: 'none' })
   const pidFile = join(runner.home, 'daemon')
-  // It forks twice, so that its parent is gone before the runner checks, and changes all traits of
-  // the run.
+  // The daemon forks twice, so that its parent ends before the runner checks. It also changes all
+  // traits of the run.
   const script = `sleep 641 & echo $! >${pidFile}.new; mv ${pidFile}.new ${pidFile}`
   const daemon = `env -i setsid sh -c '${script}' </dev/null >/dev/null 2>&1 &`
   const { run } = await runner.start(['sh', '-c', `(${daemon}) ; sleep 640`])
   const pid = Number(await eventually('the daemon runs', () => readText(pidFile)))
   assert.ok(lives(readStat(pid)))
   await runner.killRunner()
-  // The next runner does not know its parents.
+  // The next runner does not know the parents of these processes.
   assert.equal(describeRun(await runner.client.stop(run, { graceMs: 2000 })), 'stopped')
   assert.equal(lives(readStat(pid)), false)
 })

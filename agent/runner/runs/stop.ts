@@ -4,7 +4,7 @@ import { type Containment, sendSignal } from '../containment/containment.ts'
 
 export interface StopTarget {
   readonly containment: Containment
-  /** False after the end of the main process. */
+  /** Returns false after the end of the main process. */
   mainLives(): boolean
   /** Sends a signal to the main process and its process group. */
   signalMain(signal: string): void
@@ -13,18 +13,19 @@ export interface StopTarget {
 export interface StopOptions {
   readonly signal: string
   /**
-   * Monotonic time of the first SIGKILL. It is read at each step, because a stop may shorten it.
+   * Returns the monotonic time of the first SIGKILL. It is called at each step, because another
+   * stop may shorten the time.
    */
   readonly deadline: () => number
 }
 
-/** Only processes that wait for a disk or a network file system survive SIGKILL for longer. */
+/** Processes survive SIGKILL for longer only if they wait for a disk or a network file system. */
 const KILL_MS = 10_000
 /** Pauses between checks grow, because most processes end at once and some take minutes. */
 const FIRST_PAUSE_MS = 2
 const MAX_PAUSE_MS = 50
 
-/** Resolves to the number of processes that SIGKILL didn't end in ten seconds. Usually 0. */
+/** Resolves to the number of processes that SIGKILL didn't end in ten seconds. It is usually 0. */
 export async function stopTree(
   deps: { clock: Clock },
   target: StopTarget,
@@ -37,13 +38,14 @@ export async function stopTree(
     await clock.sleep(Math.max(1, Math.min(pause, until - clock.monotonic())))
     pause = Math.min(pause * 1.5, MAX_PAUSE_MS)
   }
-  // Before the first signal, because processes whose parent ended may not be recognised later.
+  // The members are read before the first signal. After their parent ended, some may not be
+  // recognised.
   target.containment.members()
   target.signalMain(options.signal)
   let askedRest = false
   while (!gone() && clock.monotonic() < options.deadline()) {
     if (!askedRest && !target.mainLives()) {
-      // Processes outside of the process group get the signal too.
+      // Processes outside of the process group also get the signal.
       askedRest = true
       for (const pid of target.containment.members()) sendSignal(pid, options.signal)
     }

@@ -1,5 +1,6 @@
 /**
- * All runs of one home. It starts each once, finds them again after a crash, and removes old ones.
+ * All runs of one home. The supervisor starts each run once, finds the runs again after a crash,
+ * and removes old ones.
  */
 import { outputRefusal } from '../../../protocols/output/errors.ts'
 import { join } from 'node:path'
@@ -16,9 +17,9 @@ import { Run, type RunDeps } from './run.ts'
 import { hasEnded } from '../ground/run-state.ts'
 import type { RunStatus } from '../records/run-status.ts'
 
-/** The end of an adopted run, or a memory kill of version 1, is noticed in this time. */
+/** The interval in which the end of an adopted run, or a memory kill of version 1, is noticed. */
 const TICK_MS = 250
-/** Output of live runs is synced each second. */
+/** The interval in which output of live runs is synced to the disk. */
 const SYNC_TICKS = 4
 const RETENTION_TICKS = 240
 
@@ -58,7 +59,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts the run. If a run with the same definition was started under this id, returns that run.
+   * Starts the run. If a run with this id and the same definition was started, returns that run.
    * @throws runner.conflict, runner.full, runner.crowded, runner.closing
    */
   async start(order: RunOrder): Promise<RunStatus> {
@@ -86,31 +87,31 @@ export class Supervisor {
     return created
   }
 
-  /** Throws runner.unknown-run. */
+  /** Returns a run. @throws runner.unknown-run */
   get(run: RunId): Run {
     const found = this.#runs.get(run)
     if (found === undefined) throw outputRefusal('runner.unknown-run', { run })
     return found
   }
 
-  /** In the order of ids, which is the order of starts for UUIDv7s. */
+  /** Returns the runs in the order of their ids. For UUIDv7, that is the order of their starts. */
   list(): Run[] {
     return [...this.#runs.values()].sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  /** Runs that haven't ended. */
+  /** Returns the runs that haven't ended. */
   live(): number {
     let live = 0
     for (const { record } of this.#runs.values()) if (!hasEnded(record)) live += 1
     return live
   }
 
-  /** True if the runner can end without an effect on any run. */
+  /** Returns true if the runner can end without an effect on any run. */
   isIdle(): boolean {
     return this.#creating.size === 0 && this.#runs.values().every((run) => run.isQuiet())
   }
 
-  /** Refuses new runs. Live runs continue, and the next runner adopts them. */
+  /** Rejects new runs. Live runs continue, and the next runner adopts them. */
   async close(): Promise<void> {
     this.#closing = true
     this.#stopTicking()
@@ -137,7 +138,7 @@ export class Supervisor {
     work.catch((error: unknown) => this.#deps.log(failure, { error }))
   }
 
-  /** @throws runner.crowded while too many runs ended a short time ago to be removed */
+  /** Removes old runs. @throws runner.crowded if too many runs ended too recently to be removed */
   async #makeRoom(): Promise<void> {
     if (this.#runs.size < MAX_KNOWN) return
     await this.#forget()
@@ -154,8 +155,8 @@ export class Supervisor {
     for (const id of forgettable(ended, this.#keep)) {
       const run = this.#runs.get(id)
       if (run === undefined) continue
-      // First from memory, then from the disk. Crash in between: the next start reads or removes
-      // the rest of the folder.
+      // Runs are removed from memory and then from the disk. Crash in between: the next start reads
+      // the run, or removes the rest of its folder.
       this.#runs.delete(id)
       await run.forget()
     }

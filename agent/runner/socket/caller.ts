@@ -1,7 +1,7 @@
 /**
  * Calls the runner of a home. Each call connects to the running one, or starts one. If the runner
- * ends without a response, the call is sent again. That is safe, because a run id is started once
- * and a stop joins a running stop.
+ * ends without a response, the call is sent again. That is safe: a run id is started only once, and
+ * a stop joins a running stop.
  */
 import type { Clock } from '../../../shared/clock.ts'
 import { defined } from '../../../shared/defined.ts'
@@ -18,11 +18,11 @@ import { spawnRunner } from './spawn-runner.ts'
 export interface CallerOptions {
   /** The agent's home, an absolute path. The runner's socket and runs are below it. */
   readonly home: string
-  /** Start a runner if none is running. */
+  /** True to start a runner if none is running. */
   readonly spawnIfAbsent: boolean
-  /** Which ended runs to keep. Default: as set before, or {@link DEFAULT_KEEP}. */
+  /** The ended runs to keep. Default: the earlier setting, or {@link DEFAULT_KEEP}. */
   readonly keep?: Keep
-  /** More arguments for a runner that is started (agent/runner/main.ts). */
+  /** Further arguments for a runner that is started (agent/runner/main.ts). */
   readonly runnerArguments?: readonly string[]
 }
 
@@ -31,11 +31,11 @@ export interface OutputPart {
   /** The offset of the first byte in the whole stream. */
   readonly offset: number
   readonly bytes: Uint8Array
-  /** The number of bytes right before `offset` that are no longer kept. Usually 0. */
+  /** How many bytes directly before `offset` were dropped. Usually 0. */
   readonly dropped: number
 }
 
-/** A call is sent again so often. If it fails twice, the call itself may end the runner. */
+/** How often a call is sent again. After more failures, the call itself may end the runner. */
 const RETRIES = 2
 
 export class RunnerCaller {
@@ -65,7 +65,7 @@ export class RunnerCaller {
     }
   }
 
-  /** @param repeat whether the request may be sent twice */
+  /** @param repeat whether the request may be sent again */
   async call<R extends Request>(
     request: R,
     signal?: AbortSignal,
@@ -88,7 +88,7 @@ export class RunnerCaller {
     return (await this.call(request, signal)).result
   }
 
-  /** The output after the offsets, as it arrives. Uses one connection for many requests. */
+  /** Yields the output after the offsets as it arrives. Uses one connection for many requests. */
   async *follow(
     run: RunId,
     offsets: Readonly<Record<Stream, number>>,
@@ -118,7 +118,7 @@ function partOf(
   return stream && { stream, offset, bytes, dropped }
 }
 
-/** Requests output over one connection, which is replaced if the runner ends. */
+/** Requests output over one connection. If the runner ends, the connection is replaced. */
 class NextReader {
   readonly #caller: RunnerCaller
   #connection: RunnerConnection | undefined

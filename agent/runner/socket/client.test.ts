@@ -19,7 +19,7 @@ import { eventually, newRunId, openRunnerHome } from '../testing/runner-home.ts'
 const is = (code: Parameters<typeof runnerError.is>[1]) => (error: unknown) =>
   runnerError.is(error, code)
 
-test('many agents that start at once connect to one runner', async () => {
+test('many agents that start at the same time connect to one runner', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-race-'))
   const clients = await Promise.all(
     Array.from({ length: 4 }, () => connectRunner({ clock }, { home, spawnIfAbsent: true })),
@@ -45,14 +45,14 @@ test('without a runner, calls fail and do not start one', async () => {
   )
 })
 
-test('a runner that dies between two calls is replaced at the next one', async () => {
+test('a runner that died between two calls is replaced at the next call', async () => {
   await using runner = await openRunnerHome()
   const before = await runner.client.info()
   await runner.killRunner()
   assert.notEqual((await runner.client.info()).pid, before.pid)
 })
 
-test('an unknown run is not found', async () => {
+test('reports an unknown run as not found', async () => {
   await using runner = await openRunnerHome()
   const run = newRunId()
   for (const call of [
@@ -82,7 +82,7 @@ test('a runner with live runs ends only if they may be stopped', async () => {
   )
 })
 
-test('an idle runner ends, and one without its home', async () => {
+test('a runner ends when it is idle or its home is removed', async () => {
   for (const remove of [false, true]) {
     const home = await mkdtemp(join(tmpdir(), 'muster-idle-'))
     const client = await connectRunner(
@@ -105,8 +105,8 @@ test('PC-25: only the owner can use the socket', async (t) => {
   const script =
     `require('node:net').createConnection(${JSON.stringify(paths.socket)})` +
     ".on('error', (e) => { console.log(e.code); process.exit() })"
-  // In the root folder, with a node of the system, because only root may be able to read the
-  // checkout.
+  // The test uses the root folder and a node of the system, because the checkout may be readable by
+  // root only.
   const stranger = spawn(
     '/bin/sh',
     [
@@ -126,7 +126,7 @@ test('PC-25: only the owner can use the socket', async (t) => {
   assert.equal(line.toString(), 'EACCES\n')
 })
 
-test('PC-25: a runner does not start on a prepared path', async () => {
+test('PC-25: a runner rejects a path that another user prepared', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-prepared-'))
   const paths = runnerPaths(home)
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -150,7 +150,7 @@ test('PC-20: a runner closes inherited files', async () => {
   const home = await mkdtemp(join(tmpdir(), 'muster-inherit-'))
   const secret = join(home, 'secret')
   const main = fileURLToPath(new URL('../main.ts', import.meta.url))
-  // A high number, because Node protects the descriptors after its own.
+  // The number is high, because Node protects the descriptors after its own ones.
   const script = 'exec 40>"$1"; exec "$2" "$3" --home "$4"'
   const child = spawn('bash', ['-c', script, 'bash', secret, process.execPath, main, home], {
     stdio: 'ignore',
@@ -189,7 +189,7 @@ test('an invalid request ends only its connection', async () => {
   assert.equal((await runner.client.info()).pid, pid)
 })
 
-test('the runner’s log names runs, never their arguments or environment', async () => {
+test("the runner's log contains run ids, never arguments or environment", async () => {
   await using runner = await openRunnerHome()
   const { run } = await runner.start(['sh', '-c', 'sleep 617', 'sh', 'canary-argument'], {
     env: { SECRET: 'canary-environment' },
@@ -213,7 +213,7 @@ function frame(head: object): Buffer {
   return Buffer.concat([prefix, json])
 }
 
-/** Empty for a descriptor that was closed since it was listed. */
+/** Returns an empty text for a descriptor that was closed after it was listed. */
 function linkOf(path: string): string {
   try {
     return readlinkSync(path)

@@ -1,4 +1,7 @@
-/** The agent's side of the runner. Output is pulled, so a slow reader doesn't slow the runner. */
+/**
+ * The agent's side of the runner's socket. The agent pulls output, so a slow reader doesn't slow
+ * the runner.
+ */
 import { outputRefusal } from '../../../protocols/output/errors.ts'
 import type { Clock } from '../../../shared/clock.ts'
 import { defined } from '../../../shared/defined.ts'
@@ -20,7 +23,7 @@ export interface ConnectOptions extends CallerOptions {
 export interface StopOptions {
   /** Milliseconds between the signal and SIGKILL for all remaining processes. */
   readonly graceMs: number
-  /** The first signal. Default SIGTERM. */
+  /** The first signal. Default: SIGTERM. */
   readonly signal?: string
 }
 
@@ -34,27 +37,27 @@ export interface ReadResult extends ReadInfo {
  */
 export interface RunnerClient {
   /**
-   * Starts a run, once for each run id. Resolves when its program runs, or failed to start (state
-   * `failed to start`).
+   * Starts a run, once for each run id. Resolves when its program runs or has failed to start
+   * (state `failed to start`).
    * @throws runner.conflict, runner.full
    */
   start(order: RunOrder, signal?: AbortSignal): Promise<RunStatus>
   status(run: RunId, signal?: AbortSignal): Promise<RunStatus>
-  /** The status of a run; undefined if the runner doesn't know it. */
+  /** Returns the status of a run, or undefined if the runner has no such run. */
   probe(run: RunId, signal?: AbortSignal): Promise<RunStatus | undefined>
-  /** In the order of their starts. */
+  /** Returns the statuses in the order of the starts. */
   list(signal?: AbortSignal): Promise<RunStatus[]>
   /** Resolves when the run has ended. */
   wait(run: RunId, signal?: AbortSignal): Promise<RunStatus>
   /**
-   * Resolves when no process of the run is left. For a run that has ended, it stops the processes
-   * that the run left.
+   * Resolves when no process of the run is left. If the run has ended, it stops the remaining
+   * processes.
    * @throws runner.will-not-stop
    */
   stop(run: RunId, options: StopOptions, signal?: AbortSignal): Promise<RunStatus>
   /** Sends a signal to the main process. @throws runner.ended */
   signal(run: RunId, name: string, signal?: AbortSignal): Promise<void>
-  /** Reads at most `max` bytes (128 KiB) from `offset` on, without waiting. */
+  /** Reads at most `max` bytes (128 KiB) from `offset` on. It doesn't wait for more. */
   read(
     run: RunId,
     stream: Stream,
@@ -63,8 +66,8 @@ export interface RunnerClient {
     signal?: AbortSignal,
   ): Promise<ReadResult>
   /**
-   * The output from the offsets on (default 0), as it arrives. It ends when the run's output has
-   * ended.
+   * Yields the output from the offsets on (default 0) as it arrives. It ends when the run's output
+   * has ended.
    * @throws the signal's reason
    */
   follow(
@@ -73,7 +76,7 @@ export interface RunnerClient {
     signal?: AbortSignal,
   ): AsyncIterable<OutputPart>
   info(signal?: AbortSignal): Promise<RunnerInfo>
-  /** Ends the runner. Throws runner.live if runs live and `stopRuns` isn't set. */
+  /** Ends the runner. @throws runner.live if runs live and `stopRuns` isn't set */
   shutdown(options?: { readonly stopRuns?: boolean; readonly graceMs?: number }): Promise<void>
 }
 
@@ -119,7 +122,7 @@ function createClient(caller: RunnerCaller): RunnerClient {
       caller.follow(run, { stdout: offsets?.stdout ?? 0, stderr: offsets?.stderr ?? 0 }, signal),
     info: (signal) => caller.result({ method: 'hello' }, signal),
     shutdown: async ({ stopRuns = false, graceMs = 5000 } = {}) => {
-      // Without a runner there is nothing to end, so none is started.
+      // If no runner is running, none is started, because the call would only end it.
       const connection = await caller.connect(undefined, false).catch(() => undefined)
       await connection
         ?.request({ method: 'shutdown', stopRuns, graceMs })

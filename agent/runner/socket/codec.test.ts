@@ -13,7 +13,7 @@ const heads = fc.dictionary(
 )
 const bodies = fc.uint8Array({ maxLength: 300 })
 
-test('runner frames are read from any chunks', () => {
+test('runner frames can be split into any chunks', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(heads, bodies), { maxLength: 5 }),
@@ -35,7 +35,7 @@ test('runner frames are read from any chunks', () => {
   )
 })
 
-test('a runner frame that is too large is rejected before its bytes arrive', () => {
+test('rejects a runner frame that is too large before its bytes arrive', () => {
   for (const [head, body] of [
     [MAX_HEAD_BYTES + 1, 0],
     [2, MAX_BODY_BYTES + 1],
@@ -71,7 +71,7 @@ test('the runner frame reader handles arbitrary bytes', () => {
   )
 })
 
-test('a runner frame without a JSON object is rejected', () => {
+test('rejects a runner frame without a JSON object', () => {
   for (const text of ['[]', 'null', '1', '{', '\xff']) {
     const json = Buffer.from(text, 'latin1')
     const prefix = Buffer.alloc(8)

@@ -1,6 +1,6 @@
 /**
- * Frames on the runner's socket: two lengths (uint32, big endian), the JSON, the raw bytes. The
- * lengths are checked before memory is used, and a reader has at most one frame in memory.
+ * Frames on the runner's socket: two lengths (uint32, big endian), the JSON, the raw bytes. A
+ * length is checked before memory is allocated for it. A reader has at most one frame in memory.
  */
 import { runnerError } from '../ground/errors.ts'
 
@@ -9,15 +9,15 @@ export interface Frame {
   readonly body: Uint8Array
 }
 
-/** The largest argument list of a run, with every character escaped. */
+/** The size of the largest argument list of a run if every character is escaped. */
 export const MAX_HEAD_BYTES = 16 * 1024 * 1024
-/** One read of output. A hundred readers need little memory. */
+/** The size of one read of output. A hundred readers then need little memory. */
 export const MAX_BODY_BYTES = 128 * 1024
 const PREFIX_BYTES = 8
 const EMPTY = new Uint8Array(0)
 
 /**
- * The parts of the frame, without a copy of the body.
+ * Returns the parts of the frame. The body is not copied.
  * @throws runner.broken-frame if the frame is too large
  */
 export function encodeFrame(head: object, body: Uint8Array = EMPTY): Uint8Array[] {
@@ -29,7 +29,7 @@ export function encodeFrame(head: object, body: Uint8Array = EMPTY): Uint8Array[
   return body.length === 0 ? [prefix, json] : [prefix, json, body]
 }
 
-/** Collects chunks until a frame is complete. Don't use it after it threw. */
+/** Collects chunks until a frame is complete. Don't use the reader after it threw. */
 export class FrameReader {
   #chunks: Uint8Array[] = []
   #held = 0
@@ -39,7 +39,9 @@ export class FrameReader {
     this.#held += chunk.length
   }
 
-  /** The next complete frame; undefined until more is pushed. @throws runner.broken-frame */
+  /**
+   * Returns the next complete frame, or undefined until more is pushed. @throws runner.broken-frame
+   */
   next(): Frame | undefined {
     if (this.#held < PREFIX_BYTES) return undefined
     const prefix = this.#join(PREFIX_BYTES)
@@ -56,7 +58,7 @@ export class FrameReader {
     }
   }
 
-  /** The first chunk, joined with others until it has at least `length` bytes. */
+  /** Returns the first chunk. If it has fewer than `length` bytes, joins it with the next ones. */
   #join(length: number): Buffer {
     let [first = EMPTY] = this.#chunks
     if (first.length < length) {

@@ -1,4 +1,4 @@
-/** One connection to the runner. It carries one request and its response at a time. */
+/** One connection to the runner. Each request is sent after the response to the previous one. */
 import { createConnection, type Socket } from 'node:net'
 import { errno } from '../../../shared/errno.ts'
 import { type ErrorData, restoreError } from '../../../shared/errors.ts'
@@ -19,6 +19,7 @@ export interface RunnerConnection {
 }
 
 /**
+ * Connects to the socket.
  * @throws runner.unreachable if no process listens, runner.unsafe-path if the socket belongs to
  * another user
  */
@@ -91,7 +92,10 @@ function writeFrame(socket: Socket, frame: readonly Uint8Array[]): void {
   socket.uncork()
 }
 
-/** The runner is a program of this version or a compatible one, so its results are not parsed. */
+/**
+ * Reads a response or an error. The runner has this version or a compatible one, so the result is
+ * not parsed.
+ */
 function responseOf<M extends keyof Results>({ head, body }: Frame): Response<M> {
   if (head.error === undefined) return { result: head.result as Results[M], body }
   throw (

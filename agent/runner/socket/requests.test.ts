@@ -13,7 +13,7 @@ const refused = (head: Record<string, unknown>, what: string): void =>
     JSON.stringify(head),
   )
 
-test('runner requests: numbers are whole and have bounds', () => {
+test('runner requests: numbers must be whole and within bounds', () => {
   const read = { method: 'read', run, stream: 'stdout', offset: 0, max: MAX_BODY_BYTES }
   assert.deepEqual(parseRequest(read), read)
   for (const value of [-1, 1.5, Number.NaN, 2 ** 53, '0', null, undefined]) {
@@ -27,7 +27,7 @@ test('runner requests: numbers are whole and have bounds', () => {
   refused({ method: 'stop', run, graceMs: 86_400_001 }, 'graceMs')
 })
 
-test('runner requests: invalid methods, runs, streams and signals are rejected', () => {
+test('runner requests: rejects invalid methods, runs, streams and signals', () => {
   refused({ method: 'toString' }, 'method')
   refused({}, 'method')
   refused({ method: 'status', run: `${run}/..` }, 'run')

@@ -1,6 +1,6 @@
 /**
- * The requests of the runner's socket. A request is one frame, and so is its response: `{result}`
- * or `{error}`.
+ * The requests of the runner's socket. A request is one frame. Its response is one frame with
+ * `{result}` or `{error}`.
  */
 import { defined } from '../../../shared/defined.ts'
 import { type RunId, runId } from '../../../shared/ids.ts'
@@ -13,8 +13,8 @@ import type { Keep } from '../records/retention.ts'
 import type { Stream } from '../ground/run-state.ts'
 
 /**
- * Increase it if an old runner would misunderstand a new client. A runner outlives the agent that
- * started it.
+ * The version of the protocol. Increase it if an old runner would misunderstand a new client. A
+ * runner continues after the agent that started it.
  */
 export const RUNNER_PROTOCOL = 1
 
@@ -49,7 +49,7 @@ export type Request =
     }
   | { readonly method: 'shutdown'; readonly stopRuns: boolean; readonly graceMs: number }
 
-/** A day. A timer can't wait longer than 24 days. */
+/** A day. Timers can't be longer than 24 days. */
 const MAX_GRACE_MS = 86_400_000
 
 type Fields = Readonly<Record<string, unknown>>
@@ -101,7 +101,10 @@ function runOf(head: Fields): RunId {
 
 const graceOf = (head: Fields): number => whole('graceMs', head.graceMs, MAX_GRACE_MS)
 
-/** `TERM`, `SIGTERM` and `sigterm` are the same signal. @throws runner.invalid-request */
+/**
+ * Returns the name of a signal. `TERM`, `SIGTERM` and `sigterm` are the same signal.
+ * @throws runner.invalid-request
+ */
 export function signalName(value: unknown): string {
   const upper = typeof value === 'string' ? value.toUpperCase() : ''
   const name = upper.startsWith('SIG') ? upper : `SIG${upper}`

@@ -1,4 +1,4 @@
-/** The runner's response to each request. */
+/** Computes the runner's response to each request. */
 import type { Clock } from '../../../shared/clock.ts'
 import { MAX_BODY_BYTES } from './codec.ts'
 import { runnerError } from '../ground/errors.ts'
@@ -21,14 +21,21 @@ export interface RespondDeps {
   readonly shutdown: () => void
 }
 
-/** A client that waits longer asks again. A dead connection is noticed in this time. */
+/**
+ * The time after which a waiting client must ask again. A dead connection is noticed in this time.
+ */
 const WAIT_MS = 30_000
-/** Runs in one response. */
+/** The maximum number of runs in one response. */
 const LIST_PAGE = 500
-/** Characters in one response. A status with a long escaped command has a hundred thousand. */
+/**
+ * The maximum number of characters in one response. A status with a long escaped command has a
+ * hundred thousand.
+ */
 const LIST_CHARS = 4 * 1024 * 1024
 
-/** `signal` aborts when the client disconnects. Throws runner errors only. */
+/**
+ * Responds to one request. `signal` aborts when the client disconnects. Throws only runner errors.
+ */
 export async function respondTo(
   deps: RespondDeps,
   request: Request,
@@ -37,7 +44,7 @@ export async function respondTo(
   const { supervisor } = deps
   switch (request.method) {
     case 'hello':
-      // The agent sends the settings of its configuration at its start. Other callers send none.
+      // The agent sends the settings of its configuration when it starts. Other callers send none.
       if (request.keep !== undefined) supervisor.keep(request.keep)
       return { result: { protocol: RUNNER_PROTOCOL, pid: process.pid, live: supervisor.live() } }
     case 'start':
@@ -104,7 +111,7 @@ async function shutdown(
   return { result: null }
 }
 
-/** The next output after the offsets. Waits for it, and reports the end of the output. */
+/** Waits for output after the offsets and returns it. Also reports the end of the output. */
 async function next(
   deps: RespondDeps,
   run: Run,
@@ -117,7 +124,7 @@ async function next(
     ended = run.isComplete()
     return ended || behind().length > 0
   })
-  // The stream of which the reader has less is first, so that both are read.
+  // The stream of which the reader has fewer bytes is first, so that both streams are read.
   const [stream] = behind().sort((a, b) => after[a] - after[b])
   if (stream === undefined) return { result: { end: ended } }
   const { offset, bytes, dropped } = await run.output.store.read(

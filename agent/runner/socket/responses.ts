@@ -1,4 +1,4 @@
-/** The result of each request to the runner. `read` and `next` have output bytes beside it. */
+/** The result of each request to the runner. `read` and `next` also return output bytes. */
 import type { Stream } from '../ground/run-state.ts'
 import type { RunStatus } from '../records/run-status.ts'
 import type { Request } from './requests.ts'
@@ -12,7 +12,7 @@ export interface RunnerInfo {
 export interface ReadInfo {
   /** The offset of the first byte in the whole stream. */
   readonly offset: number
-  /** The number of bytes before `offset` that were requested and are no longer kept. */
+  /** How many of the requested bytes before `offset` were dropped. */
   readonly dropped: number
   /** The number of bytes that the stream has so far. */
   readonly size: number
@@ -23,7 +23,7 @@ export interface ReadInfo {
 export interface NextInfo {
   /** True if the output of the run has ended. */
   readonly end: boolean
-  /** Absent if there was no output in time. */
+  /** These fields are absent if there was no output in time. */
   readonly stream?: Stream
   readonly offset?: number
   readonly dropped?: number

@@ -1,6 +1,6 @@
 /**
- * The runner's side of its socket. A connection carries one request after another. Nothing more is
- * read before the response, so that a client uses at most one frame of the runner's memory.
+ * The runner's side of its socket. A connection sends one request after another. The runner reads
+ * no further bytes before it has responded, so that a client uses at most one frame of its memory.
  */
 import { chmodSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
@@ -12,7 +12,9 @@ import type { RunnerLog } from '../ground/log.ts'
 import { parseRequest } from './requests.ts'
 import { clearSocket, shortSocketPath } from './socket-path.ts'
 
-/** A hundred readers of one run, and the agent. Further connections are closed at once. */
+/**
+ * Enough for a hundred readers of one run and the agent. Further connections are closed at once.
+ */
 const MAX_CONNECTIONS = 256
 
 export type ServerDeps = RespondDeps & { readonly log: RunnerLog }
@@ -23,7 +25,7 @@ export interface RunnerServer {
   close(): Promise<void>
 }
 
-/** Listens at `path` (0600). The caller holds the lock of the home. Throws runner.unsafe-path. */
+/** Listens at `path` (0600). The caller holds the lock of the home. @throws runner.unsafe-path */
 export async function listen(deps: ServerDeps, path: string): Promise<RunnerServer> {
   clearSocket(path)
   const sockets = new Set<Socket>()
@@ -68,7 +70,7 @@ function serveSocket(deps: ServerDeps, socket: Socket): void {
   }
   socket.on('data', (chunk) => {
     reader.push(chunk)
-    // An idle socket is not paused, because only a flowing socket reports that the client closed
+    // An idle socket is not paused, because a paused socket does not report that the client closed
     // it.
     if (busy) return void socket.pause()
     busy = true
@@ -97,14 +99,17 @@ async function respond(deps: ServerDeps, frame: Frame, signal: AbortSignal): Pro
   }
 }
 
-/** A client gets the code and the data of an error, never foreign text. */
+/** Builds the response for an error. A client gets only the code and the data of an error. */
 function errorFrame(error: unknown, method: string): Uint8Array[] {
   const { code, data } =
     error instanceof MusterError ? error : runnerError('runner.internal', { method })
   return encodeFrame({ error: { code, data } })
 }
 
-/** False if the client is slow. Wait for `drained` before the next frame. */
+/**
+ * Sends a frame. Returns false if the client is slow. Then wait for `drained` before the next
+ * frame.
+ */
 function send(socket: Socket, parts: readonly Uint8Array[]): boolean {
   socket.cork()
   const results = parts.map((part) => socket.write(part))

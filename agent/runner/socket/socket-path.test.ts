@@ -13,7 +13,7 @@ let home: string
 let run: string
 let socket: string
 const unsafe = (error: unknown): boolean => runnerError.is(error, 'runner.unsafe-path')
-/** Any id except this user and root. */
+/** A user id that is neither this user's nor root's. */
 const STRANGER = 65534
 const isRoot = process.geteuid?.() === 0
 
@@ -42,7 +42,7 @@ test('PC-25: rejects a socket folder that others can write to', async () => {
   assert.throws(() => ownFolder(run), unsafe)
 })
 
-test('PC-25: rejects a prepared path for listening and connecting', async () => {
+test('PC-25: rejects a path that another user prepared, on both sides', async () => {
   ownFolder(run)
   assert.equal(checkSocket(socket), false)
   clearSocket(socket)
@@ -69,12 +69,12 @@ test('PC-25: rejects a socket or folder of another user', async (t) => {
   await chown(run, STRANGER, STRANGER)
   assert.throws(() => checkSocket(socket), unsafe)
   assert.throws(() => ownFolder(run), unsafe)
-  // Root may use the runner of any home's owner.
+  // Root may use the runner of any home, if the socket belongs to the owner of the home.
   for (const path of [home, socket]) await chown(path, STRANGER, STRANGER)
   assert.equal(checkSocket(socket), true)
 })
 
-test('an old socket of this user is removed', async () => {
+test('removes an old socket of this user', async () => {
   ownFolder(run)
   await using server = await listening(socket)
   assert.ok(server.listening)
@@ -82,7 +82,7 @@ test('an old socket of this user is removed', async () => {
   assert.equal(checkSocket(socket), false)
 })
 
-test('a long socket path works through its folder', async () => {
+test('a long socket path is used through its folder', async () => {
   const deep = join(home, 'x'.repeat(100), 'run')
   await mkdir(dirname(deep))
   ownFolder(deep)

@@ -1,6 +1,6 @@
 /**
- * Only the runner's user (0700) and root can reach the runner. Both sides check the path before
- * they use it. A folder, link or socket of another user is rejected and not repaired.
+ * Checks that only the runner's user (0700) and root can reach the runner. Both sides check the
+ * path before they use it. A folder, link or socket of another user is rejected and not repaired.
  */
 import {
   chmodSync,
@@ -19,13 +19,13 @@ import { storageFailure } from '../../../shared/storage/storage-error.ts'
 import { runnerError } from '../ground/errors.ts'
 
 /**
- * The path of a socket has at most 108 bytes with its final NUL (unix(7)). For longer ones, the
- * descriptor of the folder is used.
+ * The path of a socket has at most 108 bytes, including its final NUL (unix(7)). For a longer path,
+ * the folder's descriptor is used.
  */
 const MAX_SOCKET_PATH_BYTES = 107
 
 /**
- * Makes a folder that only this user may enter, or checks an existing one. Its parent must exist.
+ * Creates a folder that only this user may enter, or checks an existing one. Its parent must exist.
  * @throws runner.unsafe-path, storage.*
  */
 export function ownFolder(path: string): void {
@@ -42,7 +42,7 @@ export function ownFolder(path: string): void {
 }
 
 /**
- * Removes the socket of an earlier runner before listening. The caller must hold the lock.
+ * Removes the socket of an earlier runner. Call it before listening. The caller must hold the lock.
  * @throws runner.unsafe-path
  */
 export function clearSocket(path: string): void {
@@ -54,14 +54,14 @@ export function clearSocket(path: string): void {
 }
 
 /**
- * Checks the socket before connecting; false if there is none yet.
+ * Checks the socket. Call it before connecting. Returns false if there is no socket yet.
  * @throws runner.unsafe-path if it doesn't belong to the owner of the home
  */
 export function checkSocket(path: string): boolean {
   const folder = lstatSync(dirname(path), { throwIfNoEntry: false })
   if (folder === undefined) return false
   const self = ownUid()
-  // Root may use every runner, if it belongs to the owner of the home.
+  // Root may use the runner of any home, if the socket belongs to the owner of the home.
   const owners = self === 0 ? [0, statSync(dirname(dirname(path))).uid] : [self]
   const folderFault = folderReason(folder, owners)
   if (folderFault !== undefined)
@@ -74,14 +74,14 @@ export function checkSocket(path: string): boolean {
   return true
 }
 
-/** The effective user id. Node has it on every system with unix sockets. */
+/** Returns the effective user id. Node has it on every system with unix sockets. */
 function ownUid(): number {
   const uid = process.geteuid?.()
   if (uid === undefined) throw new Error('this system has no user ids')
   return uid
 }
 
-/** A path to the same socket that is short enough. Call `release` after its use. */
+/** Returns a path to the same socket that is short enough. Call `release` after its use. */
 export function shortSocketPath(path: string): { path: string; release: () => void } {
   if (Buffer.byteLength(path) <= MAX_SOCKET_PATH_BYTES) return { path, release: () => undefined }
   const folder = openSync(

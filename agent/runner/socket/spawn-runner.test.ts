@@ -20,7 +20,7 @@ test('starts a runner after the one that holds the lock ends', async () => {
   const clock: Clock = {
     ...systemClock,
     sleep: (ms, signal) => {
-      // The pause after a runner that ended because of the lock.
+      // The pause after a runner that ended because another one held the lock.
       if (ms === 100 && ++tries === 2) lock.release()
       return systemClock.sleep(ms, signal)
     },

@@ -19,21 +19,24 @@ import { EXIT_HELD } from './requests.ts'
 import type { Keep } from '../records/retention.ts'
 import { ownFolder } from './socket-path.ts'
 
-/** A start takes a fifth of a second. While a host boots, it can take much longer. */
+/** A start takes a fifth of a second. While a host boots, a start can take much longer. */
 const READY_MS = 20_000
 const LOOK_MS = 10
-/** The pause before the next start while a runner that is ending holds the lock. */
+/** The pause before the next start, while a runner that is ending holds the lock. */
 const HELD_MS = 100
-/** A longer log is renamed. The previous one is kept. */
+/** A longer log is renamed, and one earlier log is kept. */
 const MAX_LOG_BYTES = 1024 * 1024
-/** The runner has little data in memory. A defect must not use all memory of the host. */
+/**
+ * A limit of the heap. The runner needs little memory, and a defect must not use all memory of the
+ * host.
+ */
 const NODE_FLAGS = ['--max-semi-space-size=1', '--max-old-space-size=128']
 
 export interface SpawnOptions {
   readonly home: string
-  /** Which ended runs to keep. */
+  /** The ended runs to keep. */
   readonly keep?: Keep
-  /** More arguments for agent/runner/main.ts. */
+  /** Further arguments for agent/runner/main.ts. */
   readonly arguments?: readonly string[]
   readonly signal?: AbortSignal
 }
@@ -65,13 +68,14 @@ export async function spawnRunner(
       const connection = await openConnection(paths.socket, options.signal)
       const hello = defined({ method: 'hello' as const, keep: options.keep })
       const { result } = await connection.request(hello, options.signal)
-      // Another process was faster. Without the kill, ours could stay if the other one ended first.
+      // Another process started a runner first. Without this kill, ours would continue if the other
+      // one ended.
       if (result.pid !== state.pid) state.kill()
       return connection
     } catch (error) {
       if (!runnerError.is(error, 'runner.unreachable')) throw error
       const code = state.exitCode()
-      // The runner with the lock doesn't respond, because it is ending. Start another one.
+      // A runner that is ending holds the lock and doesn't respond. Start another one.
       if (code === EXIT_HELD && deps.clock.monotonic() <= until) {
         await deps.clock.sleep(HELD_MS, options.signal)
         state = start(paths, options)
@@ -119,7 +123,7 @@ function start(paths: RunnerPaths, options: SpawnOptions): Starting {
     child.once('error', () => {
       exitCode = 1
     })
-    // The runner outlives this process.
+    // The runner continues after this process.
     child.unref()
     return { pid: child.pid, exitCode: () => exitCode, kill: () => child.kill() }
   } finally {

@@ -1,6 +1,6 @@
 /**
- * A runner that kills itself right before its Nth durable write. Each durable write draws random
- * bytes for the name of its temporary file, which is the moment of the kill.
+ * A runner that kills itself directly before its Nth durable write. Each durable write draws random
+ * bytes for the name of its temporary file. The runner is killed at that moment.
  *
  * usage: node crashing-runner.ts HOME RUN-AS-JSON N
  */

@@ -1,5 +1,6 @@
 /**
- * Writes records of ended runs as an earlier runner does, so that a test need not start thousands.
+ * Writes records of ended runs as an earlier runner does. With them, a test need not start
+ * thousands of runs.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,6 +1,4 @@
-/**
- * A real runner with a separate home for tests. Nothing of it is left when the test ends.
- */
+/** Creates a real runner with a separate home for tests. Nothing is left when the test ends. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +11,7 @@ import type { RunLimits, RunOrder } from '../ground/order.ts'
 import type { RunStatus } from '../records/run-status.ts'
 
 const newUuid = uuidv7Generator({ clock, random })
-/** Longer than anything here takes on a busy machine. */
+/** Longer than any step takes on a busy machine. */
 const PATIENCE_MS = 30_000
 
 export type Containment = 'auto' | 'cgroup1' | 'none'
@@ -27,7 +25,7 @@ export interface RunnerHome extends AsyncDisposable {
     order?: Partial<Omit<RunOrder, 'limits'>>,
     limits?: Partial<RunLimits>,
   ): Promise<RunStatus>
-  /** The whole output, after the end of the run. */
+  /** Returns the whole output after the end of the run. */
   output(run: RunId): Promise<{ stdout: Buffer; stderr: Buffer; dropped: number }>
   /** Sends SIGKILL. The next call of `client` starts a new runner. */
   killRunner(): Promise<void>
