@@ -1,4 +1,4 @@
-/** A coordinator starts completely or not at all, and leaves nothing open. */
+/** A coordinator starts completely, or it fails and releases everything. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -19,7 +19,7 @@ import { runCoordinator } from './main.ts'
 
 const signer = testKey(1)
 
-/** A home, and a function that runs its coordinator. */
+/** Creates a home. Returns it with a function that runs its coordinator. */
 async function scene(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'muster-main-'))
   t.after(() => rm(folder, { recursive: true, force: true }))

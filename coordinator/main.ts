@@ -1,6 +1,7 @@
 /**
- * A coordinator, composed by hand from five parts. One scope releases everything in reverse order,
- * also after a start that failed. Nothing is served before what a crash left open is closed.
+ * Composes a coordinator from five parts. One scope releases everything in reverse order, even if
+ * the start fails. The control protocol opens after recovery of the operations that a crash left
+ * open. Recovery of intents for hosts comes later, because their hosts must reconnect first.
  */
 import { createStartGate } from '../protocols/rpc/starting.ts'
 import { configError } from '../shared/config/errors.ts'
@@ -17,7 +18,7 @@ export interface CoordinatorOptions {
   readonly home: string
   readonly config: Config
   readonly signal: AbortSignal
-  /** Called once everything is served. */
+  /** Called when every protocol and the web server accept calls. */
   readonly onReady: (ready: { addresses: readonly string[]; http: string }) => void
 }
 
@@ -29,7 +30,7 @@ export async function runCoordinator(
   const { config, signal } = options
   requireSupported(deps.log, config)
   await using scope = new AsyncDisposableStack()
-  // Ends background work before the scope takes down what it uses.
+  // Ends background work before the scope releases the parts that this work uses.
   const ending = new AbortController()
   const working = AbortSignal.any([signal, ending.signal])
   try {
@@ -50,7 +51,10 @@ export async function runCoordinator(
   }
 }
 
-/** Settings that this version doesn't support end the start; repositories are left out. */
+/**
+ * Rejects settings that this version doesn't support. Logs unsupported repositories, which are not
+ * synced.
+ */
 function requireSupported(log: Logger, { unsupported }: Config): void {
   if (unsupported.settings.length > 0)
     throw configError('config.unsupported', { problems: unsupported.settings })
@@ -62,7 +66,8 @@ function requireSupported(log: Logger, { unsupported }: Config): void {
 }
 
 /**
- * Closes the intents to hosts that a crash left open. Each host is asked when it reconnects.
+ * Closes intents for hosts that a crash left open. The coordinator asks each host when the host
+ * reconnects.
  */
 async function recoverRuns(
   deps: { readonly log: Logger; readonly stores: Stores; readonly operations: OperationsPart },

@@ -1,6 +1,6 @@
 /**
- * The network parts of a coordinator: the registry, which decides which peers are admitted, the
- * node, and the content that it shares. The node doesn't listen yet.
+ * Composes the network parts of a coordinator: the registry, which decides which peers are
+ * admitted, the node, and the content that the node shares. The node doesn't listen yet.
  */
 import { type Content, createContent } from '../../node/content/content.ts'
 import { createNodePolicy } from '../../node/membership/policy.ts'
@@ -21,11 +21,11 @@ import { openTrustCache, type TrustCache } from '../registry/trust-cache.ts'
 import { createPolicy } from '../sessions/policy.ts'
 import type { CoordinatorDeps, Stores } from './stores.ts'
 
-/** Room for a fleet of a few thousand hosts on the default limits of a process. */
+/** Enough for a fleet of a few thousand hosts, and within the default limits of a process. */
 const MAX_CONNECTIONS = 4096
 /**
- * Connections without a certificate: candidates and operators. A rollout enrols many hosts at once,
- * and many people watch a run.
+ * The maximum number of connections without a certificate: from operators, and from hosts that
+ * enrol. A rollout enrols many hosts at once, and many operators may watch a run.
  */
 const MAX_STRANGERS = 256
 /** After a restart, a whole fleet behind one address reconnects within seconds. */
@@ -43,7 +43,7 @@ export interface Network {
   readonly copies: CloneDetector
   readonly facts: FactStore
   readonly ingest: Ingest
-  /** The dependencies that every protocol is served with. */
+  /** The dependencies of the server of each protocol. */
   readonly serving: ServeDeps
 }
 

@@ -1,6 +1,6 @@
 /**
- * The parts that change something: the log, which announces its checkpoints to the fleet,
- * enrolment, intents to hosts, and a handler for each verb.
+ * Composes the parts that change something: the log, which announces its checkpoints to the fleet,
+ * enrolment, the delivery of intents to hosts, and a handler for each verb.
  */
 import type { Ledger } from '../audit/ledger.ts'
 import { createDispatch, type Dispatch } from '../dispatch/dispatch.ts'
@@ -57,7 +57,7 @@ export async function composeOperations(
   const dispatch = createDispatch({ ...shared, open: node.open, copies: network.copies.of })
   const outcomes = createOutcomes({ database, ledger, issuer, clock, fleet })
   const unknownOutcomes = createUnknownOutcomes({ ...shared, database, outcomes, dispatch, runs })
-  /** A host or an operator that lost a right loses its access at once. */
+  /** Applies a change of rights at once. Hosts and operators without a right lose their access. */
   const rightsChanged = (): void => {
     network.trust
       .refresh()
@@ -66,8 +66,8 @@ export async function composeOperations(
   }
   const handlers = verbs(deps, { dispatch, runs, rightsChanged })
   const operations = createOperations({ ...shared, database, outcomes, fleet, handlers })
-  // Runs after the node is closed and before the database is: running operations can still log
-  // their outcomes.
+  // Runs after the node closes and before the database closes. So operations in progress can still
+  // log their outcomes.
   scope.defer(() => operations.idle())
   return { ledger, enrolment, runs, dispatch, unknownOutcomes, operations }
 }

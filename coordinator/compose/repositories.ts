@@ -1,4 +1,6 @@
-/** Repositories, their mirror and their publications, repaired after a crash. */
+/**
+ * Composes the repositories, their mirror and their publications, and repairs them after a crash.
+ */
 import type { PoolCheck } from '../../node/content/pool-check.ts'
 import type { Config } from '../../shared/config/schema.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -38,7 +40,8 @@ export async function composeRepositories(
   const snapshots = createSnapshots({ database })
   const destination = createFolderDestination({ pool, random, clock })
   const upkeep = { formats, destination, database, pool, clock, random, log }
-  // Without a healer: recovery runs before the node listens, and the healer itself fetches blobs.
+  // Recovery runs before the node listens, so it can't fetch blobs from hosts. The healer itself
+  // uses this mirror to fetch from upstreams.
   const unhealed = {
     mirror: createMirror(upkeep, config.download),
     publisher: createPublisher(upkeep),
@@ -66,8 +69,8 @@ type RecoverDeps = Pick<RepositoriesPart, 'repositories' | 'snapshots' | 'mirror
 }
 
 /**
- * Closes what a crash left open. Damaged content stays unpublished until the next sync or
- * publication heals it.
+ * Finishes syncs and publications that a crash interrupted. Damaged content stays unpublished until
+ * the next sync or publication heals it.
  */
 async function recover(deps: RecoverDeps, signal: AbortSignal): Promise<void> {
   const { database, log, publisher } = deps

@@ -1,6 +1,6 @@
 /**
- * The storage of a coordinator: its home, keys, database, pool and log. The home's socket is opened
- * first. So a second coordinator ends before it repairs what the first one is changing.
+ * Opens the storage of a coordinator: its home, keys, database, pool and log. It opens the home's
+ * socket first. So a second coordinator on the same home ends before it changes any data.
  */
 import { join } from 'node:path'
 import { control } from '../../protocols/control/protocol.ts'
@@ -20,10 +20,10 @@ import { type Database, openDatabase } from '../database/database.ts'
 import { migrate } from '../database/migrate.ts'
 import { type CoordinatorIdentity, readCoordinatorIdentity } from '../home/identity.ts'
 
-/** Kept free on the pool's volume, so that the database and the log can be written (CA-10). */
+/** The free space that the pool leaves on its volume for the database and the log (CA-10). */
 const RESERVE_BYTES = 1 * GIB
 
-/** What every part of a coordinator gets. */
+/** The dependencies of every part of a coordinator. */
 export interface CoordinatorDeps {
   readonly clock: Clock
   readonly random: Random
@@ -47,7 +47,7 @@ export interface Stores {
   closeSocket(): Promise<void>
 }
 
-/** Protocols of the home's socket. Callers wait until they are open. */
+/** The start gates of the protocols on the home's socket. Callers wait until a gate opens. */
 export interface Gates {
   readonly control: StartGate
   readonly local: StartGate

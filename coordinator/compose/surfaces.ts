@@ -1,6 +1,7 @@
 /**
- * The interfaces of a coordinator: the protocols of its node, its web server and its socket. The
- * control protocol opens after everything that a crash left open is closed.
+ * Composes the interfaces of a coordinator: the protocols of its node, its web server and its
+ * socket. The control protocol opens after recovery of the operations that a crash left open,
+ * except for intents for hosts.
  */
 import type { WebServer } from '../../node/http/listen.ts'
 import { localHandlers } from '../../node/content/local.ts'
@@ -70,7 +71,10 @@ export async function composeSurfaces(
   return { http }
 }
 
-/** Call it before the node listens, so that early peers find all protocols. */
+/**
+ * Registers the protocols of the node. It must run before the node listens, so that the first peers
+ * find all protocols.
+ */
 async function registerProtocols(deps: All, gates: Gates): Promise<void> {
   const { network } = deps
   const { node, copies, connections, agents, ingest, serving } = network

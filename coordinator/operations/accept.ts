@@ -1,7 +1,7 @@
 /**
- * Decides whether an intent becomes an operation: signature, fleet, time, verb, arguments, rights
- * and the values beside it, in this order. A rejected intent writes nothing, and its error reveals
- * nothing about targets on which the actor has no right.
+ * Decides whether an intent becomes an operation. It checks signature, fleet, time, verb,
+ * arguments, rights, and the values that were sent with the intent, in this order. A rejected
+ * intent writes nothing. Its error reveals nothing about targets on which the actor has no right.
  */
 import { isVerb, VERBS, type Verb } from '../../protocols/control/verbs.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -16,7 +16,9 @@ import type { Agents } from '../registry/agents.ts'
 import { operationError } from './errors.ts'
 import type { Operation, Tx } from './operation.ts'
 
-/** Characters of a reason, which holds text of the operator, such as a label name. */
+/**
+ * The maximum length of a reason. A reason can contain the operator's text, such as a label name.
+ */
 const MAX_REASON = 300
 
 export interface AcceptDeps {
@@ -27,7 +29,8 @@ export interface AcceptDeps {
 }
 
 /**
- * @param handed.values checked here and not kept, because an operation may be written to a log
+ * @param handed.values checked here. The result doesn't contain them, because an operation may be
+ * written to a log
  * @throws trust.*, operation.not-yours, operation.unknown-verb, operation.malformed,
  * registry.unknown-host
  */
@@ -56,7 +59,8 @@ export async function acceptIntent(
     throw operationError('operation.malformed', { verb, reason }, { cause: parsed.error })
   }
   await authorizeTargets(deps, { verb, actor: intent.actor, targets: intent.targets }, now)
-  // The hosts check the same. Here it keeps intents out of the log that no host would carry out.
+  // Each host checks the same. This check rejects the intent before it is logged, because every
+  // host would refuse it.
   openCommitments('env' in parsed.data ? parsed.data.env : {}, values)
   return {
     id: intent.operation,
@@ -69,8 +73,8 @@ export async function acceptIntent(
 }
 
 /**
- * Requires that the actor has the right on each target. It is required again in the transaction
- * that logs the intent, because a right may have been revoked in between.
+ * Requires that the actor has the right on each target. The transaction that logs the intent checks
+ * this again, because a right may have been revoked in between.
  * @throws trust.denied, registry.unknown-host
  */
 export async function authorizeTargets(

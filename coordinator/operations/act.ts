@@ -1,6 +1,7 @@
 /**
- * Verbs that act outside of the database. The intent is logged with its rows in one transaction,
- * and a checkpoint over it is durable, before the handler acts. Then the outcomes are logged.
+ * Performs verbs that act outside of the database. One transaction logs the intent and writes the
+ * verb's rows. The handler acts after a durable checkpoint covers the intent. Then the outcomes are
+ * logged.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { Verb } from '../../protocols/control/verbs.ts'
@@ -39,8 +40,8 @@ export async function performAct<V extends Verb>(
 ): Promise<OperateResponse> {
   await handler.check?.(operation)
   const index = await openOperation(deps, handler, operation)
-  // Crash here: the intent is open and nothing was done. Recovery probes, finds nothing, and logs
-  // that outcome.
+  // Crash here: the intent is open and the handler did nothing. Recovery probes, finds no change,
+  // and logs that outcome.
   logged(index)
   const open = { ...operation, index }
   await signIntent(deps, handler, open)
@@ -49,7 +50,8 @@ export async function performAct<V extends Verb>(
   )
   if (deps.closing?.aborted === true && results.some((row) => row.result === 'unknown'))
     throw operationError('operation.interrupted', { operation: operation.id })
-  // Crash here: it was done, and the log has no outcome. Recovery probes and logs the outcome.
+  // Crash here: the handler acted, and the log has no outcome. Recovery probes and logs the
+  // outcome.
   await concludeOperation(deps, open, results).catch(throwUnlogged(operation))
   await signOutcome(deps, operation)
   return responseOf(operation, index, results)
@@ -70,8 +72,8 @@ function openOperation<V extends Verb>(
 }
 
 /**
- * Nothing is done before the intent is in a signed log. If it can't be signed, the operation fails
- * with this as its outcome.
+ * Signs the log up to the intent, before the handler acts. If this fails, the operation fails, and
+ * the outcome names this reason.
  */
 async function signIntent<V extends Verb>(
   deps: ActDeps,
@@ -95,8 +97,8 @@ async function signIntent<V extends Verb>(
 }
 
 /**
- * The outcome is in the database and valid, and the next change is not made before it is signed. So
- * a failure that may pass is only logged.
+ * Signs the log up to the outcome. The outcome is already stored and valid, and the next change
+ * waits for the signature. So this only logs a failure that a retry can fix.
  */
 async function signOutcome(deps: ActDeps, { id }: Operation): Promise<void> {
   try {

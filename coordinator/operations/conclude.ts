@@ -1,4 +1,6 @@
-/** The end of an operation: its results, and the transaction that logs them and closes it. */
+/**
+ * Ends an operation: collects its results, and logs them and closes its intent in one transaction.
+ */
 import { MusterError } from '../../shared/errors.ts'
 import type { Logger } from '../../shared/logger.ts'
 import type { Ledger } from '../audit/ledger.ts'
@@ -16,18 +18,18 @@ export interface ConcludeDeps {
   readonly log: Logger
 }
 
-/** The change may have been made: the intent stays open, and a probe finds out. */
+/** True if the change may have been made. The intent then stays open until a probe finds out. */
 export const isUnclear = (error: unknown): boolean =>
   databaseError.is(error, 'database.outcome-unknown')
 
-/** A probe that could not read the database has found nothing out. */
+/** True if the database could not be used. A probe with this error has no result. */
 export const isDatabaseAway = (error: unknown): boolean =>
   isUnclear(error) ||
   databaseError.is(error, 'database.unreachable', 'database.busy', 'database.full')
 
 /**
  * Runs a part of a handler. An error becomes the result of every target.
- * @param keepsOpen errors from which nothing follows for the targets
+ * @param keepsOpen selects the errors that prove nothing about the targets. The intent stays open
  * @throws the errors of `keepsOpen`
  */
 export async function resultsOf(

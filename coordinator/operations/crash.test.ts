@@ -13,12 +13,12 @@ import type { ActHandler } from './operation.ts'
 import { done } from '../outcomes/result.ts'
 
 const blob = 'ab'.repeat(32)
-/** More steps than an operation has. */
+/** Larger than the number of steps of any operation. */
 const MAX_PLACES = 80
 
 /**
- * Simulates a killed process: from its n-th step on, nothing that it begins has an effect, and a
- * transaction is rolled back.
+ * Simulates a killed process. From its n-th step on, every step throws, and an open transaction is
+ * rolled back.
  */
 function mortal(): {
   arm(place: number): void
@@ -43,7 +43,7 @@ function mortal(): {
     },
     pass,
     options: {
-      // Every durable file draws its temporary name first.
+      // A durable write begins with a random temporary name, so this counts as a step.
       random: {
         ...systemRandom,
         bytes: (length) => {
@@ -61,7 +61,7 @@ function mortal(): {
             pass()
             return inside
           }, options)
-          // Committed, and the caller doesn't know it.
+          // The transaction is committed, but its caller gets no result.
           pass()
           return result
         },
@@ -83,7 +83,9 @@ function mortal(): {
   }
 }
 
-/** The log's entries by operation, in order. */
+/**
+ * Returns the log's entries for each operation, in order: the result of an outcome, else the type.
+ */
 async function byOperation(coordinator: TestCoordinator): Promise<Map<string, string[]>> {
   const found = new Map<string, string[]>()
   for (const { entry, statement } of (await coordinator.entries()).slice(1)) {

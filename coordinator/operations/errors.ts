@@ -1,4 +1,4 @@
-/** Why an operation is rejected before anything is logged, or which outcome it has. */
+/** Errors of operations: rejections before the intent is logged, and errors in outcomes. */
 import { defineErrors } from '../../shared/errors.ts'
 
 interface About {

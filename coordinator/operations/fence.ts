@@ -1,6 +1,7 @@
 /**
- * The order of operations on the same thing. A name that a later operation touches belongs to that
- * operation. Recovery of an earlier one only reads there: a change would undo the later one.
+ * Finds the later operations on the same names. A name stands for a thing that an operation reads
+ * or changes, such as a snapshot. If a later operation touches a name, recovery of the earlier
+ * operation only reads there. A change would undo the later operation.
  */
 import type { Verb } from '../../protocols/control/verbs.ts'
 import type { OperationId } from '../../shared/ids.ts'
@@ -15,7 +16,7 @@ import {
 } from './operation.ts'
 import { type Outcomes, readOperation } from './outcomes.ts'
 
-/** Entries that are read at once. One has at most 64 KiB. */
+/** The number of entries in one read. An entry has at most 64 KiB. */
 const PAGE = 64
 
 export interface FenceDeps {
@@ -24,16 +25,19 @@ export interface FenceDeps {
   readonly outcomes: Pick<Outcomes, 'fleet'>
 }
 
-/** An operation that is under way in this process. */
+/** An operation that this process carries out. */
 export interface Acting {
   readonly operation: Operation
-  /** False while earlier operations are settled for it. */
+  /** False until the earlier operations on its names are settled. */
   begun: boolean
-  /** Undefined until its intent is in the log. */
+  /** The index of its intent. Undefined until the intent is in the log. */
   index: number | undefined
 }
 
-/** Names of what an operation touches. */
+/**
+ * Returns the names that an operation reads or changes. Empty for verbs that change only the
+ * database.
+ */
 export function touchedBy<V extends Verb>(
   handlers: VerbHandlers,
   operation: Operation<V>,
@@ -43,8 +47,8 @@ export function touchedBy<V extends Verb>(
 }
 
 /**
- * For each name that `operation` touches, the first later operation that touches it too, in the log
- * or in this process.
+ * Returns, for each name that `operation` touches, the first later operation that also touches it.
+ * Later operations are in the log or in this process.
  */
 export async function laterOperations(
   deps: FenceDeps,
@@ -67,7 +71,10 @@ export async function laterOperations(
   return later
 }
 
-/** The intents after `index`, in order. Grants are entries of another type, and touch nothing. */
+/**
+ * Yields the intents after `index`, in order. Intents of grants have another entry type and touch
+ * no names, so they are left out.
+ */
 async function* intentsAfter(
   deps: FenceDeps,
   index: number,
@@ -89,7 +96,7 @@ async function* intentsAfter(
   }
 }
 
-/** Undefined for an intent of another version. */
+/** Reads the operation. Returns undefined if this version can't read the intent. */
 function tryRead(
   deps: FenceDeps,
   row: { index: number; bytes: Uint8Array },
@@ -101,5 +108,5 @@ function tryRead(
   }
 }
 
-/** Operations that this process carries out, by id. */
+/** The operations that this process carries out, by id. */
 export type ActingById = ReadonlyMap<OperationId, Acting>

@@ -1,4 +1,4 @@
-/** How an intent gets into the log. */
+/** Adds an intent to the log, and checks the actor's rights again in the same transaction. */
 import type { Clock } from '../../shared/clock.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import { type AcceptDeps, authorizeTargets } from './accept.ts'
@@ -12,8 +12,8 @@ export interface LogIntentDeps extends Pick<AcceptDeps, 'access' | 'agents'> {
 
 /**
  * Logs the intent under the lock of the log's head. Returns its index.
- * @throws operation.in-progress if another coordinator has logged it meanwhile, trust.denied if a
- * right was revoked meanwhile
+ * @throws operation.in-progress if another coordinator logged it in between, trust.denied if a
+ * right was revoked in between
  */
 export async function logIntent(
   deps: LogIntentDeps,
@@ -34,7 +34,8 @@ export async function logIntent(
     .executeTakeFirst()
   if (earlier !== undefined)
     throw operationError('operation.in-progress', { operation: operation.id })
-  // The head is locked. So a revocation is before this entry and counts, or it comes after it.
+  // The head of the log is locked. So a revocation is either before this entry and counts, or it
+  // comes after the entry.
   await authorizeTargets(deps, operation, deps.clock.now(), tx)
   return index
 }

@@ -1,11 +1,11 @@
-/** The types of the table of verbs: the compiler runs this test. */
+/** Checks the types of the table of handlers. The compiler runs this test. */
 import { test } from 'node:test'
 import type { ActHandler, VerbHandlers } from './operation.ts'
 
 declare const all: VerbHandlers
 declare const start: ActHandler<'run.start'>
 
-/** Never called. */
+/** Never called. It only has to compile. */
 export function misuse(): readonly VerbHandlers[] {
   const { 'run.stop': stop, ...others } = all
   return [
@@ -17,4 +17,4 @@ export function misuse(): readonly VerbHandlers[] {
   ]
 }
 
-test('a table without a verb, or with the handler of another verb, does not compile', () => {})
+test('a table that lacks a verb, or has the handler of another verb, does not compile', () => {})

@@ -1,6 +1,6 @@
 /**
- * An operation, and what the handler of each verb provides. Only perform.ts decides in which order
- * the parts of a handler are called.
+ * Defines an operation and the handler of a verb. Only perform.ts and the modules that it calls
+ * decide the order in which the parts of a handler run.
  */
 import type { Kysely } from 'kysely'
 import type { OperateProgress } from '../../protocols/control/messages.ts'
@@ -36,8 +36,8 @@ export interface OperateContext {
   progress(report: OperateProgress): Promise<void>
   readonly upload: AsyncIterable<Uint8Array>
   /**
-   * The values to which the intent commits, checked by accept.ts. They are only here and in the
-   * messages to hosts, never in a row, an entry or a log line. After a crash they are gone.
+   * The values to which the intent commits. accept.ts has checked them. They exist only here and in
+   * the messages to hosts, never in a row, an entry or a log line. A crash loses them.
    */
   readonly values: readonly Opening[]
 }
@@ -48,41 +48,43 @@ export interface OperateContext {
  */
 export interface RecordHandler<V extends Verb> {
   readonly kind: 'record'
-  /** Makes the change. If it throws, everything is rolled back, the intent included. */
+  /** Makes the change. If this throws, the transaction is rolled back with the intent. */
   record(tx: Tx, operation: Operation<V>, at: number): Promise<TargetResult[]>
-  /** Sends notifications after the commit. They may be lost. */
+  /** Sends notifications after the commit. A crash may lose them. */
   announce?(operation: Operation<V>): void
 }
 
 /** A verb that changes something outside of the database. Idempotent by operation id. */
 export interface ActHandler<V extends Verb> {
   readonly kind: 'act'
-  /** Rejects what cannot work, before anything is logged. */
+  /** Rejects an operation that can't succeed, before its intent is logged. */
   check?(operation: Operation<V>): Promise<void>
-  /** Writes rows that must exist if the intent does. */
+  /** Writes rows in the transaction that logs the intent. */
   open?(tx: Tx, operation: Operation<V>, at: number): Promise<void>
-  /** Called for an operation that will never act: closes the rows that {@link open} wrote. */
+  /** Closes the rows that {@link open} wrote. Called if the operation will never act. */
   abandon?(tx: Tx, operation: LoggedOperation<V>): Promise<void>
   act(operation: LoggedOperation<V>, context: OperateContext): Promise<TargetResult[]>
   /**
-   * Names of what the operation changes and reads. An open operation with a name in common is
-   * settled before this one begins.
+   * Returns the names of the things that the operation changes or reads. Open operations with one
+   * of these names are settled before this operation begins.
    */
   touches?(operation: Operation<V>): readonly string[]
   /**
-   * The longest wait in milliseconds until an earlier operation is settled. Only for targets that
-   * keep the order themselves. Absent: no bound.
+   * The longest wait in milliseconds until an earlier operation is settled. Only for verbs whose
+   * targets keep the order themselves. If absent, the wait has no limit.
    */
   readonly patience?: number
   /**
-   * Finds out the results of an operation that was interrupted. It may finish the work on a name
-   * that `later` doesn't contain. A name in `later` belongs to a later operation, so the probe only
-   * reads there.
+   * Finds out the results of an interrupted operation. It may finish the work on names that `later`
+   * doesn't contain. A name in `later` belongs to a later operation, so the probe only reads there.
    */
   probe(operation: LoggedOperation<V>, signal: AbortSignal, later?: Later): Promise<TargetResult[]>
 }
 
-/** For each name that an operation touches: the first later operation that touches it too. */
+/**
+ * Maps each name that an operation touches to the first later operation that also touches it. Names
+ * without a later operation are absent.
+ */
 export type Later = ReadonlyMap<string, LaterOperation>
 
 export interface LaterOperation {
@@ -94,10 +96,10 @@ export const NOTHING_LATER: Later = new Map()
 
 export type VerbHandler<V extends Verb> = RecordHandler<V> | ActHandler<V>
 
-/** The handler of each verb. A verb without one doesn't compile. */
+/** The handler of each verb. A verb without a handler is a compile error. */
 export type VerbHandlers = { readonly [V in Verb]: VerbHandler<V> }
 
-/** The handler of an operation, typed for the arguments of that operation. */
+/** Returns the handler of an operation, typed for its arguments. */
 export function handlerOf<V extends Verb>(
   handlers: VerbHandlers,
   { verb }: Operation<V>,
@@ -105,14 +107,16 @@ export function handlerOf<V extends Verb>(
   return handlers[verb]
 }
 
-/** The target of a verb that has exactly one, which accept.ts checks. */
+/**
+ * Returns the only target of an operation. accept.ts checks the number for verbs with one target.
+ */
 export function targetOf({ targets, verb }: Pick<Operation, 'targets' | 'verb'>): string {
   const [target] = targets
   if (target === undefined) throw new Error(`an operation ${verb} without a target was accepted`)
   return target
 }
 
-/** The result of a probe: the operation was not done, or not for certain. */
+/** Returns the result of a probe that can't confirm that the operation was done. */
 export function interrupted(
   operation: Operation,
   target: string,

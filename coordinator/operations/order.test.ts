@@ -1,6 +1,6 @@
 /**
- * Recovery and the order of the log, for every verb: A has no outcome, B follows, then the
- * coordinator restarts.
+ * Recovery keeps the order of the log, for every verb. Operation A has no outcome, operation B
+ * follows, then the coordinator restarts.
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -17,7 +17,8 @@ const forever = new AbortController().signal
 const everything = (): true => true
 
 /**
- * Performs A without its outcome in the log, or without a signature if both are one transaction.
+ * Performs A and keeps its outcome out of the log. If change and outcome are one transaction, only
+ * the signature of the log is missing.
  */
 async function leaveOpen(at: Started, verb: Verb, { a }: Pair, operation = newOperation()) {
   at.faults[acts(verb) ? 'outcomes' : 'checkpoints'] = true
@@ -34,7 +35,7 @@ for (const dialect of DIALECTS) {
       const pair = await VERB_CASES[verb].pair(all, first)
       const operation = await leaveOpen(first, verb, pair)
       await pair.between?.()
-      // Another coordinator, which can't settle the operations of the first one.
+      // A second coordinator can't settle the operations of the first one.
       const second = await all.start({ name: 'c2' })
       assert.equal(await second.perform(pair.b), 'done', verb)
       const before = await all.state()
@@ -61,7 +62,7 @@ for (const dialect of DIALECTS) {
       Object.assign(first.faults, { outcomes: false, checkpoints: false })
       const size = (await all.logged()).length
       assert.equal(await first.perform(pair.b), 'done', verb)
-      // A's outcome, then B with its outcome.
+      // The log gets A's outcome, then B and its outcome.
       const settled = acts(verb) ? [`${verb}: done`] : []
       assert.deepEqual(
         (await all.logged()).slice(size),

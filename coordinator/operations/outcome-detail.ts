@@ -1,4 +1,7 @@
-/** The detail of an outcome statement. It must fit into the log, however much a handler reports. */
+/**
+ * Makes the detail of an outcome statement. The detail always fits into a log entry, even if a
+ * handler reports more.
+ */
 import { canonicalJson, type Json } from '../../shared/canonical-json.ts'
 import type { ErrorData, ErrorValue } from '../../shared/errors.ts'
 import type { JsonObject } from '../../shared/trust/fields.ts'
@@ -6,15 +9,18 @@ import { KIB } from '../../shared/units.ts'
 import type { TargetResult } from '../outcomes/result.ts'
 
 /**
- * A statement has at most 48 KiB, and an entry, which holds it as text, 64 KiB. The rest is for the
- * fields that name the operation.
+ * The maximum size of a detail. A statement has at most 48 KiB, and the entry that contains it as
+ * text has at most 64 KiB. The difference is for the other fields of the statement.
  */
 const MAX_DETAIL_BYTES = 40 * KIB
 
-/** Items of a list and characters of a text, before anything is cut. */
+/**
+ * If a detail is too large, lists and texts are cut to half of this length. The length is halved
+ * until the detail fits.
+ */
 const MAX_ITEMS = 1024
 
-/** Detail and error of a result. Lists and texts are cut until they fit. */
+/** Returns the detail and the error of a result. Lists and texts are cut until they fit. */
 export function outcomeDetail({ detail, error }: TargetResult): JsonObject {
   const values = statementValues(detail)
   const whole: JsonObject = error
@@ -26,11 +32,11 @@ export function outcomeDetail({ detail, error }: TargetResult): JsonObject {
   return fitting
 }
 
-/** The entry holds the statement as text, so quotes and line ends are escaped twice there. */
+/** Measures the detail as the entry stores it: quotes and line ends are escaped twice. */
 const fits = (detail: JsonObject): boolean =>
   Buffer.byteLength(JSON.stringify(canonicalJson(detail))) <= MAX_DETAIL_BYTES
 
-/** Statements hold only whole numbers and well-formed text. */
+/** Converts values for a statement, which can contain only whole numbers and well-formed text. */
 function statementValues(values: ErrorData): JsonObject {
   return Object.fromEntries(
     Object.entries(values).map(([key, value]) => [key, statementValue(value)]),

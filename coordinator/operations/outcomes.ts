@@ -1,6 +1,6 @@
 /**
- * Outcomes in the log: the result on each target, signed by the agent that executed the operation,
- * else by this coordinator's issuing key.
+ * Writes and reads outcomes in the log. An outcome is the result on one target. The agent that
+ * executed the operation signs it, else this coordinator's issuing key does.
  */
 import {
   type OperateResponse,
@@ -31,11 +31,11 @@ export interface Outcomes {
   /** Logs one outcome for each result. */
   append(tx: Tx, operation: Operation, results: readonly TargetResult[]): Promise<void>
   /**
-   * The response to an operation that was performed before. Undefined if it is new.
+   * Returns the response to an operation that was performed before. Undefined if it is new.
    * @throws operation.in-progress, operation.reused-id
    */
   find(operation: Operation): Promise<OperateResponse | undefined>
-  /** The operation whose intent is entry `index` of the log. */
+  /** Returns the operation whose intent is entry `index` of the log. */
   operationAt(index: number): Promise<LoggedOperation>
 }
 
@@ -76,7 +76,7 @@ async function appendOutcome(
 ): Promise<void> {
   const signed = row.signed ?? (await signOutcome(deps, operation, row))
   await deps.ledger.append(tx, { type: 'outcome', operation: operation.id, signed })
-  // A host that signed `unknown` has forgotten the operation, so it is not asked again.
+  // A host that signed `unknown` no longer has a record of the operation. It is not asked again.
   if (row.result === 'unknown' && row.signed === undefined && row.target !== '')
     await tx
       .insertInto('unknown_outcome')
@@ -114,7 +114,8 @@ async function findResponse(
   if (intent === undefined) return undefined
   requireSame(fromText(decodeEntry(intent.bytes)), operation)
   if (rest.length === 0) throw operationError('operation.in-progress', { operation: operation.id })
-  // An unknown outcome is followed by the one that its host signed when it was back.
+  // After an `unknown` outcome, the log may contain the one that the host signed later. The last
+  // one counts.
   const results = new Map<string, OperateResult>()
   for (const row of rest) {
     if (row.type !== 'outcome') continue
@@ -124,7 +125,7 @@ async function findResponse(
   return { operation: operation.id, index: intent.index, results: [...results.values()] }
 }
 
-/** The result that the caller got when the outcome was logged. */
+/** Returns the result that the caller got when the outcome was logged. */
 async function loggedResult(database: Database, signed: Signed): Promise<OperateResult> {
   const outcome = readSigned(signed, 'outcome')
   const host = await database.query
@@ -137,7 +138,7 @@ async function loggedResult(database: Database, signed: Signed): Promise<Operate
     : ownResult(outcome)
 }
 
-/** The result in an outcome that {@link signOutcome} made. */
+/** Returns the result in an outcome that {@link signOutcome} made. */
 function ownResult({ target, result, detail: { error, ...detail } }: Outcome): OperateResult {
   const plain = Object.entries(detail).map(([key, value]) => {
     const { success, data } = plainValue.safeParse(value)
@@ -148,8 +149,8 @@ function ownResult({ target, result, detail: { error, ...detail } }: Outcome): O
 }
 
 /**
- * The operation whose intent an entry holds. Throws for an intent of another fleet, or of a version
- * with other verbs.
+ * Returns the operation whose intent an entry contains. Throws if the intent is from another fleet,
+ * or if this version has no such verb.
  */
 export function readOperation(
   fleet: FleetId,
@@ -175,7 +176,7 @@ export function requireSame(earlier: Signed, operation: Operation): void {
     throw operationError('operation.reused-id', { operation: operation.id })
 }
 
-/** Verb and targets of an operation, as errors name them. */
+/** Returns the verb and the targets of an operation for an error. */
 export const named = ({ verb, targets }: Operation) => ({ verb, target: targets.join(', ') })
 
 export function responseOf(
@@ -186,7 +187,7 @@ export function responseOf(
   return { operation: operation.id, index, results: results.map(publicResult) }
 }
 
-/** The part of a result that the caller gets. */
+/** Returns the part of a result that the caller gets. */
 export function publicResult({ target, result, detail, error }: TargetResult): OperateResult {
   return defined({
     target,

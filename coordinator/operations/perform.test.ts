@@ -1,6 +1,6 @@
 /**
- * Intent, act and outcome in order, on both databases. One file because every case takes the same
- * coordinator through the same steps.
+ * Operations log intent, act and outcome in order, on both databases. This is one file, because
+ * every case takes the same coordinator through the same steps.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
@@ -30,7 +30,7 @@ const code =
 const blob = 'ab'.repeat(32)
 const content = { blob, size: 1 }
 
-/** A verb that records its effects. */
+/** A handler that records its effects. */
 function counting(effects: string[] = []): ActHandler<'artifact.add'> & { effects: string[] } {
   return {
     kind: 'act',
@@ -49,7 +49,7 @@ function counting(effects: string[] = []): ActHandler<'artifact.add'> & { effect
   }
 }
 
-/** Intent and outcome entries, as `intent artifact.add` or `outcome done`. */
+/** Returns the log's entries after the first, such as `intent artifact.add` or `outcome done`. */
 async function logged(coordinator: TestCoordinator): Promise<string[]> {
   return (await coordinator.entries())
     .slice(1)
@@ -153,7 +153,8 @@ for (const dialect of DIALECTS) {
       await using coordinator = await testCoordinator(dialect, {
         handlers: { 'artifact.add': handler },
       })
-      // The second one finds nothing before the first one writes, and writes after it.
+      // The second coordinator looks before the first one writes, and finds no operation. It writes
+      // after the first one.
       const { promise: looked, resolve: look } = Promise.withResolvers<void>()
       const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
       let holding = false
@@ -372,7 +373,7 @@ for (const dialect of DIALECTS) {
     })
 
     it(`AL-13: a large outcome is cut to the size of an entry (${dialect})`, async () => {
-      // Quotes are the worst: they are escaped in the statement, and again in the entry.
+      // Quotes need the most space: they are escaped in the statement and again in the entry.
       const quotes = {
         target: blob,
         result: 'failed',
@@ -444,7 +445,7 @@ for (const dialect of DIALECTS) {
       )
       assert.deepEqual(handler.effects, [])
 
-      // A revocation is valid, signed or not, so it is announced.
+      // A revocation is valid even if the log is not signed, so it is announced.
       const revocation = toText(
         await signedSample('revocation', operator, { kind: 'key', target: delegate.fingerprint }),
       ) as never
@@ -471,7 +472,7 @@ for (const dialect of DIALECTS) {
       })
       broken = true
       const intent = await coordinator.intent('artifact.add', { arguments: content })
-      // Not "nothing was changed", which is true only for the transaction.
+      // The error must not report "nothing was changed". That is true only for the transaction.
       await assert.rejects(coordinator.perform(intent), code('operation.unlogged'))
       assert.equal(handler.effects.length, 1)
       await assert.rejects(coordinator.perform(intent), code('database.full'))
@@ -488,7 +489,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await logged(coordinator), ['intent artifact.add', 'outcome done'])
     })
 
-    it(`the next start finds out an outcome that was unknown at the end (${dialect})`, async () => {
+    it(`the next start finds out an outcome that was left unknown (${dialect})`, async () => {
       const handler = counting()
       const ending = new AbortController()
       const cut: ActHandler<'artifact.add'> = {
@@ -550,7 +551,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await coordinator.perform(signed, { at: next })).results[0]?.result, 'failed')
     })
 
-    it(`a caller that leaves doesn't stop what another caller waits for (${dialect})`, async () => {
+    it(`a caller that leaves doesn't stop the work for another caller (${dialect})`, async () => {
       const probing = Promise.withResolvers<void>()
       const release = Promise.withResolvers<void>()
       const slow: ActHandler<'artifact.add'> = {

@@ -1,8 +1,8 @@
 /**
- * Intent, act, outcome: the order of every operation. accept.ts checks and authorises the intent.
- * A verb that changes only the database is one transaction (record.ts); the others log their
- * intent, act, and log the outcomes (act.ts). An operation that is sent again joins the one that is
- * under way, or gets the logged outcomes. It never acts twice.
+ * Performs operations in this order: intent, act, outcome. accept.ts checks and authorises the
+ * intent. A verb that changes only the database is one transaction (record.ts). The other verbs log
+ * their intent, act, and log the outcomes (act.ts). A caller that sends an operation again joins
+ * the running one or gets the logged outcomes. No operation acts twice.
  */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { Verb } from '../../protocols/control/verbs.ts'
@@ -45,14 +45,14 @@ export interface OperationsDeps extends AcceptDeps {
 export interface Operations {
   perform(signed: Signed, context: OperateContext): Promise<OperateResponse>
   /**
-   * Closes the intents that a crash left open, after a probe of each. Intents for hosts come last,
-   * when hosts can be connected again.
-   * @returns the number of closed intents. It is smaller than the number of open ones if the signal
-   * aborted, or if this version cannot read some, which are logged.
+   * Probes and closes the intents that a crash left open. `which` selects them by verb. Intents for
+   * hosts are closed after the node listens, because their hosts must reconnect first.
+   * @returns the number of closed intents. Some stay open if the signal aborts. Intents that this
+   * version can't read also stay open, and are logged.
    * @throws database.*, ledger.*
    */
   recover(signal: AbortSignal, which: (verb: string) => boolean): Promise<number>
-  /** Resolves when the operations that are under way now have ended. */
+  /** Resolves when all running operations have ended. */
   idle(): Promise<void>
 }
 
@@ -61,9 +61,9 @@ interface UnderWay {
   readonly running: Promise<OperateResponse>
 }
 
-/** What the operations of this process know of each other. */
+/** The state that the operations of this process share. */
 interface Current {
-  /** Operations that this process carries out, from before their intents are logged. */
+  /** The operations that this process carries out. Each is added before its intent is logged. */
   readonly acting: Map<OperationId, Acting>
   readonly close: CloseIntent
 }
@@ -74,7 +74,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   const acting = new Map<OperationId, Acting>()
   const closing = new SingleFlight<OperationId, void>()
   const ending = deps.closing ?? new AbortController().signal
-  // Not a caller's signal: the log needs the outcome although the caller has left.
+  // Uses no caller's signal: the log needs the outcome even if the caller has left.
   const close: CloseIntent = (open) =>
     closing.run(open.operation, () => closeIntent(deps, open, acting.values(), ending))
 
@@ -131,8 +131,9 @@ async function performOnce<V extends Verb>(
 }
 
 /**
- * The response to an operation that is already in the log. If this coordinator left it open, it is
- * closed now. Else another coordinator performs it, or has just finished.
+ * Returns the response to an operation that is already in the log. If this coordinator left it
+ * open, this closes it first. Otherwise another coordinator performs it or has just finished it.
+ * Undefined if it is not finished.
  */
 async function findEarlier(
   deps: OperationsDeps,
@@ -146,7 +147,10 @@ async function findEarlier(
   return deps.outcomes.find(operation)
 }
 
-/** Settles earlier operations on the same target first, so that none of them undoes this one. */
+/**
+ * Settles earlier operations on the same target, then acts. So no earlier operation undoes this
+ * one.
+ */
 async function actInOrder<V extends Verb>(
   deps: OperationsDeps,
   { acting, close }: Current,

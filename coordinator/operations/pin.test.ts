@@ -1,6 +1,6 @@
 /**
- * A snapshot that an operator chose for `latest` stays, through syncs, restarts, recovery and
- * concurrent operations.
+ * A snapshot that an operator chose for `latest` stays. Syncs, restarts, recovery and concurrent
+ * operations don't change it.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -39,8 +39,8 @@ const remove = (name: string): NewIntent => ({
 const forever = new AbortController().signal
 
 /**
- * A repository with version 1 as snapshot d1, version 2 as the newest, and what each of them
- * serves.
+ * Creates a repository. Version 1 is snapshot d1, version 2 is the newest. Also returns the digest
+ * of the content that each of them serves.
  */
 async function twoVersions(dialect: (typeof DIALECTS)[number] = 'sqlite') {
   const all = await everyVerb(dialect)
@@ -54,7 +54,7 @@ async function twoVersions(dialect: (typeof DIALECTS)[number] = 'sqlite') {
   return { all, at, newest, d1 }
 }
 
-/** Holds the upstream's response with the package files until it is released. */
+/** Delays the upstream's responses with package files until `release` is called. */
 function holdPackages(all: Awaited<ReturnType<typeof everyVerb>>) {
   const { promise: released, resolve: release } = Promise.withResolvers<void>()
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>()
@@ -77,7 +77,7 @@ for (const dialect of DIALECTS)
       assert.equal((await all.served())['latest'], d1)
       return { pinned, served, version }
     }
-    // A sync without a change, a sync with one, and a sync with a snapshot.
+    // A sync without a change, a sync with a change, and a sync that creates a snapshot.
     assert.deepEqual(await detailOf(sync()), { pinned: 'd1', served: 1, version: 2 })
     await all.upstream('3')
     assert.deepEqual(await detailOf(sync()), { pinned: 'd1', served: 1, version: 3 })
@@ -107,7 +107,7 @@ it('recovery of a sync keeps the snapshot that was chosen for latest', async () 
   assert.equal((await all.served())['latest'], d1)
 })
 
-it('a sync under way keeps the snapshot that an operator chooses meanwhile', async () => {
+it('a running sync keeps the snapshot that an operator chooses during the sync', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   await all.upstream('3')
@@ -162,7 +162,7 @@ it('a snapshot cannot be deleted while latest serves it', async () => {
   assert.equal(await at.perform(publish('d1')), 'done')
   const [before, size] = [await all.state(), (await all.logged()).length]
   assert.equal(await at.perform(remove('d1')), 'snapshot.served')
-  // It is checked before the intent is logged, and again when the rows are deleted.
+  // The coordinator checks this before it logs the intent, and again when it deletes the rows.
   await assert.rejects(
     at.publisher.withdraw(
       {
@@ -178,7 +178,8 @@ it('a snapshot cannot be deleted while latest serves it', async () => {
   assert.equal(await at.perform(publish('d2')), 'done')
   assert.equal(await at.perform(remove('d1')), 'done')
   assert.equal(await at.perform(publish()), 'done')
-  // The version is served as the newest, not as this snapshot, so it stays.
+  // `latest` serves this version as the newest one, not as the snapshot. So it stays after the
+  // deletion.
   assert.equal(await at.perform(remove('d2')), 'done')
   assert.notEqual((await all.served())['latest'], d1)
 })
@@ -205,7 +206,7 @@ it('retention keeps the snapshot that latest serves, also after a move', async (
   assert.equal((await all.served())['d1'], d1)
 })
 
-it('a new snapshot reports its version while latest serves another', async () => {
+it('the outcome of a new snapshot has its version, even if latest serves another', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   const { version, pinned } = await at.detail(create('d2'))
@@ -215,7 +216,7 @@ it('a new snapshot reports its version while latest serves another', async () =>
   assert.deepEqual([detail['version'], detail['pinned'], detail['served']], [2, 'd1', 1])
 })
 
-it('publishing the newest keeps a version that a sync published meanwhile', async () => {
+it('publishing the newest keeps a newer version that a concurrent sync publishes', async () => {
   const { all, at } = await twoVersions()
   await using _ = all
   const other = await all.start({ name: 'c2' })
@@ -230,7 +231,7 @@ it('publishing the newest keeps a version that a sync published meanwhile', asyn
   assert.deepEqual([newest['served'], newest['version']], [3, 3])
 })
 
-it('content without a row is not reported as added', async () => {
+it('recovery reports a failure if the added blob has no database row', async () => {
   await using all = await everyVerb('sqlite')
   const at = await all.start()
   const blob = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
@@ -238,7 +239,7 @@ it('content without a row is not reported as added', async () => {
   const operation = newOperation()
   at.faults.outcomes = true
   assert.equal(await at.perform(wanted, operation), 'operation.unlogged')
-  // As if the coordinator had been killed between the pool and the row.
+  // Simulates a crash after the blob is in the pool and before its row is written.
   await all.coordinator.database.query.deleteFrom('blob').execute()
   const again = await all.start()
   await again.operations.recover(forever, () => true)

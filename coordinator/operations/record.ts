@@ -1,4 +1,7 @@
-/** Verbs that change only the database: the change and both log entries are one transaction. */
+/**
+ * Performs verbs that change only the database. The change and both log entries are one
+ * transaction.
+ */
 import type { OperateResponse } from '../../protocols/control/messages.ts'
 import type { Verb } from '../../protocols/control/verbs.ts'
 import { MusterError } from '../../shared/errors.ts'
@@ -26,8 +29,8 @@ export async function performRecord<V extends Verb>(
     await deps.outcomes.append(tx, operation, results)
     return { index, results }
   })
-  // Crash here: intent, change and outcome are durable. Only the caller doesn't know it, until it
-  // sends the same operation again.
+  // Crash here: intent, change and outcome are durable, and the caller has no response. It gets the
+  // response if it sends the same operation again.
   try {
     await deps.ledger.checkpoint()
   } catch (error) {
@@ -38,7 +41,7 @@ export async function performRecord<V extends Verb>(
       { cause: error },
     )
   } finally {
-    // The change is valid, signed or not, so those who lost a right are notified.
+    // The change is valid even if the log is not signed, so it is announced.
     handler.announce?.(operation)
   }
   return responseOf(operation, index, results)

@@ -1,6 +1,6 @@
 /**
- * Closes operations that a crash left open. The probe of the verb finds out what happened, and the
- * log gets its results as outcomes.
+ * Closes operations that a crash left open. The verb's probe finds out the results, and the log
+ * gets them as outcomes.
  */
 import type { Verb } from '../../protocols/control/verbs.ts'
 import { abortable } from '../../shared/interrupt.ts'
@@ -14,8 +14,8 @@ import { handlerOf, type LoggedOperation } from './operation.ts'
 export type RecoverDeps = ConcludeDeps & FenceDeps
 
 /**
- * Closes one open intent, unless the coordinator ends before. A second caller joins the first. A
- * caller that stops waiting doesn't stop the work.
+ * Closes one open intent. The coordinator's end aborts this. A second call for the same intent
+ * joins the first. If a caller stops waiting, the work continues.
  */
 export type CloseIntent = (open: OpenIntent) => Promise<void>
 
@@ -33,8 +33,8 @@ export async function recoverIntents(
     } catch (error) {
       if (signal.aborted) return closed
       if (databaseError.is(error) || ledgerError.is(error)) throw error
-      // This version can't read it, for example because another version began it. The others are
-      // closed all the same, and the coordinator starts.
+      // This version can't close this intent, for example because another version wrote it. Log it,
+      // close the others, and let the coordinator start.
       const { operation, verb, index } = intent
       deps.log.error(
         { operation, verb, index, error },
@@ -45,7 +45,10 @@ export async function recoverIntents(
   return closed
 }
 
-/** Probes one open operation and logs its outcome. `acting`: the operations of this process. */
+/**
+ * Probes one open operation and logs its outcome.
+ * @param acting the operations that this process carries out
+ */
 export async function closeIntent(
   deps: RecoverDeps,
   open: OpenIntent,
@@ -54,7 +57,7 @@ export async function closeIntent(
 ): Promise<void> {
   const operation = await deps.outcomes.operationAt(open.index)
   const results = await probeOperation(deps, operation, acting, signal)
-  // A probe that was cut short has found nothing out: the intent stays open for the next start.
+  // An aborted probe has no result. The intent stays open for the next start.
   signal.throwIfAborted()
   await concludeOperation(deps, operation, results)
   await deps.ledger.checkpoint()

@@ -1,4 +1,4 @@
-/** Settles earlier operations on the same target that have no outcome yet. */
+/** Settles earlier operations on the same target: closes their intents with an outcome. */
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { ledgerError } from '../audit/errors.ts'
@@ -19,15 +19,16 @@ export interface SettleEarlierDeps {
 }
 
 /**
- * Settles the open operations that touch what `operation` touches. Operations in `acting` are
- * skipped: publishing and deleting check in their own transactions what changed meanwhile.
+ * Settles the open operations that have a name in common with `operation`. Operations in `acting`
+ * are skipped, because publishing and deleting check in their own transactions whether the state
+ * has changed.
  * @throws operation.unsettled
  */
 export async function settleEarlier(
   deps: SettleEarlierDeps,
   given: {
     readonly operation: Operation
-    /** The longest wait for each of them, in milliseconds. */
+    /** The longest wait for each earlier operation, in milliseconds. Undefined: no limit. */
     readonly patience: number | undefined
     readonly acting: ActingById
     readonly close: CloseIntent
@@ -63,7 +64,7 @@ function unsettled(operation: Operation, open: OpenIntent, cause: MusterError): 
   )
 }
 
-/** An intent of another version names nothing that this version could settle. */
+/** Skips an intent that this version can't read, because it can't settle that intent. */
 function skipUnreadable(error: unknown): undefined {
   if (databaseError.is(error)) throw error
 }

@@ -42,7 +42,7 @@ import { BLOB, type SampleScene, VERB_CASES } from './testing/verb-cases.ts'
 interface Everything {
   readonly coordinator: TestCoordinator
   readonly pool: Pool
-  /** Attempts to reach a host or an upstream. */
+  /** The attempts to reach a host or an upstream. */
   readonly reached: string[]
   readonly scene: SampleScene
   /** Everything that a verb can change, except the log. */
@@ -50,8 +50,8 @@ interface Everything {
 }
 
 /**
- * A coordinator with the real handler of every verb, and for each verb an intent that would be
- * performed.
+ * Creates a coordinator with the real handler of every verb, and for each verb an intent that it
+ * can perform.
  */
 async function everything(
   stack: AsyncDisposableStack,
@@ -185,8 +185,8 @@ async function everything(
 }
 
 /**
- * Folders are in the place of files that the next checkpoint writes, so it can't write them.
- * Earlier files can be read.
+ * Creates folders in place of the files that the next checkpoint writes, so it can't write them.
+ * Earlier files can still be read.
  */
 async function block(
   folder: string,
@@ -208,7 +208,7 @@ async function block(
   }
 }
 
-/** All reading methods respond correctly. */
+/** Checks that all methods that read respond correctly. */
 async function reads({ coordinator }: Everything): Promise<void> {
   const { ledger, access, agents, folder } = coordinator
   const ask = auditHandlers({ ledger, access, agents })
@@ -243,7 +243,7 @@ it('AL-02: with a frozen log no verb changes anything, and reads work', async ()
   await using stack = new AsyncDisposableStack()
   const all = await everything(stack)
   const { ledger } = all.coordinator
-  // A witness holds a checkpoint of a longer log: this one has lost entries.
+  // A witness has a checkpoint of a longer log. This proves that the log has lost entries.
   const { note } = await signCheckpoint(issuer, TEST_FLEET, {
     size: 1000,
     root: new Uint8Array(32),
@@ -320,7 +320,8 @@ for (const what of ['tiles', 'checkpoint'] as const)
     const all = await everything(stack)
     const { ledger, folder, agents, database } = all.coordinator
     const unblock = await block(folder, what, (await ledger.head()).size)
-    // The operation that fails first is done: its change and its entries were one transaction.
+    // The first operation is done although it reports an error: its change and its entries were one
+    // transaction.
     assert.equal(await attempt(all, 'agent.label'), 'operation.done-unsigned')
     assert.deepEqual((await agents.list())[0]?.labels, { role: 'web' })
     const before = await all.state()
@@ -361,7 +362,8 @@ it('AL-11: changes stop while the database is full, and resume alone', async () 
           : `pragma max_page_count = ${limit}`,
       )
       .execute(database.query))
-  // The limit is never below the size of the file. Short intents fill the room in its pages.
+  // The database can't be limited below the size of its file. Short intents fill the free space in
+  // its pages.
   await pages(1)
   for (let full = false; !full; ) {
     const operation = newOperation()

@@ -1,6 +1,6 @@
 /**
- * Values beside an intent: checked, sent to the hosts of the intent, and stored nowhere. The hosts
- * use the real protocol on a socket.
+ * The coordinator checks the values that are sent with an intent, sends them to the intent's hosts,
+ * and never stores them. The hosts use the real protocol on a socket.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -31,9 +31,9 @@ const HOSTS = ['web-1', 'web-2']
 
 interface Hosts {
   readonly coordinator: TestCoordinator
-  /** What each host received. */
+  /** The requests that each host received. */
   readonly received: { host: string; request: PerformRequest }[]
-  /** Parts over the same database, with another way to reach the hosts. */
+  /** Creates the parts again on the same database. `open` replaces the connections to the hosts. */
   again(open?: DispatchDeps['open']): Promise<CoordinatorParts>
   intent(env?: readonly Opening[]): Promise<Signed>
 }
@@ -92,8 +92,8 @@ async function hosts(
 }
 
 /**
- * Everything that a coordinator stores: rows, entries, the folder of the log, and its log lines
- * with the causes of errors.
+ * Returns everything that a coordinator stores: rows, entries, the folder of the log, and its log
+ * lines with the causes of errors.
  */
 async function kept({ coordinator }: Hosts, parts: CoordinatorParts): Promise<string> {
   const files = (
@@ -190,16 +190,16 @@ test('AL-13: an undelivered intent is not delivered without its values', async (
   const next = await all.again()
   assert.equal(await next.operations.recover(new AbortController().signal, () => true), 1)
   assert.deepEqual(all.received, [])
-  // The operator sends it again, with its values, and gets the outcome.
+  // The operator sends the intent again with its values, and gets the outcome.
   const answer = await all.coordinator.perform(intent, { at: next, context: { values: OPENINGS } })
   for (const row of answer.results) assert.equal(row.result, 'refused')
   assert.deepEqual(all.received, [])
   assert.ok(!(await kept(all, next)).includes(CANARY))
 })
 
-test('AL-13: a host that breaks off puts no values into a log line', async (t) => {
+test('AL-13: the error of a host that fails puts no values into a log line', async (t) => {
   const all = await hosts(t, (request) => {
-    // A bug of the host, whose error contains the value.
+    // The host has a bug: its error contains the value.
     throw new Error(`cannot start with ${request.values?.map((one) => one.value).join()}`)
   })
   const parts = await all.again()

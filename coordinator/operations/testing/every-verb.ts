@@ -1,7 +1,7 @@
 /**
- * A coordinator with the real handler of every verb, over a real upstream, pool and publish folder.
- * `start` makes new parts, as a restart or a second coordinator does. A journal of what hosts did
- * replaces the hosts.
+ * Creates a coordinator with the real handler of every verb, and a real upstream, pool and publish
+ * folder. `start` creates new parts, like a restart or a second coordinator. A journal of performed
+ * operations replaces the hosts.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -54,9 +54,9 @@ export interface NewIntent<V extends Verb = Verb> {
 
 /** Faults that keep this coordinator's outcomes out of the log. */
 export interface Faults {
-  /** The transaction with the outcome of a verb that acts outside of the database. */
+  /** True: the transaction with the outcome of a verb that acts outside of the database fails. */
   outcomes: boolean
-  /** Every checkpoint. */
+  /** True: every checkpoint fails. */
   checkpoints: boolean
 }
 
@@ -71,27 +71,27 @@ export interface Started extends CoordinatorParts {
   readonly faults: Faults
   readonly publisher: Publisher
   readonly snapshots: Snapshots
-  /** The operation's results, or the code of the error that it ended with. */
+  /** Performs the operation. Returns its results, or the code of the error that ended it. */
   perform(wanted: NewIntent, operation?: OperationId): Promise<string>
-  /** The outcome's detail. */
+  /** Performs the operation. Returns the outcome's detail. */
   detail(wanted: NewIntent): Promise<Readonly<Record<string, unknown>>>
 }
 
 export interface EveryVerb extends AsyncDisposable {
   readonly coordinator: TestCoordinator
   readonly pool: Pool
-  /** Called for each request to the upstream, before it is answered. */
+  /** Called for each request to the upstream, before the response. */
   asked: (path: string) => Promise<void>
-  /** The folder that the upstream serves, with packages of the given version. */
+  /** Replaces the upstream's content with packages of the given version. */
   upstream(version: string): Promise<void>
   start(options?: StartOptions): Promise<Started>
-  /** What `latest` and each snapshot serve: the digest of their repomd.xml. */
+  /** Returns the digest of the repomd.xml that `latest` and each snapshot serve. */
   served(): Promise<Record<string, string>>
-  /** Everything that operations change, except the log. */
+  /** Returns everything that operations change, except the log. */
   state(): Promise<unknown>
-  /** Intents and outcomes in the log, in order: `verb`, and `verb: result`. */
+  /** Returns the intents (`verb`) and outcomes (`verb: result`) in the log, in order. */
   logged(): Promise<string[]>
-  /** Results of one operation in the log. */
+  /** Returns the logged results of one operation. */
   outcomesOf(operation: OperationId): Promise<string[]>
 }
 

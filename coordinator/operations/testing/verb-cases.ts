@@ -1,7 +1,4 @@
-/**
- * What the tests of all verbs need of each verb. A new verb needs an entry here and in no other
- * test.
- */
+/** Cases of each verb for the tests that run all verbs. A new verb needs an entry only here. */
 import assert from 'node:assert/strict'
 import type { ArgumentsOf, Verb } from '../../../protocols/control/verbs.ts'
 import { signedSample, testUuid } from '../../../shared/testing/statements.ts'
@@ -9,7 +6,7 @@ import { toText } from '../../../shared/trust/transport.ts'
 import { delegate, newOperation, operator } from '../../testing/coordinator.ts'
 import { CONTENT, type EveryVerb, type NewIntent, type Started } from './every-verb.ts'
 
-/** b3sum of CONTENT. */
+/** The BLAKE3 hash of CONTENT. */
 export const BLOB = 'ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f'
 const el9 = { targets: ['el9'] } as const
 const today = { targets: ['today'] } as const
@@ -42,13 +39,13 @@ const label = (id: string, role: string): NewIntent => ({
 export interface Pair {
   readonly a: NewIntent
   readonly b: NewIntent
-  /** What happens outside between the two. */
+  /** Makes a change outside of the coordinator between A and B. */
   readonly between?: () => Promise<void>
-  /** The outcome of A if only the order of the log is left to find it out. */
+  /** The outcome of A that recovery logs after B was performed. */
   readonly fenced: 'done' | 'failed' | 'unknown'
 }
 
-/** Prepares a coordinator for a pair of operations, the first of which is of the verb. */
+/** Prepares a coordinator for two operations. The first one, A, has the verb of the case. */
 type Prepare = (all: EveryVerb, first: Started) => Promise<Pair>
 
 /** Hosts, and in the repository `today` the snapshot `old`; {@link testUuid}(1) runs on `web`. */
