@@ -1,6 +1,6 @@
 /**
- * Asks a host about its runs and records its reports. A host that is offline or silent has reported
- * nothing, and what it reported before may have changed since.
+ * Asks a host about its runs and records its reports. If the host is offline or does not respond,
+ * the coordinator has only the last report, which may be out of date.
  */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
@@ -16,7 +16,7 @@ import { RUNS_PAGE } from './find-runs.ts'
 import type { RunRecord } from './run-record.ts'
 import type { Runs } from './runs.ts'
 
-/** A connected host that takes longer to respond is shown with its last report. */
+/** The time for a connected host to respond. After it, the coordinator shows the last report. */
 const ASK_MS = 5_000
 
 export interface AskHostDeps {
@@ -45,7 +45,8 @@ export async function askHost(
     return { statuses: NONE, contact: 'offline' }
   if (records.length === 0) return { statuses: NONE, contact: 'answered' }
   const asked = records.slice(0, RUNS_PAGE).map(({ run }) => run)
-  // Read before the host is asked: an intent may reach the host just after its response.
+  // Reads this before it asks the host. Otherwise a run whose intent reaches the host after its
+  // response would be recorded as lost.
   const starting = records.filter(({ state }) => state === 'starting').map(({ run }) => run)
   const settled = await deps.runs.settled(starting)
   const response = await requestStatuses(deps, agent, asked, signal)
@@ -87,7 +88,8 @@ async function requestStatuses(
 }
 
 /**
- * Records the status that a host sent for one of its runs, as far as a run can have it.
+ * Records the status that a host sent for one of its runs, after sanitize-run-status.ts has limited
+ * it.
  * @returns the recorded status; undefined if it is about another run
  */
 export async function recordStatus(
@@ -100,7 +102,9 @@ export async function recordStatus(
   return status
 }
 
-/** If the database has no room, the status is still shown. The next one is recorded. */
+/**
+ * Ignores a full database, so that the caller still gets the status. A later status is recorded.
+ */
 async function unlessFull(write: () => Promise<void>): Promise<void> {
   try {
     await write()

@@ -1,6 +1,6 @@
 /**
- * Changes the records of runs. A run that is over stays as it is. Only a run that was given up as
- * lost may turn out to have another end.
+ * Changes the records of runs. The record of an ended run stays unchanged, except that a later
+ * report replaces the state `lost`.
  */
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
@@ -17,7 +17,7 @@ import type { Tables } from '../database/tables/all.ts'
 
 export type Tx = Kysely<Tables>
 
-/** The reason of a run that its host has no record of. */
+/** The reason that is stored if the host has no record of the run. */
 const DISOWNED = 'its host has no record of it'
 const ALIVE = ['starting', 'running'] as const
 
@@ -119,7 +119,8 @@ export async function updateRun(
     .where((row) =>
       row.or([
         row('status', 'in', ALIVE),
-        // Only an end: an older report that arrives late must not bring a run back to life.
+        // Only the report of an end replaces `lost`. An older report that arrives late must not
+        // revive the run.
         isTerminal(status.state) ? row('status', '=', 'lost') : isDisowned(row),
       ]),
     )
@@ -129,7 +130,10 @@ export async function updateRun(
 const milliseconds = (time: string | null): number | null =>
   time === null ? null : parseRfc3339(time)
 
-/** The host had no record of the run. A later report of the same host counts more. */
+/**
+ * Selects runs that are lost because the host had no record. A later report of the host replaces
+ * this.
+ */
 function isDisowned(row: ExpressionBuilder<Tables, 'run_record'>) {
   return row.and([row('status', '=', 'lost'), row('reason', '=', DISOWNED)])
 }

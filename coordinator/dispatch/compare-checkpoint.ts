@@ -1,13 +1,16 @@
 /**
- * Compares the log with the checkpoints that hosts hold. A host that has seen entries which this
- * log lacks shows that the log was rolled back or replaced. The log is frozen then (AL-04).
+ * Compares the log with the checkpoints that hosts hold. If a host has seen entries that this log
+ * lacks, the log was rolled back or replaced. The coordinator then freezes it (AL-04).
  */
 import type { Logger } from '../../shared/logger.ts'
 import type { Ledger } from '../audit/ledger.ts'
 import { isOwnTrouble } from '../database/own-trouble.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 
-/** Checkpoints that are not compared again: hosts that follow the log hold the same few. */
+/**
+ * The number of checkpoints that are remembered as valid and not compared again. Hosts that follow
+ * the log hold the same few.
+ */
 const MAX_SOUND = 64
 
 export interface CheckpointComparisonDeps {
@@ -39,7 +42,10 @@ export function createCheckpointComparison(deps: CheckpointComparisonDeps): Chec
   }
 }
 
-/** A full disk or an absent database proves nothing about the checkpoint. */
+/**
+ * Logs why a comparison failed. A full disk or an unreachable database proves nothing about the
+ * checkpoint.
+ */
 function logFailure(log: Logger, { name: host }: AgentRecord, error: unknown): void {
   if (isOwnTrouble(error)) log.warn({ host, error }, 'the checkpoint of a host was not compared')
   else log.error({ host, error }, 'the checkpoint that a host holds does not fit this log')

@@ -1,4 +1,4 @@
-/** Sends one intent to one host, and returns the result that the host signed. */
+/** Sends one intent to one host and returns the result that the host signed. */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import type { command } from '../../protocols/command/protocol.ts'
 import type { Client } from '../../protocols/rpc/call.ts'
@@ -17,12 +17,15 @@ import { connectHost, type HostClientDeps } from './host-client.ts'
 import { probeHost } from './probe-host.ts'
 import { type ProveDeps, proveIntent } from './prove-intent.ts'
 
-/** A host's position moves once for each intent that other callers send at the same moment. */
+/**
+ * The maximum number of attempts. A host's position in the log moves with each intent that another
+ * caller sends at the same time.
+ */
 const MAX_ATTEMPTS = 16
 
 export interface DeliverDeps extends HostClientDeps, ProveDeps {
   readonly log: Logger
-  /** Aborts when the coordinator ends: no host is asked any more. */
+  /** Aborts when the coordinator ends. After that, the coordinator asks no host. */
   readonly closing?: AbortSignal
 }
 
@@ -32,7 +35,7 @@ export interface Delivery {
   readonly values: readonly Opening[]
 }
 
-/** @throws errors that prove that the host has not taken the intent */
+/** @throws errors that prove that the host did not accept the intent */
 export async function deliverToHost(
   deps: DeliverDeps,
   delivery: Delivery,
@@ -54,7 +57,7 @@ export async function deliverToHost(
   } finally {
     await client.close().catch(() => undefined)
   }
-  // Not the caller's signal: the log needs the outcome although the caller may have left.
+  // Uses no caller's signal: the log needs the outcome even if the caller has left.
   return probeHost(deps, operation, agent, deps.closing ?? new AbortController().signal)
 }
 
@@ -76,7 +79,7 @@ class Sending {
     this.#delivery = delivery
   }
 
-  /** True if only the host knows whether it carries the intent out. */
+  /** True if the host may have accepted the intent. */
   get mayBeTaken(): boolean {
     return this.#mayBeTaken
   }
@@ -93,7 +96,7 @@ class Sending {
         return (await this.#to.client.call('perform', request, { signal })).outcome
       } catch (error) {
         // Another intent reached the host first and moved its position in the log. The next attempt
-        // proves from there.
+        // sends proofs from the new position.
         if (!commandRefusal.is(error, 'command.position-moved') || attempt === MAX_ATTEMPTS)
           throw error
         this.#mayBeTaken = false
@@ -103,15 +106,15 @@ class Sending {
 }
 
 /**
- * The result that follows from an error. Undefined if only the host knows it.
- * @throws an error if it proves that the host has not taken the intent
+ * Returns the result that follows from an error. Undefined if the coordinator must ask the host.
+ * @throws an error if it proves that the host did not accept the intent
  */
 function resultOf(
   error: unknown,
   agent: AgentRecord,
   mayBeTaken: boolean,
 ): TargetResult | undefined {
-  // A failure of the host's own disk, before it checked the intent.
+  // The host's disk failed before the host checked the intent.
   if (isStorageFailure(error))
     throw hostOutcomeError(
       'dispatch.host-disk',

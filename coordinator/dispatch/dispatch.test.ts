@@ -1,6 +1,6 @@
 /**
- * Operations on hosts from the intent to the outcome in the log: with hosts that respond, that are
- * offline, that break off, and that lie.
+ * Operations on hosts, from the intent to the outcome in the log. The hosts respond, are offline,
+ * break off, or send false responses.
  */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
@@ -47,12 +47,14 @@ interface Scene {
   readonly hosts: TestHosts
   readonly members: readonly AgentRecord[]
   readonly runs: ReturnType<typeof createRuns>
-  /** The next start, over the same database and log. */
+  /** Starts the coordinator again with the same database and log. */
   again(closing?: AbortSignal): Promise<CoordinatorParts>
-  /** `run.start` on all of them; run n is the n-th host's. */
+  /** Signs a `run.start` on all hosts. Run n is for the n-th host. */
   intent(): Promise<Signed>
   perform(signed: Signed, at?: CoordinatorParts, signal?: AbortSignal): Promise<string[]>
-  /** Results in the log, in its order, with who signed: the host or the coordinator. */
+  /**
+   * Returns the results in the order of the log, each with its signer: the host or the coordinator.
+   */
   logged(): Promise<string[]>
 }
 
@@ -123,7 +125,7 @@ async function scene(
   }
 }
 
-/** A host that signs that it performed the intent. */
+/** Returns responses of a host that signs that it performed the intent. */
 const doing = (
   host: AgentRecord,
   index: number,
@@ -171,7 +173,8 @@ for (const dialect of DIALECTS) {
       'host-2: failed',
       'coordinator: failed',
     ])
-    // From the log, which has nested values and reasons as the hosts wrote them.
+    // This response comes from the log, which keeps nested values and reasons as the hosts sent
+    // them.
     assert.deepEqual(await coordinator.perform(signed, { at: await coordinator.start() }), first)
     const states = await Promise.all(
       [0, 1, 2, 3].map(async (index) => (await runs.find(runOf(index))).reason),
@@ -201,7 +204,8 @@ for (const dialect of DIALECTS) {
     ]
     await hosts.connect(honest, { command: doing(honest, 0) })
     await hosts.connect(foreign, { command: doing(foreign, 1, { fleet: OTHER_FLEET }) })
-    // 40 KiB of quotes: a valid statement, and twice as long as the text of an entry.
+    // The quotes take 40 KiB in the statement, which is valid. In the text of an entry they take
+    // twice as much.
     await hosts.connect(wide, {
       command: doing(wide, 2, { detail: { error: '"'.repeat(20_000) } }),
     })
@@ -274,7 +278,7 @@ for (const dialect of DIALECTS) {
     const { coordinator, hosts, members, intent, perform, logged, again, parts, runs } =
       await scene(stack, dialect, 1, ending.signal)
     const [host] = members as [AgentRecord]
-    // It performs the intent. Before it responds, the coordinator ends as the command line ends it.
+    // The host performs the intent. Before the host responds, the coordinator ends as on SIGTERM.
     const ends: Commands['perform'] = async () => {
       ending.abort(wireError('protocol.closed', { what: 'this process' }))
       throw new Error('the connection is gone')
@@ -365,7 +369,7 @@ for (const dialect of DIALECTS) {
     })
     await assert.rejects(coordinator.perform(stop, { at: parts }), { code: 'dispatch.revoked' })
     assert.equal((await coordinator.entries()).length, before)
-    // Revoked after the check: it is still connected, and gets no intent.
+    // The host was revoked after the check. It is still connected, and gets no intent.
     const operation = {
       id: readSigned(stop, 'intent').operation,
       verb: 'run.stop',
@@ -466,7 +470,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await witness(), 'ledger.rolled-back, ledger.rolled-back')
     await shows(size, await note(size, Buffer.alloc(32, 7)))
     assert.equal(await witness(), 'ledger.forked, ledger.forked')
-    // An intent finds it out as well, and is not sent.
+    // The delivery of an intent also detects the lost log, and the intent is not sent.
     await shows(1000, await note(1000, root))
     const signed = await intent()
     const { operation: id } = readSigned(signed, 'intent')

@@ -1,7 +1,7 @@
 /**
  * Sends an operation to its hosts, with the proofs that they check, and collects the outcome that
- * each of them signed. A host without a signed outcome is `failed` if it was never reached, and
- * `unknown` if it may have been.
+ * each host signs. If a host signed no outcome, the result is `failed` if the intent did not reach
+ * it. Otherwise it is `unknown`.
  */
 import type { Client } from '../../protocols/rpc/call.ts'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -20,7 +20,10 @@ import { dispatchError } from './errors.ts'
 import { connectHost } from './host-client.ts'
 import { probeHost } from './probe-host.ts'
 
-/** Hosts that are called at once: more would only queue in the event loop. */
+/**
+ * The number of hosts that are called at the same time. More calls would only wait in the event
+ * loop.
+ */
 const PARALLEL_HOSTS = 32
 
 export interface DispatchDeps extends Omit<DeliverDeps, 'comparison'> {
@@ -37,16 +40,16 @@ export interface Dispatch {
     signal: AbortSignal,
   ): Promise<TargetResult[]>
   /**
-   * Asks each target for the outcome that it signed. A target that the intent has not reached
-   * refuses it from then on.
+   * Asks each target for the outcome that it signed. If the intent did not reach a target before,
+   * that target refuses it from now on.
    */
   probe(operation: LoggedIntent, signal: AbortSignal): Promise<TargetResult[]>
   /**
-   * Compares the log with the checkpoint that the host holds. @throws ledger.rolled-back,
-   * ledger.forked: the log is frozen from then on
+   * Compares the log with the checkpoint that the host holds.
+   * @throws ledger.rolled-back, ledger.forked. The log is then frozen
    */
   witness(agent: AgentRecord, signal: AbortSignal): Promise<void>
-  /** A client of the host's command protocol. @throws dispatch.offline, dispatch.copied */
+  /** Opens a client of the host's command protocol. @throws dispatch.offline, dispatch.copied */
   connect(agent: AgentRecord, signal: AbortSignal): Promise<Client<typeof command>>
 }
 
@@ -105,7 +108,7 @@ function eachTarget(
 async function requireHost(agents: Agents, target: string): Promise<AgentRecord> {
   const agent = await agents.byId(agentId.parse(target))
   if (agent === undefined) throw dispatchError('dispatch.offline', { host: target })
-  // It may have been revoked since the intent was logged, and be connected a moment longer.
+  // The host may have been revoked after the intent was logged, and still be connected.
   if (agent.status === 'revoked') throw dispatchError('dispatch.revoked', { host: agent.name })
   return agent
 }

@@ -6,30 +6,30 @@ import type { Database } from '../database/database.ts'
 import { dispatchError } from './errors.ts'
 import { type RunRecord, runRecord } from './run-record.ts'
 
-/** Rows of one page: as many runs as one request to a host may name. */
+/** The number of rows in a page. A request to a host may name as many runs. */
 export const RUNS_PAGE = 1000
-/** Runs that the error about an ambiguous text names: they fit on a terminal. */
+/** The number of runs that the error about an ambiguous text lists. They fit on a terminal. */
 const MAX_CANDIDATES = 10
 
 export interface RunPage {
   /** Newest first. */
   readonly runs: readonly RunRecord[]
-  /** The last run of this page, if more follow. */
+  /** The last run of this page. Undefined if no more runs follow. */
   readonly next: RunId | undefined
 }
 
 export interface RunFilter {
   readonly agents?: readonly AgentId[]
-  /** With the runs that are over. */
+  /** True: the ended runs are included. */
   readonly all: boolean
-  /** The last run of the page before. */
+  /** The last run of the previous page. */
   readonly after?: string | undefined
 }
 
 /** @throws dispatch.unknown-run, dispatch.ambiguous-run */
 export async function findRun(database: Database, text: string): Promise<RunRecord> {
   const wanted = text.toLowerCase()
-  // Only a part of a UUID, so no pattern characters reach the database.
+  // Accepts only a part of a UUID, so that no pattern characters reach the database.
   if (!isRunText(wanted)) throw dispatchError('dispatch.unknown-run')
   const rows = await matchingRows(database, wanted)
   const [row] = rows
@@ -49,7 +49,7 @@ export async function findRun(database: Database, text: string): Promise<RunReco
   throw dispatchError('dispatch.ambiguous-run', { run: text, candidates, more })
 }
 
-/** At most one more than an error names, newest first. */
+/** Finds at most one run more than an error lists, newest first. */
 function matchingRows(database: Database, text: string) {
   return database.query
     .selectFrom('run_record')
@@ -103,7 +103,7 @@ async function rowOf(database: Database, id: string) {
   return row
 }
 
-/** The runs among `ids` whose intent has an outcome. */
+/** Returns the runs among `ids` whose intent has an outcome. */
 export async function settledRuns(
   database: Database,
   ids: readonly RunId[],

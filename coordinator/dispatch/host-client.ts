@@ -1,4 +1,4 @@
-/** Clients of a host's command protocol, over the connection that the host opened. */
+/** Opens clients of a host's command protocol, over the connection that the host opened. */
 import { command } from '../../protocols/command/protocol.ts'
 import { type Client, openClient } from '../../protocols/rpc/call.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/clock.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 import { dispatchError } from './errors.ts'
 
-/** Between two attempts to connect to a host that may come back. */
+/** The time between two attempts to reach a host that may reconnect. */
 const RETRY_MS = 500
 
 export interface HostClientDeps {
@@ -24,7 +24,7 @@ export async function connectHost(
   signal: AbortSignal,
 ): Promise<Client<typeof command>> {
   const addresses = deps.copies?.(agent.peerId)
-  // Either machine could get the intent, and the other one would sign that it didn't.
+  // Only one of the machines would get the intent, and the other one would sign a refusal.
   if (addresses !== undefined)
     throw dispatchError('dispatch.copied', { host: agent.name, addresses })
   try {

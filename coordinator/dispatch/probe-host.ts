@@ -7,14 +7,20 @@ import type { AgentRecord } from '../registry/agents.ts'
 import { dispatchError } from './errors.ts'
 import { awaitHost, type HostClientDeps } from './host-client.ts'
 
-/** After a restart of the coordinator, hosts reconnect within seconds. */
+/**
+ * The time for a host to reconnect after a restart of the coordinator. A host usually needs a few
+ * seconds.
+ */
 const PROBE_MS = 30_000
 
 export interface ProbeHostDeps extends HostClientDeps {
   readonly ledger: Ledger
 }
 
-/** Never rejects: the outcome stays `unknown` if the host can't be asked, or the signal aborts. */
+/**
+ * Returns the outcome that the host signed. If the host can't be asked or the signal aborts, the
+ * result is `unknown`. Never rejects.
+ */
 export async function probeHost(
   deps: ProbeHostDeps,
   operation: LoggedIntent,

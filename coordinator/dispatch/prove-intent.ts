@@ -1,4 +1,4 @@
-/** An intent with all that one host needs to verify it. */
+/** Collects the proofs that one host needs to verify an intent. */
 import { MAX_REVOCATION_BYTES, MAX_REVOCATIONS } from '../../protocols/command/messages.ts'
 import type { command } from '../../protocols/command/protocol.ts'
 import { VERBS } from '../../protocols/control/verbs.ts'
@@ -16,7 +16,7 @@ import type { CheckpointComparison } from './compare-checkpoint.ts'
 import { dispatchError } from './errors.ts'
 
 type Methods = (typeof command)['methods']
-/** What the host has seen of the log and of the revocations. */
+/** How far the host has read the log and the revocations. */
 type Position = ResponseOf<Methods['position']>
 type ProvenIntent = Omit<RequestOf<Methods['perform']>, 'values'>
 
@@ -35,7 +35,7 @@ export interface IntentForHost {
 
 /**
  * Reads the host's position and makes the proofs from there. Revocations that don't fit into the
- * request are sent before it.
+ * request are sent before the request.
  * @throws dispatch.log-behind, ledger.rolled-back, ledger.forked
  */
 export async function proveIntent(
@@ -72,7 +72,10 @@ export async function proveIntent(
   }
 }
 
-/** The published checkpoint if it covers the intent and the host's position, else a new one. */
+/**
+ * Returns the published checkpoint if it covers the intent and the host's position. Otherwise makes
+ * a new one.
+ */
 async function checkpointFor(
   ledger: Ledger,
   { operation, position }: { operation: LoggedIntent; position: Position },

@@ -1,4 +1,4 @@
-/** Reads the output of a run from its host, whose runner keeps it. */
+/** Reads the output of a run from its host. The runner there keeps the output. */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { outputRefusal } from '../../protocols/output/errors.ts'
@@ -19,7 +19,7 @@ export interface ReadOutputDeps extends RunRowsDeps {
 export interface OutputRequest {
   /** Waits for more output until the run ends. */
   readonly follow: boolean
-  /** The offset in each stream from which to read. */
+  /** The offset of the first byte to read in each stream. */
   readonly stdout: number
   readonly stderr: number
 }
@@ -32,7 +32,7 @@ export interface OutputCaller {
 }
 
 /**
- * Sends the output to the caller, and returns the run as it is at the end.
+ * Sends the output to the caller. Returns the state of the run after the last byte.
  * @throws dispatch.offline, dispatch.revoked, dispatch.no-output
  */
 export async function readOutput(
@@ -95,7 +95,7 @@ async function callHost(
     const body = { run: record.run, follow, stdout, stderr }
     return (await client.call('read', body, { signal, onData })).status
   } finally {
-    // Also after a refusal: an open stream would remain, and each host has only a few.
+    // Close the stream after a refusal too. A host accepts only a few open streams.
     await client.close().catch(() => undefined)
   }
 }

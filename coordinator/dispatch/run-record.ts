@@ -1,4 +1,4 @@
-/** What the coordinator knows of a run. */
+/** The coordinator's record of a run. */
 import type { Selectable } from 'kysely'
 import { z } from 'zod'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -26,7 +26,7 @@ export interface RunRecord {
   readonly exitCode: number | null
   readonly signal: string | null
   readonly outputBytes: number
-  /** When the host last reported on it. */
+  /** The time of the host's last report about the run. */
   readonly seenAt: string | null
   readonly operation: OperationId
 }

@@ -1,4 +1,7 @@
-/** Runs as they are shown: with the status that their host reports now, else with the last one. */
+/**
+ * Makes the rows of runs that callers get. A row has the status that the host reports now, else the
+ * last reported one.
+ */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import type { RunRow } from '../../protocols/control/messages.ts'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -10,14 +13,17 @@ import type { AgentRecord, Agents } from '../registry/agents.ts'
 import { askHost, type AskHostDeps, type Contact } from './ask-host.ts'
 import type { RunRecord } from './run-record.ts'
 
-/** Hosts that are asked at once: more would only queue in the event loop. */
+/**
+ * The number of hosts that are asked at the same time. More calls would only wait in the event
+ * loop.
+ */
 const PARALLEL_HOSTS = 32
 
 export interface RunRowsDeps extends AskHostDeps {
   readonly agents: Agents
 }
 
-/** A row whose state is known to this version. */
+/** A row with a state that this version supports. */
 export type KnownRow = RunRow & { readonly state: RunState }
 
 /** Asks the hosts of the runs, and returns a row for each run, in the same order. */
@@ -47,7 +53,7 @@ async function rowsOfHost(
   return Promise.all(
     records.map(async (record) => {
       const status = statuses.get(record.run)
-      // The host has no record of the run, which ended it.
+      // The host has no record of the run, so askHost() has recorded it as lost.
       const disowned = contact === 'answered' && status === undefined && !isTerminal(record.state)
       const current = disowned ? await deps.runs.find(record.run) : record
       return { id: record.run, row: runRow(current, agent, { status, contact }, now) }
@@ -62,9 +68,9 @@ export function runRow(
   now: string,
 ): KnownRow {
   const known = status ?? record
-  // A run that is over stays over, whether its host responds or not.
+  // The state of an ended run is final, so it needs no response.
   const stale = contact !== 'answered' && !isTerminal(known.state)
-  // The intent is in the log, and the host has not reported yet whether it carried it out.
+  // The intent is in the log. The host has not reported yet whether it started the run.
   const unconfirmed = status === undefined && record.state === 'starting' && record.seenAt === null
   return defined({
     run: record.run,
@@ -91,13 +97,13 @@ export function runRow(
   })
 }
 
-/** When the host was last in contact. Null while it responds. */
+/** Returns the time of the host's last contact. Null if the host responds. */
 function silentSince(
   record: RunRecord,
   agent: AgentRecord | undefined,
   contact: Contact,
 ): string | null {
   if (contact === 'answered') return null
-  // The connection of a silent host keeps `lastSeen` fresh, so it doesn't count there.
+  // A silent host is connected, so its `lastSeen` is recent. Its last report counts instead.
   return contact === 'offline' ? (agent?.lastSeen ?? null) : record.seenAt
 }

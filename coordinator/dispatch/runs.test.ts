@@ -27,7 +27,7 @@ const status = (
   changes: Partial<RunStatusMessage> = {},
 ): RunStatusMessage => stateOf(id(n), { state, startedAt: null, ...changes })
 
-/** Works on runs of one host, all of them just inserted. */
+/** Runs `work` with new runs of one host. */
 async function withRuns(
   count: number,
   work: (runs: Runs, host: AgentId) => Promise<void>,
@@ -78,7 +78,7 @@ test('runs: only a run that has not started can fail to start', () =>
     )
   }))
 
-test('runs: found by id, beginning or end; lists are newest first', () =>
+test('runs: a run is found by its id or a part of it, and lists are newest first', () =>
   withRuns(3, async (runs, host) => {
     assert.equal((await runs.find('00000002')).run, id(2))
     await assert.rejects(runs.find('0000'), { code: 'dispatch.ambiguous-run' })
@@ -107,7 +107,7 @@ test('runs: an ambiguous text lists the runs with host, state and command', () =
     assert.match(error.message, new RegExp(`${id(3)} {3}web-1 {3}running {3}true`))
   }))
 
-test('runs: the ends of ids of one moment differ', async () => {
+test('runs: ids of the same time have different ends', async () => {
   await using coordinator = await testCoordinator()
   const host = await coordinator.member('web-1')
   const runs = createRuns({ database: coordinator.database })
@@ -116,7 +116,7 @@ test('runs: the ends of ids of one moment differ', async () => {
   await coordinator.database.transaction(async (tx) => {
     for (const one of ids) await runs.insert(tx, { ...started, id: one, agent: host.id })
   })
-  // All begin with the same minute, so the beginning is ambiguous.
+  // The ids are from the same minute, so they have the same beginning.
   await assert.rejects(runs.find((ids[0] as string).slice(0, 8)), {
     code: 'dispatch.ambiguous-run',
   })
@@ -131,7 +131,7 @@ test('runs: the pages of a list have every run once', async () => {
   const count = RUNS_PAGE + 422
   const ids = Array.from({ length: count }, (_, n) => runId.parse(testUuid(1000 + n)))
   await coordinator.database.transaction(async (tx) => {
-    // Many at the same moment: their order must be the same across pages.
+    // Many runs have the same time. Their order must be the same on every page.
     for (const [n, one] of ids.entries())
       await runs.insert(tx, { ...started, id: one, agent: host.id, at: TEST_TIME + (n % 7) })
   })

@@ -1,6 +1,6 @@
 /**
- * Runs, as far as the coordinator knows them. The transaction that logs an intent writes the row of
- * its run, so no run exists without one. Later reports of the run's host are copied to the row.
+ * The coordinator's records of runs. The transaction that logs an intent also writes the row of
+ * each run, so every run has a row. Later reports of the host are copied to the row.
  */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import type { AgentId, RunId } from '../../shared/ids.ts'
@@ -21,26 +21,31 @@ import type { RunRecord } from './run-record.ts'
 export interface Runs {
   insert(tx: Tx, run: NewRun): Promise<void>
   /**
-   * A run by its id, or by a unique beginning or end of it.
+   * Finds a run by its id, or by a unique beginning or end of the id.
    * @throws dispatch.unknown-run, dispatch.ambiguous-run
    */
   find(text: string): Promise<RunRecord>
-  /** One page of runs. @throws dispatch.unknown-run */
+  /** Returns one page of runs. @throws dispatch.unknown-run */
   list(filter: RunFilter): Promise<RunPage>
   /** Records why the host never started the run. */
   failed(run: RunId, reason: string, tx?: Tx): Promise<void>
-  /** Records that the host accepted the runs: it has a record of them from now on. */
+  /** Records that the host accepted the runs. The host has a record of them from now on. */
   accepted(runs: readonly RunId[], at: number, tx?: Tx): Promise<void>
-  /** The runs whose intent has an outcome. */
+  /** Returns the runs whose intent has an outcome. */
   settled(runs: readonly RunId[]): Promise<ReadonlySet<RunId>>
-  /** Ends runs of which their host has no record. A later report of the host revives them. */
+  /**
+   * Records runs as lost because the host has no record of them. A later report of the host
+   * replaces this.
+   */
   disown(host: AgentId, runs: readonly RunId[], at: number): Promise<void>
   /**
-   * Gives up the runs of a host, in the transaction that revokes it.
-   * @returns the runs that were not over
+   * Records the running runs of a host as lost, in the transaction that revokes the host.
+   * @returns these runs
    */
   lose(tx: Tx, agent: AgentId, reason: string): Promise<RunId[]>
-  /** Copies a report of the run's host, cut by sanitize-run-status.ts. */
+  /**
+   * Copies a report of the run's host to the row. sanitize-run-status.ts has limited the report.
+   */
   update(host: AgentId, status: RunStatusMessage, at: number): Promise<void>
 }
 

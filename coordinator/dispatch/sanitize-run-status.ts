@@ -1,6 +1,6 @@
 /**
- * Reduces what a host reports about its runs to what a run can have. A report never changes runs of
- * other hosts, and never gives a row that a list can't show.
+ * Limits a host's reports about its runs to valid values. A report never changes runs of other
+ * hosts, and never makes a row that a list can't show.
  */
 import type { RunStatusMessage } from '../../protocols/command/messages.ts'
 import { parseRfc3339 } from '../../shared/clock.ts'
@@ -8,17 +8,17 @@ import { defined } from '../../shared/defined.ts'
 import type { RunId } from '../../shared/ids.ts'
 import { GIB } from '../../shared/units.ts'
 
-/** Characters of a reason: one line that a person reads. */
+/** The maximum length of a reason, which is one line for a person. */
 const MAX_REASON = 500
-/** Characters of a word, such as a signal's name. */
+/** The maximum length of a word, such as a signal's name. */
 const MAX_WORD = 64
 /**
- * Larger than any output that a run may keep (protocols/control/verbs.ts). The sum of two of them
- * is an exact number in both databases.
+ * Larger than any output that a run may keep (protocols/control/verbs.ts). Both databases store the
+ * sum of two such numbers exactly.
  */
 const MAX_OUTPUT_BYTES = 1024 * 1024 * GIB
 
-/** The reports about the runs that the host was asked about. */
+/** Returns the limited reports about the runs in `asked`. */
 export function sanitizeRunStatuses(
   asked: Iterable<RunId>,
   reports: readonly RunStatusMessage[],
@@ -50,7 +50,7 @@ function sanitize(report: RunStatusMessage): RunStatusMessage {
   })
 }
 
-/** Without NUL, which PostgreSQL does not store. */
+/** Replaces NUL, which PostgreSQL can't store. */
 const text = (value: string | null, most: number): string | null =>
   value === null ? null : value.slice(0, most).toWellFormed().replaceAll('\0', '\uFFFD')
 const time = (value: string | null): string | null =>

@@ -130,8 +130,8 @@ for (const dialect of DIALECTS) {
         delegate,
       )
       await assert.rejects(add(coordinator, onward, delegate), { code: 'trust.denied' })
-      // These grants would never allow anything. They have no parent, a parent that may not be
-      // passed on, or a parent that doesn't exist.
+      // These grants would have no effect. They have no parent, a parent that may not be passed on,
+      // or a parent that doesn't exist.
       for (const changes of [
         { parent: null },
         { parent: testUuid(599) },
@@ -221,7 +221,7 @@ for (const dialect of DIALECTS) {
       await access.require(ask(coordinator, stranger))
     })
 
-    it(`of two concurrent revocations one must be retried (${dialect})`, async () => {
+    it(`one of two concurrent revocations must be retried (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const [mine, yours] = [
         await revocationOf(1, { kind: 'key', target: stranger.fingerprint }),
@@ -269,7 +269,8 @@ for (const dialect of DIALECTS) {
         throw new Error('rolled back')
       })
       await assert.rejects(rolledBack, /rolled back/)
-      // Another coordinator adds it, so this one sees only that the number of rows is the same.
+      // A second coordinator adds the revocation. So the first one sees the same number of rows as
+      // before.
       const second = await coordinator.start({ name: 'c2' })
       const real = await revocationOf(1, { kind: 'key', target: stranger.fingerprint }, operator, 2)
       await database.transaction((tx) => second.access.insertRevocation(tx, real, 1))
@@ -315,7 +316,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(revoke(coordinator, hostInGrants), { code: 'operation.malformed' })
     })
 
-    it(`an intent travels with its grant chain and new revocations (${dialect})`, async () => {
+    it(`an intent is sent with its grant chain and new revocations (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const friend = testKey(4)
       const others = await Promise.all(

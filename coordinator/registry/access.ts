@@ -1,6 +1,6 @@
 /**
- * The rights of operators, decided from the root chain, grants and revocations. `authorize()` of
- * shared/trust makes the decision, and agents run it again for themselves.
+ * Decides the rights of operators from the root chain, grants and revocations. `authorize()` of
+ * shared/trust makes the decision. Agents call it too and decide for themselves.
  */
 import { createHash } from 'node:crypto'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'
@@ -35,12 +35,12 @@ import {
 import { TrustReader } from './trust-reader.ts'
 
 /**
- * Stands for a host in a hint. The command line replaces it by the name that its user typed
- * (PC-27).
+ * The placeholder for a host in a hint. The command line replaces it with the name that its user
+ * typed (PC-27).
  */
 const UNNAMED = 'HOST'
 
-/** The statements that an agent needs to decide for itself. */
+/** The statements that an agent needs for its own decision. */
 export interface Evidence {
   readonly roots: readonly (readonly Signed[])[]
   readonly grants: readonly Signed[]
@@ -49,31 +49,34 @@ export interface Evidence {
 
 export interface Access {
   /**
-   * @param about `host`: the question names a host that may not exist (default if there is a
-   * target). The refusal is then the same for every host, known or not, whatever its labels are
-   * (PC-27).
+   * @param about `host` if the caller named a host that may not exist (default if there is a
+   * target). The refusal is then the same for every host, known or not, with any labels (PC-27).
    * @throws trust.denied
    */
   require(ask: Ask, about?: 'fleet' | 'host', tx?: Tx): Promise<void>
   state(tx?: Tx): Promise<TrustState & { readonly epoch: number }>
   root(): Promise<RootState>
-  /** The operator's name from the root statement, or else the fingerprint. */
+  /** Returns the operator's name from the root statement, else the fingerprint. */
   nameOf(actor: Fingerprint): Promise<string>
   /**
-   * The roots, the grants that allow `ask` (none if it is denied), and the revocations after epoch
-   * `after`.
+   * Returns the roots, the grants that allow `ask`, and the revocations after epoch `after`. There
+   * are no grants if `ask` is denied.
    */
   evidence(ask: Ask, after: number): Promise<Evidence>
-  /** The chain of root statements, oldest first. */
+  /** Returns the chain of root statements, oldest first. */
   roots(): Promise<Signed[][]>
-  /** Revocations after the epoch, oldest first. */
+  /** Returns the revocations after the epoch, oldest first. */
   revocationsAfter(epoch: number): Promise<Signed[]>
   /**
-   * @throws registry.grant-taken, trust.*, and registry.grant-void if no operator and no known
-   * grant stands behind it
+   * Adds a grant.
+   * @throws registry.grant-taken, trust.*, and registry.grant-void if the issuer is not an operator
+   * and no known grant allows it
    */
   insertGrant(tx: Tx, signed: Signed, at: number): Promise<Grant>
-  /** @returns the state including the revocation. @throws trust.* as acceptRevocation does */
+  /**
+   * Adds a revocation. @returns the state with it. @throws registry.epoch, trust.* of
+   * acceptRevocation
+   */
   insertRevocation(tx: Tx, signed: Signed, at: number): Promise<RevocationState>
 }
 
@@ -101,8 +104,8 @@ export function createAccess(
 function requireAllowed(state: TrustState, ask: Ask, about: 'fleet' | 'host'): void {
   if (about === 'fleet') return void requireRight(state, ask)
   if (authorize(state, ask).allowed) return
-  // Assumes that every grant covers all hosts. The actor may learn what else is missing, but
-  // nothing about the host.
+  // Checks again as if every grant covered all hosts. The error may then name another missing
+  // right, but reveals nothing about the host.
   const { target: _, ...anywhere } = ask
   const widened = state.grants.map(({ grant }) => ({
     grant: { ...grant, selector: { all: true } as const },
@@ -131,8 +134,8 @@ async function collectEvidence(
   const { accepted } = await trust.revocations()
   const { root } = await trust.root()
   const decision = authorize({ root, grants, revocations: accepted }, ask)
-  // Only the chain: an intent carries a bounded number of grants, and a host needs one path to the
-  // root.
+  // Includes only the chain, because a request contains a limited number of grants. A host needs
+  // one path to the root.
   const chain = decision.allowed ? decision.chain : []
   return {
     roots: await rootVersions(query),
@@ -165,8 +168,8 @@ async function insertRevocation(
   const revocation = readSigned(signed, 'revocation', { fleet: trust.fleet })
   const digest = createHash('sha256').update(signed.statement).digest('hex')
   if (before.known.some((known) => known.digest === digest)) return before
-  // Epochs have no gaps. If two operators revoke at the same moment, one takes the next epoch and
-  // the other must retry.
+  // Epochs have no gaps. If two operators revoke at the same time, one gets the next epoch and the
+  // other must retry.
   if (revocation.epoch !== before.epoch + 1)
     throw registryError('registry.epoch', { expected: before.epoch + 1, got: revocation.epoch })
   const { root, former } = await trust.root(tx)

@@ -1,4 +1,4 @@
-/** The rows of hosts. */
+/** Reads the database rows of hosts. */
 import type { Selectable as Row } from 'kysely'
 import { rfc3339 } from '../../shared/clock.ts'
 import { foldName } from '../../shared/host-name.ts'
@@ -20,7 +20,7 @@ export interface AgentRecord {
   readonly labels: Readonly<Record<string, string>>
   /** The claims that the host sent when it asked to join. */
   readonly claims: Readonly<Record<string, string>>
-  /** Raised by revocation and by a change of labels. Certificates of an older epoch are void. */
+  /** Revocation and a change of labels raise it. Certificates of an older epoch are void. */
   readonly epoch: number
   readonly enrolledAt: string | null
   readonly lastSeen: string | null
@@ -50,7 +50,7 @@ export async function findAgent(
   return row && fromRow(row)
 }
 
-/** The host with the same name, ignoring case. */
+/** Finds the host with the same name, ignoring case. */
 export async function findNamesake(tx: Tx, name: string): Promise<AgentRecord | undefined> {
   const row = await tx
     .selectFrom('agent')

@@ -1,6 +1,6 @@
 /**
- * The hosts of the fleet as the coordinator knows them. A row is made when a host first asks to
- * join. The row of a revoked host is never deleted, so no other host can take its id, name or key.
+ * The coordinator's records of hosts. A host gets a row when it first asks to join. The row of a
+ * revoked host is never deleted, so no other host can take its id, name or key.
  */
 import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import { defined } from '../../shared/defined.ts'
@@ -29,7 +29,10 @@ export type { AgentRecord, AgentStatus, Candidate } from './agent-rows.ts'
 
 type Labels = Readonly<Record<string, string>>
 
-/** Hosts that may wait for approval at once. More of them are a flood, not a roll-out. */
+/**
+ * The number of hosts that may wait for approval at the same time. More hosts are an attack, not a
+ * rollout.
+ */
 const MAX_PENDING = 1000
 
 export interface Agents {
@@ -38,12 +41,12 @@ export interface Agents {
   byPeer(peerId: string, tx?: Tx): Promise<AgentRecord | undefined>
   /** @throws registry.unknown-host, registry.ambiguous-host */
   find(text: string): Promise<AgentRecord>
-  /** Only approved hosts. @throws registry.unknown-host if a selector matches none */
+  /** Selects approved hosts. @throws registry.unknown-host if a selector matches none */
   select(selectors: readonly string[]): Promise<AgentRecord[]>
   /**
-   * Records a host that asks to join. Asking again with the same id, key and name changes nothing.
-   * An `invited` host has a token that the same transaction checks. It is admitted even if too many
-   * strangers wait.
+   * Records a host that asks to join. A repetition with the same id, key and name changes nothing.
+   * An `invited` host has a token that the same transaction checks. It is recorded even if too many
+   * hosts without a token wait.
    * @throws registry.*-taken, registry.revoked
    */
   admit(
@@ -53,8 +56,8 @@ export interface Agents {
     options?: { invited?: boolean },
   ): Promise<AgentRecord>
   /**
-   * Removes a pending host with this name (ignoring case) if it came without a token. Such a host
-   * could take any name at no cost.
+   * Removes a pending host with this name (ignoring case) if it asked without a token. Any host can
+   * ask for any name without a token.
    */
   displace(tx: Tx, name: string): Promise<AgentRecord | undefined>
   approve(tx: Tx, id: AgentId, labels: Labels, at: number): Promise<void>
@@ -149,7 +152,7 @@ async function requirePending(tx: Tx, id: AgentId): Promise<AgentRecord> {
 
 async function approve(tx: Tx, id: AgentId, labels: Labels, at: number): Promise<void> {
   const agent = await requirePending(tx, id)
-  // The host may have waited since a version that accepted any name.
+  // The host may have asked an earlier version, which accepted any name.
   await requireSafeName(tx, id, agent.name)
   await tx
     .updateTable('agent')
@@ -196,8 +199,8 @@ async function recordContact(
 }
 
 /**
- * Hosts choose their names, and operators select hosts by name here. The check must not depend on
- * the version of the host.
+ * Checks the name of a host. Hosts choose their names, and operators select hosts by name. So this
+ * check must not depend on the version of the host.
  * @throws host-name.refused
  */
 async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void> {
@@ -206,8 +209,8 @@ async function requireSafeName(tx: Tx, id: AgentId, name: string): Promise<void>
 }
 
 /**
- * Labels as they are stored, in one order. Without this check a host could get labels that no
- * certificate can hold, and would be locked out.
+ * Returns the labels as they are stored, in a fixed order. Rejects labels that don't fit into a
+ * certificate, because the host could then not connect any more.
  * @throws registry.labels
  */
 function labelsText(name: string, labels: Labels): JsonText<Labels> {

@@ -1,6 +1,6 @@
 /**
- * Node certificates: a statement for one day that a key belongs to a node. The coordinator's
- * issuing key signs them, and the root statement names that key.
+ * Issues node certificates. A certificate states for one day that a key belongs to a node. The
+ * coordinator's issuing key signs it, and the root statement names that key.
  */
 import { type Clock, rfc3339 } from '../../shared/clock.ts'
 import type { FleetId } from '../../shared/ids.ts'
@@ -8,9 +8,12 @@ import type { Signer } from '../../shared/identity/signer.ts'
 import { signStatement, type Signed } from '../../shared/trust/signed.ts'
 import type { AgentRecord } from './agents.ts'
 
-/** Renewed at half-life. It bounds how long an unreachable host accepts a revoked one (I5). */
+/**
+ * The lifetime of a certificate, which is renewed after half of it. It limits how long an
+ * unreachable host accepts a revoked host (I5).
+ */
 const CERTIFICATE_MS = 24 * 3_600_000
-/** Hosts whose clocks are behind must be able to use a fresh certificate. */
+/** A certificate begins this much earlier, so that hosts with slow clocks accept it at once. */
 const BACKDATED_MS = 5 * 60_000
 
 export interface Certificates {

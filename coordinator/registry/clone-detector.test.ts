@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../../shared/clock.ts'
 import { recordedLog } from '../../shared/testing/recorded-log.ts'
 import { createCloneDetector } from './clone-detector.ts'
 
-/** The test fires the timers. The log records each disconnect. */
+/** Creates a detector whose timers the test runs. Its log records each disconnection. */
 function manualDetector() {
   let check = (): void => undefined
   const clock: Clock = {
@@ -32,7 +32,7 @@ test('ID-30: a restarted agent stays one host, and its old connection is closed 
   arrive('a')
   arrive('a', true)
   arrive('b')
-  // The host lost its power, and the old connection still looks alive. No agent returns over it.
+  // The host lost its power, and the old connection seems to be open. No agent reconnects.
   arrive('c', true)
   arrive('c')
   for (let n = 0; n < 100; n++) arrive(`later-${n}`)

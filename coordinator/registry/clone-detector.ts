@@ -1,9 +1,9 @@
 /**
  * Detects that two machines run as one host, because a disk was copied with its key (ID-30). An
- * agent draws an instance id when it starts. After a restart the id is new, and the old one never
- * comes back. Two ids that alternate are two agents with one key. A new instance therefore closes
- * the existing connections: if another agent holds them, it reconnects within seconds, and that
- * proves the copy.
+ * agent chooses a random instance id at each start, so an old id never returns. If an old id
+ * returns, two agents use one key. If a new id connects while the host has another connection, the
+ * coordinator closes all connections of the host. A second agent then reconnects within seconds,
+ * which proves the copy.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -17,28 +17,33 @@ export interface CloneDetectorDeps {
 
 export interface Arrival {
   readonly peerId: string
-  /** The id that the agent drew when it started. */
+  /** The id that the agent chose when it started. */
   readonly instance: string
   readonly address: string
-  /** The peer has another connection beside the one that this arrival used. */
+  /** True if the peer is also connected from another address. */
   readonly elsewhere: boolean
 }
 
 export interface CloneDetector {
-  /** Call it when an agent was admitted. */
+  /** Records that an agent was admitted. */
   recordArrival(arrival: Arrival): void
-  /** Addresses of the machines that run as this host; undefined if there is only one. */
+  /**
+   * Returns the addresses of the machines that run as this host. Undefined if there is only one.
+   */
   of(peerId: string): readonly string[] | undefined
   close(): void
 }
 
-/** How often a copied host is disconnected, to see whether there are still two. */
+/** The interval at which a copied host is disconnected, to check whether two agents return. */
 const CHECK_MS = 5 * 60_000
-/** The reply to the new connection must be sent first. */
+/**
+ * The delay of the disconnection. The coordinator must first send its response to the new
+ * connection.
+ */
 const DISCONNECT_AFTER_MS = 250
 /**
- * Earlier instances that are remembered for each host. An agent that restarts more often than this
- * between two checks has other problems.
+ * The number of earlier instances that are remembered for each host. A healthy agent restarts less
+ * often between two checks.
  */
 const MAX_PAST = 32
 
@@ -49,7 +54,7 @@ interface Seen {
 
 interface Host {
   current: Seen
-  /** Earlier instances, and the last address of each. */
+  /** The earlier instances, each with its last address. */
   readonly past: Map<string, string>
   copies: Copies | undefined
 }
@@ -61,8 +66,8 @@ interface Copies {
 }
 
 export function createCloneDetector({ clock, log, disconnect }: CloneDetectorDeps): CloneDetector {
-  // Owned by recordArrival() and check(). One entry for each approved host, so the registry bounds
-  // it.
+  // Owned by recordArrival() and check(). It has one entry for each approved host, so the number of
+  // hosts limits its size.
   const hosts = new Map<string, Host>()
 
   const check = (): void => {
@@ -104,8 +109,8 @@ export function createCloneDetector({ clock, log, disconnect }: CloneDetectorDep
 }
 
 /**
- * Makes the arrival the current instance. An instance that returns after another one proves that
- * the host is copied.
+ * Makes the arrival the current instance. If an instance returns after another one, the host is
+ * copied.
  */
 function makeCurrent(host: Host, seen: Seen): 'same' | 'new' | 'returned' {
   const { current, past } = host
@@ -118,7 +123,9 @@ function makeCurrent(host: Host, seen: Seen): 'same' | 'new' | 'returned' {
   return isBack ? 'returned' : 'new'
 }
 
-/** Adds instances. The last known addresses stay until two instances connected since the check. */
+/**
+ * Adds instances. The last known addresses stay until two instances have connected since the check.
+ */
 function addCopies(before: Copies | undefined, seen: readonly Seen[]): Copies {
   const seenSinceCheck = before?.seenSinceCheck ?? new Map<string, string>()
   for (const { instance, address } of seen) seenSinceCheck.set(instance, address)

@@ -24,7 +24,7 @@ const request = (n: number, more: object = {}) => ({
   ...more,
 })
 
-/** Makes a token as an operator does, and returns its secret. */
+/** Creates a token as an operator, and returns its secret. */
 async function tokenOf(
   coordinator: TestCoordinator,
   terms: { approve?: boolean; labels?: Record<string, string>; ttlMs?: number } = {},
@@ -83,7 +83,7 @@ for (const dialect of DIALECTS) {
         `enrolled ${testUuid(1)}`,
       ])
       assert.equal(coordinator.ledger.published()?.size, (await coordinator.ledger.head()).size)
-      // The host asks again, as after each reconnection. It is the same member, and nothing is
+      // The host asks again, as after each reconnection. It stays the same member, and nothing is
       // written.
       const { size } = await coordinator.ledger.head()
       assert.equal(
@@ -184,7 +184,7 @@ for (const dialect of DIALECTS) {
       }
     })
 
-    it(`ID-09, ID-11: every invalid token gets the same answer (${dialect})`, async () => {
+    it(`ID-09, ID-11: every invalid token gets the same response (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { clock, enrolment } = coordinator
       const begin = clock.at
@@ -269,7 +269,7 @@ for (const dialect of DIALECTS) {
             name,
           )
       assert.deepEqual(await coordinator.agents.list(), before)
-      // A stranger that waits under the same name in other case gives way to the invited host.
+      // A stranger waits with the same name in other case. The invited host replaces it.
       await enrolment.join(peerOf(3), request(3, { name: 'Db-1' }))
       await enrolment.join(
         peerOf(4),
@@ -284,7 +284,7 @@ for (const dialect of DIALECTS) {
       const { enrolment } = coordinator
       await enrolment.join(peerOf(1), request(1, { name: 'db-1' }))
       const before = await coordinator.agents.list()
-      // An invalid token changes nothing, and neither does another stranger.
+      // An invalid token changes nothing. Another stranger also changes nothing.
       await assert.rejects(
         enrolment.join(peerOf(2), request(2, { name: 'db-1', token: systemRandom.bytes(32) })),
         {
@@ -309,7 +309,7 @@ for (const dialect of DIALECTS) {
         `displaced ${testUuid(1)}`,
         `asked ${testUuid(2)}`,
       ])
-      // It was invited itself, so it keeps the name. A member does too.
+      // This host was invited, so it keeps the name. A member also keeps its name.
       const other = async (n: number) =>
         enrolment.join(peerOf(n), request(n, { name: 'db-1', token: await tokenOf(coordinator) }))
       await assert.rejects(other(3), { code: 'registry.name-taken' })
@@ -325,7 +325,7 @@ for (const dialect of DIALECTS) {
       })
     })
 
-    it(`of two hosts that ask for one name at once, one gets it (${dialect})`, async () => {
+    it(`only one of two hosts that ask for a name at once gets it (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const second = await coordinator.start({ name: 'c2' })
       for (let round = 0; round < 5; round += 1) {
@@ -372,7 +372,7 @@ for (const dialect of DIALECTS) {
       )
     })
 
-    it(`new labels void older certificates; bad labels are rejected (${dialect})`, async () => {
+    it(`new labels make older certificates void; rejects bad labels (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { certificate } = await coordinator.enrolment.join(
         peerOf(1),

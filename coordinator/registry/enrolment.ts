@@ -1,7 +1,7 @@
 /**
- * How a host becomes a member: with a token that approves, with a token and an operator's approval,
- * or with an approval alone. Each step is one transaction with its log entry. The host's key is the
- * one that the transport authenticated, never one from a message (ID-02).
+ * Makes hosts members of the fleet. A host needs a token that approves it, or an operator's
+ * approval with or without a token. Each step is one transaction with its log entry. The host's key
+ * is the key that the transport authenticated, never a key from a message (ID-02).
  */
 import { enrollRefusal } from '../../protocols/enroll/errors.ts'
 import {
@@ -33,7 +33,8 @@ export interface Enrolment {
   /** @throws registry.* */
   join(peerId: string, request: JoinRequest): Promise<JoinResponse>
   /**
-   * A fresh certificate for a member, with its current labels and epoch. @throws registry.revoked
+   * Issues a new certificate for a member, with its current labels and epoch.
+   * @throws registry.unknown-host, registry.revoked
    */
   renew(peerId: string): Promise<Signed>
 }
@@ -50,7 +51,9 @@ export interface EnrolmentDeps {
 
 export interface EnrolmentOptions {
   readonly fleet: FleetId
-  /** The coordinator's name. No host may have it, because the log would show both alike. */
+  /**
+   * The coordinator's name. No host may use it, because the log would show the same name for both.
+   */
   readonly name: string
 }
 
@@ -101,7 +104,8 @@ async function join(
   const { agents, database, ledger } = admission
   const candidate = candidateOf(peerId, request)
   const member = await agents.byId(candidate.id)
-  // The host reconnects, as all hosts do after a restart of the coordinator. Nothing is written.
+  // The member reconnects, so nothing is written. After a restart of the coordinator, all hosts
+  // reconnect.
   if (member?.status === 'approved' && member.peerId === peerId)
     return joinResponse(admission, member, request)
   if (member === undefined && foldName(candidate.name) === foldName(options.name))
@@ -110,13 +114,13 @@ async function join(
   const { agent, isChanged } = await database.transaction((tx) =>
     admit(admission, tx, candidate, request.token),
   )
-  // Crash here: the host is admitted and logged. It asks again and gets the same answer, whether or
-  // not its token is used.
+  // Crash here: the host is recorded and logged, and its token may be used up. The host asks again
+  // and gets the same response.
   if (isChanged) await ledger.checkpoint()
   return joinResponse(admission, agent, request)
 }
 
-/** The host that asks. Its key is the one that the transport authenticated. */
+/** Returns the host that asks to join. Its key is the key that the transport authenticated. */
 function candidateOf(peerId: string, request: JoinRequest): Candidate {
   const { name, claims, version } = request
   const id = agentId.parse(request.agent)
@@ -131,8 +135,8 @@ async function admit(
 ): Promise<{ readonly agent: AgentRecord; readonly isChanged: boolean }> {
   const { agents, appendEvent, clock, database } = admission
   const at = clock.now()
-  // Comes first in every transaction that writes to the log. If two hosts join at once, the second
-  // one then sees the name that the first one took.
+  // Every transaction that writes to the log locks its head first. So if two hosts join at the same
+  // time, the second transaction sees the name of the first host.
   await lockHead(tx, database.dialect)
   const known = await agents.byId(candidate.id, tx)
   if (known === undefined && token !== undefined)
@@ -148,8 +152,9 @@ async function admit(
 }
 
 /**
- * Removes a host that waits under this name without a token. Otherwise a caller without a token
- * could block every host whose name it guesses. An invalid token rolls this back.
+ * Removes a host that waits with this name and without a token. Otherwise a caller without a token
+ * could block every host whose name it guesses. If the token is invalid, the transaction restores
+ * the host.
  */
 async function displaceStranger(
   { agents, appendEvent }: Admission,
@@ -182,8 +187,8 @@ async function joinResponse(
 ): Promise<JoinResponse> {
   const roots = await access.roots()
   if (agent.status !== 'approved') return { roots, status: 'pending' }
-  // The host may have missed revocations while it was away. Until it has them, it accepts revoked
-  // hosts.
+  // The host may have missed revocations while it was disconnected. Until it gets them, it accepts
+  // revoked hosts.
   const missing = await access.revocationsAfter(request.epoch ?? 0)
   const revocations = missing.slice(
     0,

@@ -1,4 +1,4 @@
-/** Errors between a host's first contact and its membership. */
+/** Errors of hosts, enrolment, grants and revocations. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const registryError = defineErrors({
@@ -51,15 +51,15 @@ export const registryError = defineErrors({
   'registry.grant-void': {
     exit: 'denied',
     message: (d: { issuer: string }) =>
-      `the grant would allow nothing: ${d.issuer} is not an operator of the fleet, ` +
-      'and the grant names no parent that it may pass on',
-    hint: () => "ask an operator of the fleet's root statement to add it",
+      `the grant would have no effect: its issuer ${d.issuer} is not an operator, ` +
+      `and no parent grant allows ${d.issuer} to pass on rights`,
+    hint: () => 'ask an operator of the fleet to add the grant',
   },
   'registry.epoch': {
     exit: 'conflict',
     retryable: true,
     message: (d: { expected: number; got: number }) =>
-      `another operator revoked at the same moment: revocation epoch ` +
+      `another operator added a revocation at the same time: revocation epoch ` +
       `(expected ${d.expected}, got ${d.got})`,
     hint: () => 'run the command again',
   },

@@ -1,10 +1,10 @@
-/** A coordinator's own certificate: issued when it starts, and again before it expires. */
+/** Issues the coordinator's own certificate at the start, and again before it expires. */
 import type { Signed } from '../../shared/trust/signed.ts'
 import type { Certificates } from './certificates.ts'
 
 export interface OwnCertificate {
   current(): Signed
-  /** Issues a new one. If that fails, the current one stays. */
+  /** Issues a new certificate. If this fails, the current one stays. */
   renew(): Promise<void>
 }
 

@@ -5,7 +5,7 @@ import { testKey, testUuid } from '../../shared/testing/statements.ts'
 import { testDatabase } from '../database/testing.ts'
 import { createAgents } from './agents.ts'
 
-test('ID-11: too many pending strangers keep out strangers, but no invited host', async () => {
+test('ID-11: too many pending strangers block other strangers, but no invited host', async () => {
   await using opened = await testDatabase('sqlite')
   const { database } = opened
   const agents = createAgents({ database })

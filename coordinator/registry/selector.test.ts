@@ -1,4 +1,4 @@
-/** Selectors name hosts exactly, or fail with the reason. */
+/** Selectors select exact hosts, or fail with the reason. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { agentId } from '../../shared/ids.ts'
@@ -26,7 +26,7 @@ test('a host is found by name, id, fingerprint and unique prefix', () => {
   )
 })
 
-test('a host is found by the end of its id, which is the random part', () => {
+test('a host is found by the end of its id, because that part is random', () => {
   const early = '01990000-1111-7000-8000'
   const one = { ...web1, id: agentId.parse(`${early}-00000000aaaa`) }
   const two = { ...web2, id: agentId.parse(`${early}-00000000bbbb`) }
@@ -77,7 +77,7 @@ test('fewer than four characters of an id select no host', () => {
   assert.equal(selectHost([short, other], 'a1'), short)
 })
 
-test('labels must all match, selectors add up, and the order of the registry is kept', () => {
+test('all labels must match, selectors are combined, and hosts keep their order', () => {
   assert.deepEqual(selectHosts(agents, ['role=web,site=ber']), [web1])
   assert.deepEqual(selectHosts(agents, ['db', 'role=web']), agents)
   assert.deepEqual(selectHosts(agents, ['all']), agents)

@@ -1,7 +1,8 @@
 /**
  * Selects the hosts that an operator names. A selector is a host's name, its agent id, its key
  * fingerprint, a unique prefix of its name or id, a unique suffix of its id, `k=v[,k=v]`, or `all`.
- * Several selectors add up. Pure: it decides over the given rows.
+ * Several selectors select the union of their hosts. The functions are pure: they read only the
+ * given rows.
  */
 import type { Target } from '../../protocols/rpc/peer.ts'
 import { MIN_ID_PREFIX } from '../../shared/host-name.ts'
@@ -16,10 +17,12 @@ export interface Selectable {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The one host that `text` selects. @throws registry.unknown-host, registry.ambiguous-host */
+/**
+ * Returns the only host that `text` selects. @throws registry.unknown-host, registry.ambiguous-host
+ */
 export function selectHost<T extends Selectable>(agents: readonly T[], text: string): T {
   const named = agents.filter((agent) => agent.name === text || agent.fingerprint === text)
-  // An earlier version accepted names that are a part of another host's id.
+  // An earlier version accepted names that are part of another host's id.
   const known =
     text.length < MIN_ID_PREFIX ? [] : agents.filter((agent) => matchesId(agent.id, text))
   const exact = [...new Set([...named, ...known.filter((agent) => agent.id === text)])]
@@ -34,7 +37,7 @@ export function selectHost<T extends Selectable>(agents: readonly T[], text: str
   return only
 }
 
-/** Hosts whose name or id begins with `text`. */
+/** Returns the hosts whose name or id begins with `text`. */
 function startingWith<T extends Selectable>(
   agents: readonly T[],
   known: readonly T[],
@@ -45,7 +48,7 @@ function startingWith<T extends Selectable>(
 }
 
 /**
- * The hosts that any of the selectors selects, in the order of `agents`.
+ * Returns the hosts that at least one selector selects, in the order of `agents`.
  * @throws registry.unknown-host if a selector matches none
  */
 export function selectHosts<T extends Selectable>(
@@ -58,8 +61,9 @@ export function selectHosts<T extends Selectable>(
 }
 
 /**
- * Like {@link selectHosts}, but also selects hosts that are not approved if they are named, because
- * an approval begins with the name. A set of hosts consists of approved ones.
+ * Selects hosts like {@link selectHosts}. A selector of one host also selects a host that is not
+ * approved, because an operator approves a host by its name. Labels and `all` select only approved
+ * hosts.
  * @throws registry.unknown-host if a selector matches none
  */
 export function resolveHosts<T extends Selectable & { readonly status: string }>(
@@ -85,7 +89,7 @@ function select<T extends Selectable>(agents: readonly T[], selector: string): r
   return matching
 }
 
-/** The labels of `k=v[,k=v]`. @throws registry.bad-selector */
+/** Parses the labels of `k=v[,k=v]`. @throws registry.bad-selector */
 export function labelsOf(selector: string): (readonly [key: string, value: string])[] {
   return selector.split(',').map((pair) => {
     const [key, value, ...rest] = pair.split('=')
@@ -99,8 +103,8 @@ export function labelsOf(selector: string): (readonly [key: string, value: strin
 const NO_HOST = agentId.parse('00000000-0000-4000-8000-000000000000')
 
 /**
- * The targets that a caller must be allowed to see to learn that no host matches: hosts with the
- * labels that it named, or all of them (PC-27).
+ * Returns the targets that a caller must be allowed to see before it may learn that no host
+ * matches. They are the hosts with the given labels, or all hosts (PC-27).
  */
 export function targetsWithoutHosts(selectors: readonly string[]): Target[] {
   return selectors.map((selector) => {

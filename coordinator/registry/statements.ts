@@ -1,6 +1,6 @@
 /**
- * The rows of signed trust statements: roots, grants and revocations. A row is only as good as its
- * signature, which the reader checks (trust-reader.ts).
+ * Stores and reads signed trust statements: roots, grants and revocations. trust-reader.ts checks
+ * the signature of every row that it reads.
  */
 import type { Kysely, Selectable as Row } from 'kysely'
 import { parseRfc3339 } from '../../shared/clock.ts'
@@ -34,7 +34,10 @@ const columnsOf = (signed: Signed): StatementColumns => ({
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
 const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'))
 
-/** The versions of the root statement, oldest first, each once for every signature. */
+/**
+ * Returns the versions of the root statement, oldest first. A version has one element for each
+ * signature.
+ */
 export async function rootVersions(tx: Tx): Promise<Signed[][]> {
   const rows = await tx.selectFrom('root_record').selectAll().orderBy('version').execute()
   return rows.map((row) =>
@@ -107,7 +110,7 @@ export async function insertRevocationRow(
     .execute()
 }
 
-/** For people who read the database. Decisions are made from the statements. */
+/** Marks the row for people who read the database. Decisions use the statements, not this mark. */
 export async function markGrantRevoked(tx: Tx, id: string, at: number): Promise<void> {
   await tx.updateTable('grant_record').set({ revoked_at: at }).where('id', '=', id).execute()
 }

@@ -1,6 +1,7 @@
 /**
- * The targets of a request, which the policy authorizes. A caller that may see every host learns
- * that none matches. All other callers get the same refusal, whether a host matches or not (PC-27).
+ * Returns the targets of a request, which the policy then authorises. A caller that may see every
+ * host gets an error that no host matches. Other callers get the same refusal, whether a host
+ * matches or not (PC-27).
  */
 import type { Target } from '../../protocols/rpc/peer.ts'
 import type { AgentRecord, Agents } from './agents.ts'
@@ -12,7 +13,7 @@ export const targetOf = ({ id, labels }: Pick<AgentRecord, 'id' | 'labels'>): Ta
   labels,
 })
 
-/** The host that the caller named. */
+/** Returns the host that the caller named. */
 export async function namedTarget(agents: Pick<Agents, 'find'>, host: string): Promise<Target[]> {
   try {
     return [targetOf(await agents.find(host))]
@@ -22,7 +23,7 @@ export async function namedTarget(agents: Pick<Agents, 'find'>, host: string): P
   }
 }
 
-/** The hosts that `select` finds for the selectors. */
+/** Returns the hosts that `select` finds for the selectors. */
 export async function selectedTargets(
   selectors: readonly string[],
   select: (selectors: readonly string[]) => Promise<readonly AgentRecord[]>,

@@ -1,7 +1,7 @@
 /**
- * Enrolment tokens. Only the SHA-256 of a token's secret is stored. The transaction that admits the
- * host uses the token up, so it works once even if two hosts present it to two coordinators at the
- * same moment (ID-08).
+ * Stores enrolment tokens. Only the SHA-256 of a token's secret is stored. The transaction that
+ * admits the host uses the token up. So a token works once, even if two hosts send it to two
+ * coordinators at the same time (ID-08).
  */
 import { tokenHash } from '../../protocols/enroll/token-hash.ts'
 import type { AgentId, Fingerprint } from '../../shared/ids.ts'
@@ -26,8 +26,8 @@ export interface Tokens {
     } & TokenTerms,
   ): Promise<void>
   /**
-   * Uses the token up for `agent`. @throws registry.token-unknown, the same for unknown, expired
-   * and used tokens (ID-11)
+   * Uses the token up for `agent`.
+   * @throws registry.token-unknown, the same for unknown, expired and used tokens (ID-11)
    */
   redeem(tx: Tx, secret: Uint8Array, agent: AgentId, at: number): Promise<TokenTerms>
 }
@@ -51,8 +51,9 @@ export const tokens: Tokens = {
 
   async redeem(tx, secret, agent, at) {
     const hash = tokenHash(secret)
-    // One statement checks and changes the row: if two hosts race, the second one changes no row. A
-    // clock that was set back can't revive a token from before it was made (ID-09).
+    // One statement checks and changes the row, so the second of two concurrent hosts changes no
+    // row. The token is also invalid before its creation, so a clock that was set back can't revive
+    // it (ID-09).
     const used = await tx
       .updateTable('enroll_token')
       .set({ used_at: at, used_by: agent })

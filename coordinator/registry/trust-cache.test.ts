@@ -29,7 +29,7 @@ const gone = {
 
 test('ID-24: a read that began before a revocation does not undo a later one', async () => {
   let revocations: AcceptedRevocation[] = []
-  // The test releases each query. It returns the rows of the moment when it was made.
+  // The test releases each query. A query returns the rows of the time when it began.
   const questions: (() => void)[] = []
   let gated = false
   const access = {
@@ -60,7 +60,7 @@ test('ID-24: a read that began before a revocation does not undo a later one', a
   await until(1)
   revocations = [gone]
   const late = [cache.refresh(), cache.refresh()]
-  // The newest query is answered first.
+  // The newest query gets its response first.
   while (questions.length > 0) {
     questions.pop()?.()
     await systemClock.sleep(5)
@@ -99,7 +99,7 @@ test('trust cache: a failed read keeps the last state, and the next read still r
     all.map((one) => one.status),
     ['rejected', 'rejected', 'rejected'],
   )
-  // The three calls share one read, because none had begun before.
+  // The three calls share one read, because no read had begun before them.
   assert.deepEqual([asked, cache.approved('p')], [2, true])
   broken = false
   await cache.refresh()

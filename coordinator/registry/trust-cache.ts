@@ -1,7 +1,8 @@
 /**
- * The trust state that the connection gate needs without a database query: root, revocations and
- * approved peers. It is refreshed after every local change, and regularly for changes of other
- * coordinators. The lifetime of certificates bounds the damage of a stale state.
+ * Caches the trust state: root, revocations and approved peers. The node checks each connection
+ * with it, without a database query. The cache is refreshed after every local change, and regularly
+ * for changes of other coordinators. The lifetime of certificates limits the effect of an old
+ * state.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { createLane } from '../../shared/concurrency/lanes.ts'
@@ -16,8 +17,8 @@ import type { Access } from './access.ts'
 import type { Agents } from './agents.ts'
 
 /**
- * The longest time until another coordinator's revocation holds here; the goal is five seconds
- * (I5).
+ * The longest time until this coordinator applies a revocation of another one. The goal is five
+ * seconds (I5).
  */
 const REFRESH_MS = 3_000
 
@@ -33,11 +34,11 @@ export interface TrustCache {
   approved(peerId: string): boolean
   /** The approved hosts. */
   hosts(): readonly ApprovedHost[]
-  /** Reads everything again. The result is at least as new as the call. */
+  /** Reads everything again. Resolves when the cache is at least as new as this call. */
   refresh(): Promise<void>
   /**
-   * Called after a reading with other revocations or another root. Returns a function that ends
-   * this.
+   * Calls the listener after the revocations or the root have changed. Returns a function that
+   * removes the listener.
    */
   onChanged(listener: () => void): () => void
   close(): void
@@ -53,9 +54,10 @@ export interface TrustCacheDeps {
 export async function openTrustCache(deps: TrustCacheDeps): Promise<TrustCache> {
   const { clock, log } = deps
   const listeners = new Set<() => void>()
-  // Owned by refresh(): replaced as a whole.
+  // Owned by refresh(), which replaces the whole value.
   let known = await readKnownTrust(deps)
-  // Two reads at once could end in the wrong order, and a revoked host would be accepted again.
+  // Reads run one after the other. Concurrent reads could end in the wrong order, and a revoked
+  // host would be accepted again.
   const refresh = shareRuns(createLane({ name: 'reads of the trust state' }), async () => {
     const before = known
     known = await readKnownTrust(deps)

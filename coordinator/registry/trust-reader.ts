@@ -1,6 +1,6 @@
 /**
- * The verified trust state. Each question reads the rows again, so that several coordinators agree.
- * Each statement is verified once.
+ * Reads the verified trust state. Each call reads the rows again, so that it sees the changes of
+ * other coordinators. Each statement is verified once.
  */
 import type { FleetId, Sha256 } from '../../shared/ids.ts'
 import type { TrustState } from '../../shared/trust/authorize.ts'
@@ -20,7 +20,7 @@ export interface VerifiedGrant {
   readonly signed: Signed
 }
 
-/** The state of exactly these rows, under this root. */
+/** The state after exactly these rows, under this root. */
 interface KnownRevocations {
   readonly root: Sha256
   readonly ids: readonly string[]
@@ -87,8 +87,8 @@ export class TrustReader {
 }
 
 /**
- * The known state, if the rows begin with its rows. Compares ids, not the number of rows: a
- * transaction that is rolled back had one more.
+ * Returns the known state if the rows begin with its rows. It compares ids, not the number of rows.
+ * The known state may include a row of a transaction that was rolled back.
  */
 function stillKnown(
   known: KnownRevocations | undefined,
