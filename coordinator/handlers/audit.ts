@@ -1,4 +1,4 @@
-/** The coordinator's side of `/muster/audit/1`: the log for nodes that verify it. */
+/** Serves `/muster/audit/1` on the coordinator: nodes read the log and verify it. */
 import type { audit } from '../../protocols/audit/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import type { Ledger } from '../audit/ledger.ts'

@@ -1,5 +1,5 @@
 /**
- * The coordinator's side of `/muster/catalog/1`. The gateways of agents look up the blob at a path
+ * Serves `/muster/catalog/1` on the coordinator. The gateways of agents look up the blob at a path
  * of a published tree.
  */
 import type { catalog } from '../../protocols/catalog/protocol.ts'

@@ -1,5 +1,5 @@
 /**
- * The coordinator's side of `/muster/enroll/1`: enrolment, renewal of certificates, and detection
+ * Serves `/muster/enroll/1` on the coordinator: enrolment, renewal of certificates, and detection
  * of copied hosts.
  */
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
@@ -11,7 +11,7 @@ import type { Enrolment } from '../registry/enrolment.ts'
 export interface EnrolDeps {
   readonly enrolment: Enrolment
   readonly copies: CloneDetector
-  /** True if the peer has another connection than the one from this address. */
+  /** True if the peer is also connected from another address. */
   readonly isElsewhere: (peerId: string, address: string) => boolean
 }
 
@@ -25,7 +25,8 @@ export function enrolHandlers({
       const peerId = requirePeerId(peer)
       const response = await enrolment.join(peerId, request)
       const { instance } = request
-      // If the host left meanwhile, its next start may have arrived already.
+      // If the host disconnected meanwhile, its next start may already be recorded. Then this older
+      // start must not be recorded.
       if (response.status === 'approved' && instance !== undefined && !signal.aborted)
         copies.recordArrival({
           peerId,
@@ -41,7 +42,10 @@ export function enrolHandlers({
   }
 }
 
-/** The protocol is served over libp2p only, which authenticates a peer id. */
+/**
+ * Returns the caller's peer id. The protocol is served only over libp2p, which authenticates peer
+ * ids.
+ */
 function requirePeerId({ peerId }: PeerContext): string {
   if (peerId === undefined) throw new Error('enroll was called without a peer id')
   return peerId

@@ -1,6 +1,6 @@
 /**
- * The coordinator's side of `/muster/facts/1`: hosts that send their facts without a request, such
- * as `muster agent facts --once` from cron.
+ * Serves `/muster/facts/1` on the coordinator. It accepts facts that hosts send without a request,
+ * such as `muster agent facts --once` from cron.
  */
 import type { facts } from '../../protocols/facts/protocol.ts'
 import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
@@ -23,7 +23,7 @@ export function factsServiceHandlers(deps: {
     throw inventoryError('inventory.not-theirs', { host: caller.name })
   }
   return {
-    // Only hosts have facts.
+    // Only hosts have facts, so the coordinator rejects a pull.
     pull: async () => {
       throw wireError('protocol.unsupported', { what: 'facts pull on a coordinator' })
     },

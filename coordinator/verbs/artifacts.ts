@@ -1,6 +1,6 @@
 /**
- * Verbs on content of operators. The bytes come as the operation's upload. They are accepted only
- * if they have the id and the size in the intent.
+ * Handles the verbs on content of operators. The caller uploads the bytes. They are accepted only
+ * if their id and size equal those in the intent.
  */
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -28,8 +28,8 @@ function addVerb({ pool, database, clock }: ArtifactVerbsDeps): ActHandler<'arti
       const { blob, size } = operation.arguments
       const expect = { id: blobId.parse(blob), size }
       const stored = await pool.ingest(upload, { maxBytes: size, expect, signal })
-      // Crash here: the blob is in the pool without a row, so it is unreferenced. Adding it again
-      // writes the row.
+      // Crash here: the pool has the blob, and the database has no row. If the operator adds the
+      // blob again, the row is written.
       const row = { id: stored.id, sha256: stored.sha256, size: stored.size }
       await recordBlobs(database.query, [row], clock.now())
       return [done(blob, { size: stored.size, existed: stored.existed })]
@@ -42,7 +42,7 @@ function addVerb({ pool, database, clock }: ArtifactVerbsDeps): ActHandler<'arti
         .select('size')
         .where('id', '=', id)
         .executeTakeFirst()
-      // Content without a row can't be found, and a row without its file is not content.
+      // The blob was added only if its row and its file both exist.
       if (row !== undefined && (await pool.stat(id)) !== undefined)
         return [done(blob, { size: row.size, recovered: true })]
       return [interrupted(operation, blob)]

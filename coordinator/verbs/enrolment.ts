@@ -1,4 +1,6 @@
-/** Verbs on hosts: tokens, approval, labels, revocation. All change only the database. */
+/**
+ * Handles the verbs on hosts: tokens, approval, labels, revocation. They change only the database.
+ */
 import type { Verb } from '../../protocols/control/verbs.ts'
 import { agentId, type AgentId } from '../../shared/ids.ts'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -12,7 +14,7 @@ import { operationError } from '../operations/errors.ts'
 import { type Operation, type RecordHandler, targetOf, type Tx } from '../operations/operation.ts'
 import { done, type TargetResult } from '../outcomes/result.ts'
 
-/** Runs that one outcome names. The rest is counted. */
+/** The number of runs that an outcome names. The other runs are only counted. */
 const MAX_NAMED = 100
 
 export interface EnrolmentVerbsDeps {
@@ -20,8 +22,8 @@ export interface EnrolmentVerbsDeps {
   readonly access: Access
   readonly runs: Pick<Runs, 'lose'>
   /**
-   * Called after the rights of hosts changed: their certificates are void or have other labels, and
-   * their connections may have to end.
+   * Called after the rights of hosts changed. Their old certificates are void, so their connections
+   * must be renewed or closed.
    */
   readonly changed: (agents: readonly AgentId[]) => void
 }
@@ -47,7 +49,7 @@ const TOKEN_VERB: RecordHandler<'enroll.token'> = {
   },
 }
 
-/** A verb that does the same to each of its hosts. */
+/** Makes the handler of a verb that makes the same change to each host. */
 function eachHost<V extends Verb>(
   deps: EnrolmentVerbsDeps,
   apply: (tx: Tx, id: AgentId, operation: Operation<V>, at: number) => Promise<void>,
@@ -78,7 +80,7 @@ function approveVerb(deps: EnrolmentVerbsDeps): RecordHandler<'enroll.approve'> 
 function labelVerb(deps: EnrolmentVerbsDeps): RecordHandler<'agent.label'> {
   return eachHost(deps, async (tx, id, operation) => {
     const agent = await deps.agents.byId(id, tx)
-    // An empty value removes the label, as `kubectl label key-` does with a dash.
+    // An empty value removes the label, like `kubectl label key-`.
     const merged = Object.entries({ ...agent?.labels, ...operation.arguments.labels }).filter(
       ([, value]) => value !== '',
     )
@@ -103,7 +105,7 @@ function revokeVerb(deps: EnrolmentVerbsDeps): RecordHandler<'agent.revoke'> {
   }
 }
 
-/** The signed revocation of the operation's only target. @throws operation.malformed */
+/** Returns the signed revocation of the operation's only target. @throws operation.malformed */
 function revocationOf({ verb, targets, arguments: given }: Operation<'agent.revoke'>): Signed {
   const signed = fromText(given.revocation)
   const { kind, target } = readSigned(signed, 'revocation')

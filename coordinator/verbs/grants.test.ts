@@ -1,6 +1,6 @@
 /**
- * The caller must have signed the grant or revocation. So the log names one person, and another
- * operator can't use a stolen statement.
+ * The caller must have signed the grant or revocation. So the log names one operator, and no other
+ * operator can use a stolen statement.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -21,7 +21,7 @@ const malformed = (reason: RegExp) => (error: unknown) => {
   return true
 }
 
-/** A rejected operation leaves nothing: no row, no entry. */
+/** Checks that a rejected operation writes no row and no entry. */
 async function unchanged(coordinator: TestCoordinator, work: () => Promise<void>): Promise<void> {
   const before = [await coordinator.rows(), await coordinator.entries()]
   await work()

@@ -1,5 +1,6 @@
 /**
- * Verbs on rights. A grant is a signed statement, so agents verify it without the coordinator.
+ * Handles the verbs on rights. A grant is a signed statement, so agents verify it without the
+ * coordinator.
  */
 import { requireRight } from '../../shared/trust/authorize.ts'
 import { readSigned } from '../../shared/trust/signed.ts'
@@ -11,7 +12,7 @@ import { done } from '../outcomes/result.ts'
 
 export interface GrantVerbsDeps {
   readonly access: Access
-  /** Called after a revocation, so that it is sent to the agents at once. */
+  /** Called after a revocation. It sends the revocation to the agents at once. */
   readonly revoked: () => void
 }
 
@@ -28,8 +29,8 @@ function addVerb({ access }: GrantVerbsDeps): RecordHandler<'grant.add'> {
       const { actor } = operation
       if (grant.issuer !== actor)
         throw malformed(operation, `the grant is issued by ${grant.issuer}, expected ${actor}`)
-      // An operator can't give a right that it doesn't hold. This check gives an early, clear
-      // error. Each use of the grant checks the chain again.
+      // An operator can't give a right that the operator doesn't have. This check returns a clear
+      // error early. Each use of the grant checks the chain again.
       const { namespace, level } = grant
       if (grant.selector.all === true)
         requireRight(await access.state(tx), { actor, namespace, level, at })

@@ -1,4 +1,7 @@
-/** `repo.publish`: `latest` serves a snapshot, or the newest version and its successors. */
+/**
+ * Handles `repo.publish`: `latest` then serves a snapshot, or the newest version and each later
+ * one.
+ */
 import type { Database } from '../database/database.ts'
 import {
   type ActHandler,
@@ -81,12 +84,13 @@ async function probe(
   if (next !== undefined) {
     if (await publishedBy(query, { ...latest, operation: operation.id }))
       return done(repository, { recovered: true })
-    // If its version was served already, the operation made no generation. So both are possible.
+    // If the version was served before, the operation created no generation. So it is unknown
+    // whether it was done.
     return { ...interrupted(operation, repository, next), result: 'unknown' }
   }
   const current = await currentPublication(query, latest)
   if (current?.operation !== operation.id) return interrupted(operation, repository)
-  // The row exists, and the link may not. Publishing again is idempotent.
+  // The row exists, and the link may not exist. Publishing again is idempotent.
   const served = await serve(deps, operation, signal)
   return done(repository, { ...servedDetail(served), recovered: true })
 }

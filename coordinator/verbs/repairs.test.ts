@@ -26,7 +26,7 @@ import { snapshotVerbs } from './snapshots.ts'
 const context = { signal: new AbortController().signal, progress: async () => {} } as never
 const RPM = 'Packages/p/pkg0-1.0-1.noarch.rpm'
 
-/** The verbs over a real mirror, each called as an operation calls it. */
+/** Creates the verbs with a real mirror, and calls each one like an operation. */
 function verbs(mirror: TestMirror, configs: readonly RepositoryConfig[] = [mirror.config()]) {
   const { database, publisher } = mirror
   const repositories = createRepositories([...configs])
@@ -131,7 +131,7 @@ test('a sync is incomplete if a snapshot cannot be repaired', async () => {
   )
 })
 
-/** Two repositories of one upstream: their published trees and the pool share each file. */
+/** Creates two repositories of one upstream. Their published trees and the pool share each file. */
 async function twins(mirror: TestMirror) {
   await writeRepository(mirror.upstream, testPackages(3))
   const at = (name: string): string => join(mirror.folder, 'publish', name)
@@ -168,7 +168,7 @@ test('a pool check finds altered published files of a sound pool', async () => {
   const { check, wanted, trees, latest, snapshot } = await twins(mirror)
   const options = { signal: new AbortController().signal, progress: async () => {} }
   await overwrite(join(latest, RPM))
-  // Another process of the same pool repairs it, so this one found no damage.
+  // Another process with the same pool repairs the blob, so this process has found no damage.
   for await (const { id } of mirror.pool.list()) await mirror.pool.check(id)
   assert.equal((await mirror.sync()).result, 'complete')
   const sampled = await check({ ...options, deep: false })

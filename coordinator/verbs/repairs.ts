@@ -1,6 +1,7 @@
 /**
- * When a version of a repository is published, its other publications are compared with their
- * records. Altered trees are built again. A tree that can't be built is part of the outcome.
+ * Repairs published trees. After each publication, the other publications of the repository are
+ * compared with their records, and altered trees are built again. The outcome names each tree that
+ * can't be built.
  */
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Database } from '../database/database.ts'
@@ -11,7 +12,7 @@ import type { Publisher, Repair } from '../repositories/publish/publisher.ts'
 import type { Repositories } from '../repositories/configured.ts'
 import { failed, type TargetResult } from '../outcomes/result.ts'
 
-/** Names in one note: an entry of the log has at most 64 KiB. */
+/** The number of names in a note. It is limited, because an entry of the log has at most 64 KiB. */
 const MAX_NAMED = 20
 const MAX_NAME = 400
 
@@ -24,21 +25,21 @@ export interface RepairsDeps {
 
 export interface Repairs {
   /**
-   * The repairs of `latest`, which was published just now, and of the repository's other
-   * publications. If damaged content was found, the other repositories are compared too, because
-   * they may serve hard links to it.
+   * Returns the repairs of `latest`, which has just been published, and of the repository's other
+   * publications. If damaged content was found, this also compares the other repositories, because
+   * they may serve hard links to the same content.
    */
   after(
     repository: string,
     published: Pick<Published, 'repaired'>,
     signal: AbortSignal,
   ): Promise<Repair[]>
-  /** Compares everything if damaged content was found since the last time. */
+  /** Compares all publications if damaged content was found since the last comparison. */
   ofDamage(signal: AbortSignal): Promise<Repair[]>
 }
 
 export function createRepairs(deps: RepairsDeps): Repairs {
-  // Owned by repair(): the pool's count of damaged files when all publications were last sound.
+  // Owned by repair(): the pool's count of damaged files when the last complete repair succeeded.
   let repairedDamage = 0
 
   const repair = async (
@@ -50,7 +51,7 @@ export function createRepairs(deps: RepairsDeps): Repairs {
     const { known } = await knownPublications(deps.database, deps.repositories)
     const wanted = known.filter((publication) => isWanted(publication, isDamaged))
     const repairs = await deps.publisher.repair(wanted, signal)
-    // After a failed repair, the next operation compares everything again.
+    // If a repair failed, the next operation compares all publications again.
     if (isDamaged && repairs.every(({ error }) => error === undefined)) repairedDamage = damage
     return repairs
   }
@@ -70,8 +71,9 @@ export function createRepairs(deps: RepairsDeps): Repairs {
 }
 
 /**
- * Adds the repairs to the outcome of a publication. It fails if a tree of its repository is still
- * damaged. Damage of another repository is a note, and fails that repository's operations.
+ * Adds the repairs to the outcome of a publication. The outcome becomes a failure if a tree of the
+ * same repository is still damaged. A damaged tree of another repository is only noted. It makes
+ * the operations of that repository fail.
  */
 export function withRepairs(result: TargetResult, repairs: readonly Repair[]): TargetResult {
   if (repairs.length === 0) return result

@@ -1,4 +1,7 @@
-/** Verbs on repositories: sync and publish. Both act outside of the database. */
+/**
+ * Combines the handlers of the verbs on repositories: sync and publish. Both act outside of the
+ * database.
+ */
 import { publishVerb, type PublishVerbDeps } from './publish.ts'
 import { createServing, type ServingDeps } from './serving.ts'
 import { syncVerb, type SyncVerbDeps } from './sync.ts'

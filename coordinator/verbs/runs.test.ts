@@ -1,6 +1,6 @@
 /**
- * What the coordinator records of runs. The responses of hosts are given; e2e/scenarios has whole
- * fleets.
+ * Tests the coordinator's records of runs. The test gives the responses of hosts. Tests with real
+ * hosts are in e2e/scenarios.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -16,8 +16,8 @@ import { done, type TargetResult } from '../outcomes/result.ts'
 import { runVerbs } from './runs.ts'
 
 /**
- * A coordinator with the real verbs of runs, over a dispatch in which every host responds with
- * `answer`.
+ * Creates a coordinator with the real verbs on runs, and a dispatch in which every host responds
+ * with `answer`.
  */
 async function withRuns(answer: (target: string) => TargetResult = (target) => done(target)) {
   const coordinator = await testCoordinator()

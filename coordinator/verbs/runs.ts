@@ -1,6 +1,6 @@
 /**
- * Verbs on runs. The coordinator records that there is a run, and the host decides whether it
- * starts.
+ * Handles the verbs on runs. The coordinator records the run, and the host decides whether to start
+ * it.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { restoreError } from '../../shared/errors.ts'
@@ -15,8 +15,9 @@ import type { ActHandler, LoggedOperation, Operation, Tx } from '../operations/o
 import type { TargetResult } from '../outcomes/result.ts'
 
 /**
- * A stop must not wait for a host that is offline. The host decides whether an intent is carried
- * out, and does so once. So an earlier intent that is settled later undoes nothing.
+ * The longest wait for an earlier intent to the same run. A stop must not wait for an offline host.
+ * The host carries out each intent at most once, so an earlier intent that is settled later undoes
+ * nothing.
  */
 const PATIENCE_MS = 5_000
 
@@ -101,7 +102,10 @@ async function insertRuns(
     })
 }
 
-/** Copies the results of a start to the rows of its runs. Runs with an unknown result stay. */
+/**
+ * Copies the results of a start to the rows of its runs. Rows of runs with an unknown result stay
+ * unchanged.
+ */
 export async function settleRuns(
   { runs, clock }: Pick<RunVerbsDeps, 'runs' | 'clock'>,
   operation: Start,
@@ -117,7 +121,7 @@ export async function settleRuns(
   }
 }
 
-/** Why a run never started: the reason that the host gave, else the text of our error. */
+/** Returns the reason why a run never started: the host's reason, else the message of the error. */
 function reasonOf({ result, error }: TargetResult): string {
   if (error === undefined) return result
   const { reason } = error.data

@@ -1,7 +1,7 @@
 /**
- * What `latest` serves. If an operator chose a snapshot, it stays until an operator publishes the
- * newest version again. Each publication checks in its own transaction that the facts on which it
- * was decided still hold.
+ * Selects the version that `latest` serves. If an operator chose a snapshot, it stays until an
+ * operator publishes the newest version. Each publication checks in its transaction that the newest
+ * version and the operator's choice have not changed.
  */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { defined } from '../../shared/defined.ts'
@@ -40,16 +40,22 @@ export interface Serving {
     signal: AbortSignal,
   ): Promise<Served>
   /**
-   * After a sync: serves the newest version if `latest` follows it. Else the version that an
-   * operator chose stays, and is published again if it is damaged.
+   * Publishes after a sync: the newest version if `latest` follows it. Otherwise the chosen version
+   * stays. If it is damaged, it is published again.
    */
   followed(config: RepositoryConfig, operation: string, signal: AbortSignal): Promise<Served>
 }
 
-/** Each attempt fails only if another publication or sync came between. */
+/**
+ * The number of attempts. An attempt fails only if another publication or sync changed the state
+ * after the decision.
+ */
 const MAX_ATTEMPTS = 4
 
-/** The name of `latest` of a repository among the things that operations touch. */
+/**
+ * Returns the name of a repository's `latest`, for the list of names that an operation touches
+ * (fence.ts).
+ */
 export const touchedLatest = (repository: string): string => `latest/${repository}`
 
 export function createServing(deps: ServingDeps): Serving {
@@ -85,7 +91,8 @@ async function serveFollowed(deps: ServingDeps, config: RepositoryConfig, by: By
   const pin = await pinOf(query, repository)
   const current = await currentPublication(query, { repository, target: 'latest' })
   if (pin !== null && current !== undefined) {
-    // Without the operation, because this one chose nothing: it only repairs what is served.
+    // The publication does not record this operation, because the operation only repairs the served
+    // version.
     const { version } = current
     const also: Also = (tx) => requirePin(tx, repository, pin)
     return { ...(await publish(deps, config, { version, signal: by.signal, also })), pin }
@@ -119,7 +126,7 @@ async function newestOf(database: Database, repository: string): Promise<number>
   return newest.id
 }
 
-/** Decides again if the facts changed between decision and publication. */
+/** Repeats the decision if the state changed before the publication. */
 async function untilUnchanged(decideAndPublish: () => Promise<Served>): Promise<Served> {
   for (let attempt = 1; ; attempt += 1) {
     try {
@@ -131,7 +138,7 @@ async function untilUnchanged(decideAndPublish: () => Promise<Served>): Promise<
   }
 }
 
-/** The part of an outcome that states what is served. */
+/** Returns the part of an outcome that names the served version. */
 export function servedDetail(served: Served): Record<string, ErrorValue> {
   return defined({
     revision: served.generation,

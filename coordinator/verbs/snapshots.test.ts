@@ -19,7 +19,9 @@ import { snapshotVerbs } from './snapshots.ts'
 const signal = new AbortController().signal
 const context = { signal, progress: async () => {} } as never
 
-/** The verbs over a real mirror, with the fields of an operation that they use. */
+/**
+ * Creates the verbs with a real mirror. Calls them with the fields of an operation that they use.
+ */
 function verbs(mirror: TestMirror) {
   const { database, publisher } = mirror
   const repositories = createRepositories([mirror.config()])
@@ -52,7 +54,7 @@ test('a snapshot that cannot be served is not made, and its name stays free', as
   complete(await mirror.sync())
   const { 'snapshot.create': create, snapshots, operation, folder } = verbs(mirror)
   const wanted = operation<'snapshot.create'>('op-1', { name: 's1', description: '' })
-  // A foreign file is in the place of the link.
+  // Creates a foreign folder in place of the link.
   await mkdir(join(folder, 's1'), { recursive: true })
   await assert.rejects(create.act(wanted, context), { code: 'publish.target' })
   assert.deepEqual(await snapshots.list(), [])
@@ -73,7 +75,7 @@ test('PB-04: recovery of a killed sync makes its missing snapshot', async () => 
     acceptShrink: false,
   })
   complete(await mirror.sync({ run: 'op-2' }))
-  // Killed here: the version is accepted, nothing is published.
+  // The coordinator is killed after the version was accepted and before it is published.
   for (let start = 1; start <= 2; start += 1) {
     const [result] = await sync.probe(wanted, signal)
     assert.deepEqual([result?.result, result?.detail['snapshot']], ['done', 's2'])

@@ -1,4 +1,4 @@
-/** Verbs on snapshots. */
+/** Handles the verbs on snapshots. */
 import { defined } from '../../shared/defined.ts'
 import {
   type ActHandler,
@@ -65,7 +65,8 @@ async function create(
   const { name, description } = operation.arguments
   const wanted = { repository, name, description, operation: operation.id, signal }
   const snapshot = await takeSnapshot(deps, wanted)
-  // The snapshot holds the newest version. The outcome names another one that `latest` serves.
+  // The snapshot has the newest version. If an operator chose another version for `latest`, the
+  // outcome names that version.
   const pinned = await deps.snapshots.pinned(repository)
   const other = pinned?.version === snapshot.version ? undefined : pinned
   const detail = defined({ pinned: other?.name, served: other?.version })
@@ -87,7 +88,7 @@ async function probeCreate(
   if (next !== undefined)
     return mine
       ? done(repository, { snapshot: name, recovered: true })
-      : // It may have been made, and deleted since.
+      : // The snapshot may have been made and then deleted.
         { ...interrupted(operation, repository, next), result: 'unknown' }
   if (!mine) return interrupted(operation, repository)
   await serveSnapshot(deps, made, operation.id, signal)
@@ -111,7 +112,10 @@ function deleteVerb(deps: SnapshotVerbsDeps): ActHandler<'snapshot.delete'> {
   }
 }
 
-/** Removes row, publication and generations in one transaction. A snapshot that is served stays. */
+/**
+ * Removes the row, the publication and the generations in one transaction. A snapshot that `latest`
+ * serves stays.
+ */
 async function remove(deps: SnapshotVerbsDeps, operation: Delete): Promise<TargetResult> {
   const repository = targetOf(operation)
   const { name } = operation.arguments
@@ -132,7 +136,8 @@ async function probeDelete(
   const next = later.get(touchedSnapshot(repository, name))
   const found = await findSnapshot(snapshots, repository, name)
   const gone = found === undefined || (await snapshots.isMadeAfter(found, operation.index))
-  // If it is half done, the rows may be gone and the tree not. Doing it again does the rest.
+  // An interrupted deletion may have removed the rows and not the tree. So the deletion is
+  // repeated.
   if (next === undefined && (found === undefined || !gone)) return remove(deps, operation)
   if (gone) return done(repository, { snapshot: name, recovered: true })
   return interrupted(operation, repository, next)

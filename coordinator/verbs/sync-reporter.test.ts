@@ -1,4 +1,4 @@
-/** Reports of a sync are few, and the last one has the last state. */
+/** A sync sends few reports, and the last report has the last state. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemClock } from '../../shared/clock.ts'

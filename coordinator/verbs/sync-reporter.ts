@@ -1,4 +1,7 @@
-/** Reduces the events of a sync, thousands per second, to a few progress reports per second. */
+/**
+ * Reduces the events of a sync to a few progress reports per second. A sync has thousands of events
+ * per second.
+ */
 import type { Clock } from '../../shared/clock.ts'
 import type { OnSyncEvent, SyncEvent } from '../repositories/model/progress.ts'
 import type { OperateContext } from '../operations/operation.ts'
@@ -29,14 +32,14 @@ export function createReporter(
   }
 }
 
-/** How far the sync is. */
+/** The progress of the sync. */
 class SyncState {
   #what = 'metadata'
   #total = 0
   #of = 0
   #files = 0
   #done = 0
-  /** Bytes of the files that are being fetched. */
+  /** The fetched bytes of each incomplete file. */
   readonly #partial = new Map<string, number>()
 
   enter(phase: string): void {
@@ -83,8 +86,8 @@ class SyncState {
 }
 
 /**
- * Sends one report at a time, at most one in {@link REPORT_MS}. So a slow terminal gets fewer
- * reports, and the sync never waits for it.
+ * Sends one report at a time, and at most one in {@link REPORT_MS}. A slow terminal gets fewer
+ * reports, and the sync never waits for the terminal.
  */
 class Throttle {
   readonly #clock: Clock
@@ -92,7 +95,10 @@ class Throttle {
   #sentAt = Number.NEGATIVE_INFINITY
   #sending = false
   #waiting = false
-  /** The state changed after the last report: the next one is due even if no event follows. */
+  /**
+   * True if the state changed after the last report. Then another report is sent, even if no event
+   * follows.
+   */
   #changed = false
 
   constructor(clock: Clock, send: () => Promise<void>) {

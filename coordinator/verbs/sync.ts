@@ -1,4 +1,7 @@
-/** `repo.sync`: mirrors an upstream, publishes the version, and takes a snapshot if asked to. */
+/**
+ * Handles `repo.sync`: mirrors an upstream, publishes the version, and takes a snapshot if the
+ * operator asked for it.
+ */
 import type { RepositoryConfig } from '../../shared/config/repository.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -46,9 +49,12 @@ export interface SyncVerbDeps {
 type Sync = LoggedOperation<'repo.sync'>
 type Synced = Exclude<SyncResult, { result: 'failed' }>
 
-/** Names in one outcome: an entry of the log has at most 64 KiB. The rest is counted. */
+/**
+ * The number of names in an outcome. The other ones are only counted, because an entry of the log
+ * has at most 64 KiB.
+ */
 const MAX_NAMED = 100
-/** Characters of one name with its reason. */
+/** The maximum length of a name with its reason. */
 const MAX_NAME = 400
 
 export function syncVerb(deps: SyncVerbDeps): ActHandler<'repo.sync'> {
@@ -74,7 +80,7 @@ function touches(operation: Operation<'repo.sync'>): string[] {
   return name === undefined ? [latest] : [latest, touchedSnapshot(repository, name)]
 }
 
-/** The name of the snapshot that the operator wants with the sync. */
+/** Returns the name of the snapshot that the operator asked for. */
 function wantedName(operation: Operation<'repo.sync'>): string | undefined {
   const { createSnapshot, snapshotName } = operation.arguments
   return createSnapshot ? snapshotName : undefined
@@ -120,7 +126,7 @@ async function probe(
     return failed(config.name, error, { outcome: ended ?? 'failed' })
   }
   if (later.has(touchedLatest(config.name))) return overtaken(deps, operation, { made, later })
-  // The version was accepted. Publishing it is idempotent, and without it the sync is half done.
+  // The version was accepted and may not be published. Publishing it again is idempotent.
   const served = await deps.serving.followed(config, operation.id, signal)
   const version = made ?? served.version
   const detail = { outcome: 'complete', recovered: true, version, ...servedDetail(served) }
@@ -133,7 +139,7 @@ async function probe(
   )
 }
 
-/** The version that the sync made. */
+/** Returns the version that the sync made. */
 async function versionOf(database: Database, { id }: Sync): Promise<number | undefined> {
   const row = await database.query
     .selectFrom('repository_version')
@@ -143,7 +149,10 @@ async function versionOf(database: Database, { id }: Sync): Promise<number | und
   return row?.id
 }
 
-/** The result of a sync that a later operation followed. Nothing is changed. */
+/**
+ * Returns the result of an interrupted sync if a later operation touched the same names. Changes
+ * nothing.
+ */
 async function overtaken(
   { database, snapshots }: SyncVerbDeps,
   operation: Sync,
@@ -171,7 +180,7 @@ function wanted(
   return { repository, name, description: '', version, operation: operation.id, signal }
 }
 
-/** Adds the snapshot to the result of a sync that is served, or an error if it can't be made. */
+/** Takes the snapshot and adds it to the result of the sync. If this fails, adds the error. */
 async function withSnapshot(
   operation: Sync,
   { served, detail }: { served: Served; detail: Record<string, ErrorValue> },

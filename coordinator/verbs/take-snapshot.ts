@@ -1,6 +1,6 @@
 /**
- * Makes and serves a snapshot. It is first a row and then a published tree. Both steps are
- * idempotent, so an interrupted one is repeated.
+ * Makes and serves a snapshot: first the row, then the published tree. Both steps are idempotent,
+ * so recovery repeats an interrupted step.
  */
 import type { Repositories } from '../repositories/configured.ts'
 import type { Publisher } from '../repositories/publish/publisher.ts'
@@ -35,7 +35,7 @@ export async function findSnapshot(
   return (await snapshots.list({ repository })).find((snapshot) => snapshot.name === name)
 }
 
-/** The name of a snapshot among the things that operations touch. */
+/** Returns the name of a snapshot, for the list of names that an operation touches (fence.ts). */
 export const touchedSnapshot = (repository: string, name: string): string =>
   `snapshot/${repository}/${name}`
 
@@ -43,13 +43,15 @@ export interface WantedSnapshot {
   readonly repository: string
   readonly name: string
   readonly description: string
-  /** Default: the newest. */
+  /** Default: the newest version. */
   readonly version?: number
   readonly operation: string
   readonly signal: AbortSignal
 }
 
-/** Makes a snapshot and serves it: both, or neither. @throws snapshot.*, publish.* */
+/**
+ * Makes a snapshot and serves it. If one step fails, neither remains. @throws snapshot.*, publish.*
+ */
 export async function takeSnapshot(
   deps: SnapshotDeps,
   { signal, ...wanted }: WantedSnapshot,
@@ -59,13 +61,13 @@ export async function takeSnapshot(
   try {
     await serveSnapshot(deps, snapshot, wanted.operation, signal)
   } catch (error) {
-    // A snapshot that is not served must not exist, so that its name is free for the next try.
-    // Another operation may have deleted it meanwhile.
+    // Removes a snapshot that can't be served, so that its name is free for the next attempt.
+    // Another operation may already have deleted it.
     await deps.snapshots.remove(snapshot).catch((late: unknown) => {
       if (!snapshotError.is(late, 'snapshot.unknown')) throw late
     })
-    // Crash here, or a link that can't be removed: a publication without a snapshot is left. The
-    // next start withdraws it.
+    // Crash here: a publication without a snapshot remains, and the next start withdraws it. The
+    // same applies if the link can't be removed.
     const also = (tx: Tx): Promise<void> => deps.snapshots.requireAbsent(tx, snapshot)
     await deps.publisher.abandon(publicationOf(deps, snapshot), { also })
     throw error
@@ -74,8 +76,8 @@ export async function takeSnapshot(
 }
 
 /**
- * Does the same after an interruption, when the snapshot may exist already. A snapshot of another
- * operation is never taken for it.
+ * Does the same after an interruption. The operation's snapshot may already exist. A snapshot of
+ * another operation is never used instead.
  * @throws snapshot.exists, operation.superseded
  */
 export async function finishSnapshot(
@@ -99,7 +101,10 @@ export async function finishSnapshot(
   return made
 }
 
-/** A snapshot of an earlier version of Muster names no operation, so only its name counts. */
+/**
+ * True if the operation made the snapshot. Snapshots of an earlier version of Muster record no
+ * operation, so they also count.
+ */
 export function isMadeBy(snapshot: Snapshot, operation: string): boolean {
   return snapshot.operation === null || snapshot.operation === operation
 }

@@ -1,4 +1,4 @@
-/** Unknown outcomes: a host that is back sends the outcome that it signed. */
+/** Unknown outcomes: a host that reconnects sends the outcome that it signed. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { command } from '../../protocols/command/protocol.ts'
@@ -69,7 +69,7 @@ for (const dialect of DIALECTS)
     const { coordinator, host, unknown, answer, perform, results } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
     assert.deepEqual(await perform(), ['unknown'])
-    // An entry of another version, which is sorted before all others.
+    // The id of an entry of another version. It sorts before all other ids.
     const foreign = `0${testUuid(7).slice(1)}`
     await coordinator.database.query
       .updateTable('log_entry')
@@ -95,7 +95,8 @@ for (const dialect of DIALECTS) {
     const { host, unknown, answer, perform, results, state } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
     assert.deepEqual(await perform(), ['unknown'])
-    // Still broken: nothing is settled, and the host is asked again when it reconnects.
+    // The host fails again. Nothing is settled, and the coordinator asks again when the host
+    // reconnects.
     assert.equal(await unknown.settle(host, forever), 0)
     assert.deepEqual(await results(), ['unknown'])
     await answer({
@@ -109,7 +110,8 @@ for (const dialect of DIALECTS) {
     assert.equal(await unknown.settle(host, forever), 1)
     assert.deepEqual(await results(), ['unknown', 'refused'])
     assert.equal(await state(), 'failed to start: no space on the disk')
-    // A repeated operation gets the outcome that the host signed. The host is not asked again.
+    // A repeated operation gets the outcome that the host signed. The coordinator doesn't ask the
+    // host again.
     assert.deepEqual(await perform(), ['refused'])
     assert.equal(await unknown.settle(host, forever), 0)
   })

@@ -1,6 +1,6 @@
 /**
- * Settles outcomes that the log has as `unknown`. The coordinator asks a host that is back for the
- * outcome that it signed, and logs it after the unknown one.
+ * Settles outcomes that the log has as `unknown`. When a host reconnects, the coordinator asks it
+ * for the signed outcome, and logs that outcome after the unknown one.
  */
 import type { Clock } from '../../shared/clock.ts'
 import { type OperationId, operationId } from '../../shared/ids.ts'
@@ -15,7 +15,7 @@ import type { AgentRecord } from '../registry/agents.ts'
 import type { Dispatch } from '../dispatch/dispatch.ts'
 import type { Runs } from '../dispatch/runs.ts'
 
-/** Rows that are read at once. It limits memory, not the number of operations. */
+/** The number of rows in one read. It limits the memory, not the number of operations. */
 const PAGE = 256
 
 export interface UnknownOutcomesDeps {
@@ -25,12 +25,12 @@ export interface UnknownOutcomesDeps {
   readonly dispatch: Pick<Dispatch, 'probe'>
   readonly clock: Clock
   readonly log: Logger
-  /** Runs that get the result of their start. */
+  /** Gets the results of starts. */
   readonly runs: Runs
 }
 
 export interface UnknownOutcomes {
-  /** Asks the host. @returns the number of settled outcomes @throws ledger.* */
+  /** Asks the host for its outcomes. @returns the number of settled outcomes @throws ledger.* */
   settle(agent: AgentRecord, signal: AbortSignal): Promise<number>
 }
 
@@ -49,7 +49,10 @@ export function createUnknownOutcomes(deps: UnknownOutcomesDeps): UnknownOutcome
   }
 }
 
-/** Logs the outcome that the host signed. False if it signed none, or another call was faster. */
+/**
+ * Logs the outcome that the host signed. Returns false if the host signed none, or if another call
+ * has settled it.
+ */
 async function settleOne(
   deps: UnknownOutcomesDeps,
   operation: LoggedOperation,
@@ -58,7 +61,7 @@ async function settleOne(
 ): Promise<boolean> {
   const only = { ...operation, targets: [agent.id] }
   const [result] = await deps.dispatch.probe(only, signal)
-  // The host did not respond. It is asked when it connects the next time.
+  // The host did not respond. The coordinator asks it at its next connection.
   if (result?.signed === undefined) return false
   return deps.database.transaction(async (tx) => {
     const { numDeletedRows } = await tx
@@ -67,7 +70,7 @@ async function settleOne(
       .where('target', '=', agent.id)
       .executeTakeFirst()
     if (numDeletedRows !== 1n) return false
-    // A host that has forgotten the intent adds nothing to the log.
+    // The host has no record of the intent, so nothing is added to the log.
     if (result.result === 'unknown') return true
     await deps.outcomes.append(tx, operation, [result])
     if (isStart(operation)) await settleRuns(deps, operation, [result], tx)
@@ -79,7 +82,10 @@ async function settleOne(
 const isStart = (operation: LoggedOperation): operation is LoggedOperation<'run.start'> =>
   operation.verb === 'run.start'
 
-/** The host's operations with an unknown outcome. One that can't be read is logged and skipped. */
+/**
+ * Yields the host's operations with an unknown outcome. An operation that can't be read is logged
+ * and skipped.
+ */
 async function* unknownOperations(
   deps: UnknownOutcomesDeps,
   agent: AgentRecord,
@@ -114,13 +120,14 @@ async function readOperation(
     return index === undefined ? undefined : await deps.outcomes.operationAt(index)
   } catch (error) {
     if (databaseError.is(error)) throw error
-    // Another version wrote it. It stays unknown, and later operations are settled all the same.
+    // Another version wrote this operation. Its outcome stays unknown, and the later operations are
+    // settled.
     deps.log.warn({ operation: text, error }, 'an operation with unknown outcome cannot be read')
     return undefined
   }
 }
 
-/** The index of the operation's intent in the log. */
+/** Returns the index of the operation's intent in the log. */
 async function indexOf(database: Database, operation: OperationId): Promise<number | undefined> {
   const row = await database.query
     .selectFrom('log_entry')

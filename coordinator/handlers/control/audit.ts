@@ -1,4 +1,4 @@
-/** Responses about the log, for people and for programs that verify it. */
+/** Returns entries of the log for people, and proofs for programs that verify it. */
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -65,7 +65,7 @@ export function auditHandlers(deps: AuditDeps): AuditHandlers {
     },
 
     'audit.export': async (_request, context) => {
-      // A copy that doesn't change while it is sent.
+      // Exports a copy first, so that the files don't change while they are sent.
       const scratch = await mkdtemp(join(tmpdir(), 'muster-export-'))
       const folder = join(scratch, 'log')
       try {
@@ -102,8 +102,8 @@ async function listFiles(folder: string): Promise<string[]> {
 }
 
 /**
- * The names of the keys that sign: operators and coordinators from the root, hosts from the
- * registry.
+ * Returns the names of the keys that sign. The root names operators and coordinators, and the
+ * registry names hosts.
  */
 async function keyNames({ access, agents }: AuditDeps): Promise<Map<string, string>> {
   const { root } = await access.root()

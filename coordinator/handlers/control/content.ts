@@ -1,6 +1,4 @@
-/**
- * Responses about content: blobs of the coordinator's pool, or of hosts if the pool lacks them.
- */
+/** Returns blobs from the coordinator's pool, or from hosts if the pool lacks them. */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import type { Content } from '../../../node/content/content.ts'

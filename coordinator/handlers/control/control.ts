@@ -1,6 +1,6 @@
 /**
- * All of `/muster/control/1` on a coordinator: sessions, `operate`, which is the only method that
- * changes something, and the methods that the other files of this folder define.
+ * Serves `/muster/control/1` on the coordinator: sessions, `operate`, and the methods in the other
+ * files of this folder. Only `operate` changes something.
  */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -57,8 +57,8 @@ export function controlHandlers(
     ...grantHandlers(deps),
     ...contentHandlers(deps),
     operate: ({ intent, values = [] }, { caller, signal, progress, upload }) => {
-      // The policy admits only operators. Without a session there is no name to compare with the
-      // intent's actor.
+      // The policy admits only callers with a session. The session's operator must be the intent's
+      // actor.
       if (caller.kind !== 'operator') throw sessionError('session.not-begun')
       return deps.operations.perform(intent, {
         caller: caller.operator,

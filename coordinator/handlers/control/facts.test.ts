@@ -1,6 +1,6 @@
 /**
- * Responses about hosts' packages: the hosts that count, version conditions, and hosts with too
- * many versions.
+ * Responses about hosts' packages: approved hosts, version conditions, and hosts with too many
+ * versions.
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
     for (const version of ['<> 3', 'banana', '=> 3'])
       await assert.rejects(found({ version }), { code: 'inventory.bad-version' }, version)
     await assert.rejects(found({ on: ['gone'] }), { code: 'registry.unknown-host' })
-    // Its last report can still be shown by its name.
+    // `facts.show` still returns its last report.
     assert.equal((await ask['facts.show'].run({ host: 'gone' }, context)).packages.length, 1)
     assert.equal((await ask['facts.show'].run({ host: 'bare' }, context)).packages.length, 0)
     await coordinator.member('new')

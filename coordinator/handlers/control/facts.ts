@@ -1,6 +1,6 @@
 /**
- * Responses about hosts' packages. Each one has the time of the report, so that old facts of an
- * offline host are not taken for current ones.
+ * Returns the packages of hosts. Each response has the time of the report, so that old facts of an
+ * offline host don't look current.
  */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -15,7 +15,10 @@ import { namedTarget } from '../../registry/targets.ts'
 type Control = Handlers<typeof control>
 export type FactsHandlers = Pick<Control, 'facts.show' | 'facts.history' | 'package.find'>
 
-/** Hosts that a response names because they may have a package. It has the number of all. */
+/**
+ * The number of hosts that a response names because they may have a package. The response also has
+ * the total number.
+ */
 const MAX_UNSURE = 1000
 
 export interface FactsDeps {

@@ -1,4 +1,4 @@
-/** Responses about the fleet itself: the coordinator, its hosts, and how to join. */
+/** Returns the state of the coordinator and its hosts, and the data that a host needs to join. */
 import type { AgentRow, StatusResponse } from '../../../protocols/control/messages.ts'
 import type { control } from '../../../protocols/control/protocol.ts'
 import { formatTicket } from '../../../protocols/enroll/ticket.ts'

@@ -1,4 +1,4 @@
-/** Responses about grants. */
+/** Returns the grants. */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
 import { isGrantRevoked } from '../../../shared/trust/authorize.ts'
@@ -28,7 +28,7 @@ export function grantHandlers(deps: {
   }
 }
 
-/** The selector in the form of `--on`. */
+/** Formats the selector like the value of `--on`. */
 function selectorText(selector: Selector): string {
   if (selector.all === true) return 'all'
   const labels = Object.entries(selector.labels ?? {}).map(([key, value]) => `${key}=${value}`)

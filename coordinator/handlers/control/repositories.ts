@@ -1,4 +1,4 @@
-/** Responses about repositories and snapshots. */
+/** Returns repositories and snapshots. */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { RepositoryRow, SnapshotRow } from '../../../protocols/control/messages.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -30,11 +30,14 @@ export interface RepositoryDeps {
   readonly database: Database
   readonly formats: Formats
   readonly pool: Pool
-  /** The address where the web server serves `latest`; undefined without a web server. */
+  /**
+   * Returns the address at which the web server serves `latest`. Undefined if there is no web
+   * server.
+   */
   readonly url: (repository: string) => string | undefined
 }
 
-/** Upstreams that are checked at once. */
+/** The number of upstreams that are checked at the same time. */
 const PARALLEL_CHECKS = 4
 
 export function repositoryHandlers(deps: RepositoryDeps): RepositoryHandlers {

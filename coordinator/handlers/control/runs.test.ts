@@ -35,7 +35,7 @@ interface Scene {
   readonly b: AgentRecord
   readonly runs: ReturnType<typeof createRuns>
   readonly ask: ReturnType<typeof runHandlers>
-  /** A run without a report from its host. */
+  /** Inserts a run without a report from its host. */
   started(host: AgentRecord, number: number): Promise<RunId>
   status(run: string): Promise<string>
 }
@@ -93,8 +93,8 @@ it('PC-27: a caller without rights cannot find out whether a host or run exists'
       )
     return `${error?.code} ${JSON.stringify(error?.data)}`
   }
-  // A known host, an unknown one, an ambiguous prefix, a label that some hosts have, a label that
-  // none has, and an invalid selector.
+  // A known host, an unknown host, an ambiguous prefix, a label that some hosts have, a label that
+  // no host has, and an invalid selector.
   const refusals = await Promise.all(
     ['a', 'nobody', 'app', 'role=web', 'role=none', '=', 'all'].map(refusal),
   )
@@ -112,7 +112,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await status(own), 'running')
     assert.equal((await ask['run.list'].run({ all: false }, context)).runs.length, 2)
     assert.equal(await status(other), 'not confirmed')
-    // Also at the end of the output: the host is asked about one run and reports another.
+    // The host also reports another run at the end of the output.
     await hosts.connect(a, {
       output: {
         read: async () => ({ status: stateOf(other, { state: 'killed', signal: 'SIGKILL' }) }),
@@ -178,7 +178,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual({ state, exitCode, signal }, { state: 'exited', exitCode: 3, signal: null })
   })
 
-  it(`runs: the last state of an absent or silent host is marked (${dialect})`, async () => {
+  it(`runs: the last report of an offline or silent host is marked (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, ask } = await scene(stack, dialect)
     const run = await started(a, 1)
@@ -199,7 +199,7 @@ for (const dialect of DIALECTS) {
     )
     const [listed] = (await ask['run.list'].run({ all: false }, context)).runs
     assert.deepEqual([listed?.stale, listed?.contact], [true, 'offline'])
-    // Connected, but silent: the last report counts, with its time.
+    // The host is connected and does not respond. The last report is shown with its time.
     const refuse = async () => {
       throw wireError('protocol.closed', { what: 'the answer' })
     }
@@ -209,7 +209,7 @@ for (const dialect of DIALECTS) {
       [silent.stale, silent.contact, silent.unreachableSince],
       [true, 'silent', rfc3339(TEST_TIME)],
     )
-    // A run that is over needs no host.
+    // The state of an ended run needs no response from the host.
     const end = stateOf(run, { state: 'exited', exitCode: 9 })
     await hosts.connect(a, { command: { status: async () => ({ runs: [end] }) } })
     assert.equal((await show()).status, 'exited: 9')

@@ -1,6 +1,6 @@
 /**
- * Responses about runs. The agent's runner is authoritative. If the agent is not connected, the
- * coordinator returns the last report.
+ * Returns the state and the output of runs. The host's runner decides what the state is. If the
+ * host is not connected, the coordinator returns its last report.
  */
 import type { control } from '../../../protocols/control/protocol.ts'
 import type { Handlers } from '../../../protocols/rpc/define-protocol.ts'
@@ -68,7 +68,10 @@ export function runHandlers(deps: RunDeps): RunHandlers {
   }
 }
 
-/** The run's host. As in registry/targets.ts, an unknown run looks like a hidden one (PC-27). */
+/**
+ * Returns the run's host. As in registry/targets.ts, the errors for an unknown run and a hidden run
+ * are equal (PC-27).
+ */
 async function runTargets({ agents, runs }: RunDeps, run: string): Promise<Target[]> {
   try {
     return [await hostTarget(agents, (await runs.find(run)).agent)]

@@ -1,4 +1,7 @@
-/** What `latest` of a repository serves, as `repo list`, `repo show` and `status` show it. */
+/**
+ * Describes the version that `latest` of a repository serves, for `repo list`, `repo show` and
+ * `status`.
+ */
 import type { ServedRow } from '../../../protocols/control/messages.ts'
 import { rfc3339 } from '../../../shared/clock.ts'
 import type { Served } from '../../repositories/publish/served.ts'
