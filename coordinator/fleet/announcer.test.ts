@@ -59,7 +59,7 @@ test('announcer: announces each revocation once and in order', async () => {
   known = 4
   announcer.revocations()
   while (announced.length < 3) await systemClock.sleep(1)
-  // A repetition would come before or with the last one.
+  // A repeated announcement would arrive before this.
   await setImmediate()
   assert.deepEqual(announced, [2, 3, 4])
 })

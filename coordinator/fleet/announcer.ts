@@ -8,12 +8,12 @@ import type { Ledger } from '../audit/ledger.ts'
 import type { Access } from '../registry/access.ts'
 
 /**
- * Failures are logged. A node that misses an announcement gets its content with the next intent or
- * connection.
+ * Announces by gossip. Failures are only logged. A node that misses an announcement gets the same
+ * content with the next intent or connection.
  */
 export interface Announcer {
   checkpoint(note: string): void
-  /** Announces the revocations since the last call. */
+  /** Announces the revocations that are new since the last call. */
   revocations(): void
 }
 
@@ -26,7 +26,7 @@ export function createAnnouncer(
   from: number,
 ): Announcer {
   const { node, access, log } = deps
-  // Gossipsub may throw anything after it stopped. An error from here would end the coordinator.
+  // gossipsub may throw anything after it has stopped. An uncaught error would end the coordinator.
   const publish = (topic: 'audit' | 'policy', bytes: Uint8Array): Promise<void> =>
     node.gossip
       .publish(topic, bytes)
@@ -34,10 +34,10 @@ export function createAnnouncer(
   // Owned by announceRevocations(): the last epoch that was announced.
   let announced = from
   const announceRevocations = async (): Promise<void> => {
-    // Several may be new, and the hosts need all of them.
+    // More than one revocation may be new, and the hosts need all of them.
     for (const signed of await access.revocationsAfter(announced)) {
       const { epoch } = readSigned(signed, 'revocation')
-      // Another call may have announced it meanwhile.
+      // Another call may already have announced this revocation.
       if (epoch <= announced) continue
       announced = epoch
       await publish('policy', encode(toWire(signed)))
@@ -53,7 +53,7 @@ export function createAnnouncer(
   }
 }
 
-/** The same log, with an announcement of each new checkpoint. */
+/** Returns the same log. It announces each new checkpoint. */
 export function announcedLedger(ledger: Ledger, announcer: Pick<Announcer, 'checkpoint'>): Ledger {
   return {
     ...ledger,

@@ -1,4 +1,4 @@
-/** The connections of hosts, by peer id. */
+/** Checks and closes the connections of hosts, by peer id. */
 import type { MusterNode } from '../../node/node.ts'
 import type { AgentId } from '../../shared/ids.ts'
 import type { Logger } from '../../shared/logger.ts'
@@ -7,7 +7,7 @@ import type { Agents } from '../registry/agents.ts'
 export interface Connections {
   /** True if the peer is connected and has a valid certificate. */
   isConnected(peerId: string): boolean
-  /** True if the peer has another connection than the one from this address. */
+  /** True if the peer is connected from another address than this one. */
   isElsewhere(peerId: string, address: string): boolean
   /** Closes every connection of the peer. A running agent reconnects. */
   disconnect(peerId: string): void

@@ -14,7 +14,7 @@ import type { Ingest } from '../inventory/ingest.ts'
 import { VerifiedFacts } from '../inventory/verified-facts.ts'
 import { acceptFactGossip } from './fact-gossip.ts'
 
-test('FG-03: of facts that arrive too fast, only the newest is kept', async () => {
+test('FG-03: if facts arrive too fast, only the newest statement is kept', async () => {
   const host = testKey(204)
   let handler: ((message: GossipMessage) => Promise<Verdict> | Verdict) | undefined
   const node = {
@@ -39,7 +39,7 @@ test('FG-03: of facts that arrive too fast, only the newest is kept', async () =
     Array.from({ length: 100 }, (_, n) => signedSample('facts', host, { sequence: n + 1 })),
   )
   const author = peerIdOfKey(host.publicKey)
-  // A peer repeats older statements at the end.
+  // A peer repeats older statements after the newest one.
   for (const signed of [...statements, ...statements.slice(1, 9)])
     assert.equal(await handler?.({ author, from: author, bytes: encode(toWire(signed)) }), 'accept')
   assert.equal(applied.length, 1)

@@ -1,6 +1,6 @@
 /**
- * Accepts facts of hosts from gossip. A host sends facts about itself only: author, signing key and
- * statement must agree (FG-01).
+ * Accepts facts of hosts from gossip. A host may send facts only about itself, so author, signing
+ * key and statement must belong to the same host (FG-01).
  */
 import { decode } from 'cborg'
 import type { Verdict } from '../../node/gossip.ts'
@@ -18,7 +18,7 @@ export interface FactGossipDeps {
   readonly log: Logger
 }
 
-/** @returns a function that stops this */
+/** @returns a function that stops the acceptance */
 export function acceptFactGossip(deps: FactGossipDeps, signal: AbortSignal): () => void {
   const { node, ingest, log } = deps
   const newest = new NewestFacts((author, facts) =>
@@ -31,7 +31,7 @@ export function acceptFactGossip(deps: FactGossipDeps, signal: AbortSignal): () 
       const signed = fromWire(decode(bytes))
       const facts = ingest.verify(signed)
       if (peerIdOfKey(signed.key) !== author) return 'reject'
-      // Passed on before it is applied: the other nodes can verify it themselves.
+      // Gossip forwards the statement before it is applied here. Each node verifies it.
       newest.add(author, facts)
       return 'accept'
     } catch (error) {
@@ -42,13 +42,16 @@ export function acceptFactGossip(deps: FactGossipDeps, signal: AbortSignal): () 
 }
 
 /**
- * Applies the facts of each author one after the other. While some are applied, only the newest
- * other statement is kept. The statements that it replaces show as a gap, which a pull fills. So a
- * host that sends faster than the database writes costs the memory of one statement.
+ * Applies the statements of each author one after the other. While one is applied, only the newest
+ * later statement is kept. The dropped statements leave a gap, which a pull fills. So a host that
+ * sends faster than the database writes needs the memory of only one statement.
  */
 class NewestFacts {
   readonly #apply: (author: string, facts: VerifiedFacts) => Promise<void>
-  /** The statement that waits, for each author with one that is being applied. */
+  /**
+   * The waiting statement of each author. The key is present while a statement of the author is
+   * applied.
+   */
   readonly #waiting = new Map<string, VerifiedFacts | undefined>()
 
   constructor(apply: (author: string, facts: VerifiedFacts) => Promise<void>) {
@@ -62,8 +65,8 @@ class NewestFacts {
       return
     }
     const other = this.#waiting.get(author)
-    // Compares the host's own count. A peer that repeats older statements must not replace the
-    // newest one.
+    // Compares the host's sequence numbers. A peer that repeats older statements must not replace
+    // the newest one.
     if (other === undefined || isNewer(facts.statement, other.statement))
       this.#waiting.set(author, facts)
   }

@@ -1,15 +1,18 @@
-/** A host with what this coordinator observes of it: connection, clock, copies and disk. */
+/** Describes a host with the coordinator's observations: connection, clock, copies and disk. */
 import type { Trouble } from '../../protocols/hello/messages.ts'
 import { describeStorageFailure } from '../../shared/storage/storage-error.ts'
 import type { AgentRecord } from '../registry/agents.ts'
 
 export interface ObservedHosts {
   readonly connected: (peerId: string) => boolean
-  /** Addresses of the machines that run as one host. */
+  /** Returns the addresses of the machines that run as one host. */
   readonly copies: (peerId: string) => readonly string[] | undefined
-  /** Milliseconds by which a host's clock is ahead; undefined if it has sent no greeting yet. */
+  /**
+   * Returns the milliseconds by which a host's clock is ahead. Undefined if the host has sent no
+   * greeting yet.
+   */
   readonly clockOffset: (peerId: string) => number | undefined
-  /** The host's report on its disk in its last greeting. */
+  /** Returns the disk problem that the host reported in its last greeting. */
   readonly trouble?: (peerId: string) => Trouble | undefined
 }
 
@@ -22,7 +25,7 @@ export interface HostState {
 
 export function observeHost({ status, peerId }: AgentRecord, observed: ObservedHosts): HostState {
   const isConnected = observed.connected(peerId)
-  // The report of a host that is away may be out of date.
+  // The report of a disconnected host may be out of date.
   const trouble = isConnected ? observed.trouble?.(peerId) : undefined
   return {
     status: status !== 'approved' ? status : isConnected ? 'connected' : 'offline',

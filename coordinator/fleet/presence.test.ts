@@ -1,4 +1,6 @@
-/** Steps that fail while the coordinator's disk is full are repeated once there is room. */
+/**
+ * Steps that fail while the coordinator's disk is full are repeated when the disk has space again.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { MusterNode } from '../../node/node.ts'
@@ -16,7 +18,7 @@ const HOST = {
   status: 'approved',
 } as unknown as AgentRecord
 
-/** A connected host, on a coordinator whose database is full at first. */
+/** Creates a connected host. The coordinator's database is full at first. */
 function scene() {
   const disk = { isFull: true }
   const steps: string[] = []
@@ -64,7 +66,7 @@ const until = async (condition: () => boolean): Promise<void> => {
 test('presence: steps that failed because of a full disk are repeated', async () => {
   const { disk, steps, log, off, tick, connect } = scene()
   connect()
-  // One line for the connection, and one for each failed step.
+  // The log has one line for the connection and one for each failed step.
   await until(() => log.lines.length === 5)
   tick()
   await until(() => log.lines.length === 9)
@@ -73,7 +75,7 @@ test('presence: steps that failed because of a full disk are repeated', async ()
   tick()
   await until(() => steps.length === 4)
   assert.deepEqual(steps, ['seen', 'witness', 'settle', 'pull'])
-  // From now on only the contact is recorded.
+  // From now on, only the contact is recorded.
   tick()
   await until(() => steps.length === 5)
   assert.equal(steps[4], 'seen')

@@ -9,7 +9,9 @@ import { isOwnTrouble } from '../database/own-trouble.ts'
 import type { Ingest } from '../inventory/ingest.ts'
 import type { AgentRecord, Agents } from '../registry/agents.ts'
 
-/** `lastSeen` of a connected host is at most this old: one write for each host in a minute. */
+/**
+ * The maximum age of `lastSeen` of a connected host. It costs one write for each host in a minute.
+ */
 const SEEN_MS = 60_000
 
 export interface PresenceDeps {
@@ -24,7 +26,7 @@ export interface PresenceDeps {
   readonly log: Logger
 }
 
-/** @returns a function that stops watching */
+/** Watches the connections of hosts. @returns a function that stops this */
 export function watchPresence(deps: PresenceDeps, signal: AbortSignal): () => void {
   const { node, clock, log } = deps
   const arrivals = new Arrivals(deps, signal)
@@ -49,7 +51,10 @@ export function watchPresence(deps: PresenceDeps, signal: AbortSignal): () => vo
 class Arrivals {
   readonly #deps: PresenceDeps
   readonly #signal: AbortSignal
-  /** Peer ids of hosts with a step that failed by the coordinator's own disk or database. */
+  /**
+   * The peer ids of hosts with a step that failed because of the coordinator's own disk or
+   * database.
+   */
   readonly #unfinished = new Set<string>()
 
   constructor(deps: PresenceDeps, signal: AbortSignal) {
@@ -95,7 +100,8 @@ class Arrivals {
     await this.#step(agent, 'the contact of a host was not recorded', () =>
       this.#recordContact(agent),
     )
-    // Comes before the rest: after a restore, only the hosts know how far the log was.
+    // This comes first: if an old database was restored, only the hosts have a record of the lost
+    // entries.
     await this.#step(agent, "the log was not compared with a host's checkpoint", () =>
       witness(agent, this.#signal),
     )
@@ -105,7 +111,7 @@ class Arrivals {
     )
   }
 
-  /** A step that fails doesn't prevent the others. */
+  /** Runs one step. If it fails, the next steps still run. */
   async #step(agent: AgentRecord, failure: string, work: () => Promise<unknown>): Promise<void> {
     try {
       await work()

@@ -1,10 +1,10 @@
-/** The addresses that a ticket names: other hosts reach this node there. */
+/** Selects the addresses for a ticket. Other hosts reach this node at these addresses. */
 import { isLoopback } from '../../node/libp2p/address.ts'
 import { MAX_TICKET_ADDRESSES } from '../../protocols/enroll/ticket.ts'
 
 /**
- * Loopback addresses only if there are no others. On another host they lead to that host, where an
- * agent may listen on the same port.
+ * Includes loopback addresses only if there are no others. On another host, a loopback address
+ * leads to that host itself, where an agent may listen on the same port.
  */
 export function ticketAddresses(addresses: readonly string[]): readonly string[] {
   const elsewhere = addresses.filter((address) => !isLoopback(address))

@@ -1,6 +1,6 @@
 /**
- * A coordinator's `coordinator.json`: its fleet, its name, and the fingerprint of the root that
- * everything in its database must lead to.
+ * Reads a coordinator's `coordinator.json`: its fleet, its name, and the digest of the root. All
+ * statements in the database must lead to this root.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
@@ -61,7 +61,8 @@ export async function readCoordinatorIdentity(home: string): Promise<Coordinator
     text = await readFile(file, 'utf8')
   } catch (cause) {
     const code = errno(cause) ?? 'unknown'
-    // A home that can't be read exists. A caller that takes it for absent would create another one.
+    // The home exists and can't be read. If the error were `home.absent`, the caller could create
+    // another home.
     if (code !== 'ENOENT' && code !== 'ENOTDIR')
       throw homeError('home.unreadable', { file, reason: code }, { cause })
     throw homeError('home.absent', { folder: home }, { cause })

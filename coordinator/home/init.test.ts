@@ -1,4 +1,4 @@
-/** A home is created once and completely, and replaces nothing. */
+/** `muster init` creates a home completely or not at all, and replaces no files. */
 import assert from 'node:assert/strict'
 import { lstat, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -28,7 +28,7 @@ async function scratch(t: TestContext): Promise<string> {
   return folder
 }
 
-test('init: of several at once, one creates the home, and none replaces its keys', async (t) => {
+test('init: if several run at once, exactly one creates the home, and its keys stay', async (t) => {
   const folder = await scratch(t)
   const home = join(folder, 'home')
   const made = await Promise.allSettled([init(home), init(home), init(home)])
@@ -41,7 +41,7 @@ test('init: of several at once, one creates the home, and none replaces its keys
   assert.deepEqual(await readdir(folder), ['home'])
 })
 
-test('init: accepts an empty folder or a link to one, rejects a full one', async (t) => {
+test('init: accepts an empty folder or a link to one, rejects a folder with files', async (t) => {
   const folder = await scratch(t)
   await mkdir(join(folder, 'empty'))
   await init(join(folder, 'empty'))

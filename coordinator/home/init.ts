@@ -1,7 +1,7 @@
 /**
  * Creates a coordinator's home: keys, database, configuration, the fleet's root statement, and a
- * log whose first entry is that root. The folder is built beside its place and then renamed, so a
- * home is complete or absent.
+ * log whose first entry is that root. The folder is built under a temporary name and then renamed,
+ * so a home is complete or absent.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
@@ -31,7 +31,7 @@ export interface InitOptions {
   readonly name: string
   /** The operators of the fleet's root. Each of them may sign the next root. */
   readonly operators: readonly { readonly publicKey: Uint8Array; readonly name: string }[]
-  /** Signs the root. It is one of the operators. */
+  /** Signs the root. Its key is one of the operators' keys. */
   readonly signer: Signer
 }
 
@@ -56,7 +56,7 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   )
     throw homeError('home.not-operator', { fingerprint: options.signer.fingerprint })
   await requireEmpty(options.home)
-  // A link to another disk is followed, not replaced.
+  // Follows a link to another disk, and doesn't replace the link.
   const home = await realPath(options.home).catch((error: unknown) => {
     if (pathError.is(error)) throw error
     return options.home
@@ -67,8 +67,8 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   )
   try {
     const report = await build(deps, options, part)
-    // Crash before this: a folder .HOME.init-… is left beside the home, which does not exist. The
-    // next init ignores it.
+    // Crash before this: the home does not exist, and a folder .HOME.init-… remains beside it. The
+    // next init ignores that folder.
     await place(part, home)
     await syncFolder(dirname(home))
     return report
@@ -78,7 +78,7 @@ export async function initCoordinator(deps: Deps, options: InitOptions): Promise
   }
 }
 
-/** Our error for a failure of the disk; any other error unchanged. */
+/** Returns home.unwritable if the disk failed. Returns any other error unchanged. */
 function unwritable(folder: string, error: unknown): unknown {
   const reason = diskReason(error)
   return reason === undefined
@@ -87,8 +87,8 @@ function unwritable(folder: string, error: unknown): unknown {
 }
 
 /**
- * Replaces only an empty folder. Content that another process put there meanwhile stays, such as
- * the home of another init.
+ * Moves the home to its place. Replaces only an empty folder, so files that another process created
+ * meanwhile stay, such as the home of another init.
  */
 async function place(part: string, home: string): Promise<void> {
   try {
@@ -135,7 +135,7 @@ async function build(deps: Deps, options: InitOptions, folder: string): Promise<
   await writeDurable(deps, paths.config, configText(), { mode: 0o644 })
   await createDatabase(deps, options, { folder, fleet, issuer, root })
   const identity = { fleet, fleetName: options.fleetName, name: options.name, root: digest }
-  // Written last: this file makes the folder a coordinator's home.
+  // This file is written last, because it makes the folder a coordinator's home.
   await writeDurable(deps, paths.identity, `${JSON.stringify(identity, undefined, 2)}\n`, {
     mode: 0o644,
   })

@@ -11,7 +11,7 @@ import { createHttpServer } from './server.ts'
 
 const signal = new AbortController().signal
 
-/** The status for a path that is sent unchanged. `fetch` would normalise it. */
+/** Returns the status for a path that is sent unchanged. `fetch` would normalise the path. */
 function statusOf(base: string, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const asked = request(base, { path, agent: false }, (response) =>
@@ -113,7 +113,8 @@ test('http: a rollback reaches a cache that sends If-Modified-Since', async () =
     const [etag, modified] = [bad.headers.get('etag'), bad.headers.get('last-modified')]
     assert.match(await bad.text(), /<revision>1800000000</)
     await publish(versions[0] as number)
-    // A cache without a time of change uses the time of the response, which is the latest.
+    // If the response has no Last-Modified, a cache uses the time of the response. The year 2999 is
+    // later than every such time.
     const since = modified ?? 'Tue, 31 Dec 2999 00:00:00 GMT'
     const asked = await fetch(path, { headers: { 'if-modified-since': since } })
     assert.equal(asked.status, 200)
@@ -123,7 +124,7 @@ test('http: a rollback reaches a cache that sends If-Modified-Since', async () =
     assert.equal((await fetch(path, { headers: tagged })).status, 200)
     const now = { 'if-none-match': asked.headers.get('etag') as string }
     assert.equal((await fetch(path, { headers: now })).status, 304)
-    // A file with its checksum in its name never changes, and keeps its time.
+    // A file with its checksum in its name never changes, so it keeps its Last-Modified.
     const primary = /href="(repodata\/[0-9a-f]{64}-primary.xml.gz)"/.exec(text)?.[1]
     const fixed = await fetch(`${server.url}/repos/repo/latest/${primary}`)
     assert.ok(fixed.headers.has('last-modified'))

@@ -1,4 +1,4 @@
-/** The coordinator's web server: published trees and a health check. It changes nothing. */
+/** Serves the published trees and a health check over HTTP. It changes nothing. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { listen, type WebServer } from '../../node/http/listen.ts'
 import { respond } from '../../node/http/respond.ts'
@@ -12,7 +12,7 @@ import { type PublishedRepository, resolveTree } from '../repositories/publish/f
 export interface HttpServerOptions {
   /** `HOST:PORT`. */
   readonly listen: string
-  /** Called for each request, so that a changed configuration needs no restart. */
+  /** Called for each request, so that a change of the configuration needs no restart. */
   readonly repositories: () => readonly PublishedRepository[]
 }
 

@@ -1,6 +1,7 @@
 /**
- * Applies a host's statements to its stored state, one at a time for each host. A statement counts
- * only if its own host signed it, follows the known state and leads to the root that it names.
+ * Applies a host's statements to its stored state, one at a time for each host. A statement is
+ * applied only if its host signed it, if it follows the stored state, and if the result has the
+ * root in the statement.
  */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { jsonError } from '../../shared/canonical-json.ts'
@@ -39,13 +40,14 @@ export interface FactIntake {
 }
 
 export function createFactIntake(deps: ApplyDeps): FactIntake {
-  // Two updates of one host must not read the state before either has written it.
+  // Updates of one host run one after the other. Otherwise the second one could read the state
+  // before the first one writes it.
   const lanes = createLanes<AgentId>({ name: 'the queue of fact updates of a host' })
   return {
     async accept(agent, facts, payload) {
       requireOwnFacts(agent, facts)
       const { statement } = facts
-      // Gossip announces a full set without the set, because gossip must not carry megabytes.
+      // Gossip announces a full set without its packages, because gossip must not send megabytes.
       if (statement.kind === 'full' && payload === undefined)
         return positionOf(await deps.store.state(agent.id), statement)
       const update = readUpdate(statement, payload)
@@ -61,7 +63,7 @@ function requireOwnFacts(agent: AgentRecord, { statement, key }: VerifiedFacts):
     throw inventoryError('inventory.not-theirs', { host: agent.name })
 }
 
-/** Whether an announced position is known already. */
+/** Compares an announced position with the stored one. */
 function positionOf(state: FactPosition | undefined, announced: FactPosition): Ingested {
   const isKnown = state?.epoch === announced.epoch && state.sequence >= announced.sequence
   return isKnown ? { result: 'known' } : { result: 'gap', from: state ?? NO_FACTS }
@@ -73,7 +75,8 @@ function applyUpdate(
   update: FactUpdate,
 ): Promise<Ingested> {
   return database.transaction(async (tx) => {
-    // If two coordinators store updates of one host, the second one sees the result of the first.
+    // Locks the host's row. If two coordinators store updates of one host, the second one reads the
+    // result of the first one.
     await lockRow(
       database.dialect,
       tx.selectFrom('agent').select('id').where('id', '=', agent.id),
@@ -90,7 +93,10 @@ function applyUpdate(
   })
 }
 
-/** True if the host's statement is wrong, and not this coordinator or the connection. */
+/**
+ * True if the error is in the host's statement. False for errors of this coordinator or of the
+ * connection.
+ */
 export function isRefusal(error: unknown): error is MusterError {
   return (
     factsRefusal.is(error, 'inventory.refused') ||

@@ -1,4 +1,4 @@
-/** The inventory stays correct if a host's clock or the coordinator's is wrong. */
+/** The inventory stays correct if the clock of a host or of the coordinator is wrong. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -33,7 +33,8 @@ for (const dialect of DIALECTS) {
     )
     const a = await host('a')
     await news(a, a.install('bash=1-1'))
-    // The coordinator is away and misses it. Then it comes back, and the clock is right again.
+    // The coordinator is offline and misses this update. Then it restarts, and the host's clock is
+    // right again.
     a.aheadMs = HOUR_MS
     a.install('bash=2-1')
     a.aheadMs = 0
@@ -71,7 +72,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await store.state(a.record.id))?.at, rfc3339(TEST_TIME + 3000))
   })
 
-  it(`FG-09: no answer has a future time; old facts replace nothing new (${dialect})`, async () => {
+  it(`FG-09: no time is in the future; old facts replace nothing new (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, store } = await scene(stack, dialect)
     const a = await host('a')
@@ -87,7 +88,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(times, [rfc3339(TEST_TIME), rfc3339(TEST_TIME + 3000)])
   })
 
-  it(`facts: after unreadable updates the whole set is fetched (${dialect})`, async () => {
+  it(`facts: an unreadable update leads to a pull of the whole set (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed } = await scene(stack, dialect)
     const a = await host('a')
@@ -95,7 +96,7 @@ for (const dialect of DIALECTS) {
     const unreadable = a.install('bash=2-1') as FactUpdate & { kind: 'events' }
     const [event] = unreadable.events
     assert.ok(event !== undefined)
-    // An agent of an older version sends a version string that is longer than an event may hold.
+    // An agent of an older version sends a version string that is too long for an event.
     a.updates[1] = { ...unreadable, events: [{ ...event, to: 'x'.repeat(600) }] }
     await news(a, a.updates[1])
     assert.deepEqual([a.asked, await installed(a)], [['0.0', '1.1', '0.0'], ['bash=2-1']])
@@ -107,7 +108,8 @@ for (const dialect of DIALECTS) {
     const a = await host('a')
     await news(a, a.install('bash=1-1'))
     await news(a, a.install('bash=2-1'))
-    // Its disk is an older copy. It continues from the first set, and begins an epoch when asked.
+    // The host's disk is replaced with an older copy. The host continues from the first set, and
+    // begins a new epoch at the next pull.
     a.forget()
     const { root, at } = a.install('bash=9-1')
     await news(a, { epoch: 1, sequence: 2, root, at, kind: 'events', events: [] })

@@ -1,4 +1,4 @@
-/** The coordinator stores failed collections and shows them beside the facts. */
+/** The coordinator stores failed collections and shows them with the facts. */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { rfc3339 } from '../../shared/clock.ts'
@@ -73,7 +73,8 @@ for (const dialect of DIALECTS) {
     const shown = await show['facts.show'].run({ host: 'a' }, context)
     assert.deepEqual([shown.packages.length, shown.problems], [2, broken.problems])
     assert.deepEqual((await rowOf(a))?.facts, { at, problems: broken.problems })
-    // Another manager's failure leaves these as they are. The host may have more packages.
+    // The failure of another package manager doesn't change these results. The host may have more
+    // packages.
     const other = collectionOf(['dpkg', 'unreadable', 'cut'])
     await service.report({ collection: other }, as(a))
     assert.deepEqual((await find())[0], [['a', false, undefined]])
@@ -106,7 +107,7 @@ for (const dialect of DIALECTS) {
     )
   })
 
-  it(`collections: what was found of each manager is kept and shown (${dialect})`, async () => {
+  it(`collections: results of each package manager are stored and shown (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, show, service, as, find, rowOf } = await fleet(stack, dialect)
     const a = await host('a')
@@ -130,7 +131,7 @@ for (const dialect of DIALECTS) {
       'winget: dormant, 7 packages',
     ])
     assert.equal(shown.problems?.map(describeProblem)[1], `winget, asleep since ${at}: later`)
-    // The host may have the package whose record is odd.
+    // The host may have the package, because its record can't be read.
     const [, unsure] = await find()
     assert.deepEqual(
       unsure?.map(([name]) => name),
@@ -138,7 +139,7 @@ for (const dialect of DIALECTS) {
     )
   })
 
-  it(`collections: a signed collection counts, if its host signed it (${dialect})`, async () => {
+  it(`collections: accepts a signed collection only from its own host (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, service, as, rowOf } = await fleet(stack, dialect)
     const [a, b] = [await host('a'), await host('b')]
@@ -158,7 +159,7 @@ for (const dialect of DIALECTS) {
     await refused({ ...collectionStatement, signature: new Uint8Array(64) }, 'trust.signature')
     await refused(await sign(a.key, { problems: [{ manager: 7 }] }), 'inventory.refused')
     assert.deepEqual(await problems(), broken.problems)
-    // An agent of the version before signs none.
+    // An agent of the previous version signs no collections.
     await service.report({ collection: collectionOf() }, as(a))
     assert.deepEqual(await problems(), [])
   })

@@ -1,4 +1,4 @@
-/** The history of each host's packages. */
+/** Reads the history of a host's packages. */
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
 import type { FactEvent } from '../../shared/facts/events.ts'
@@ -6,8 +6,8 @@ import type { AgentId } from '../../shared/ids.ts'
 import { inChunks, INSERTED_ROWS, type Tx } from './fact-rows.ts'
 
 /**
- * Events of one response, which also has the number of older ones. A caller requests those by
- * package.
+ * The maximum number of events in a response. The response also has the number of older events. A
+ * caller gets older events by asking for one package.
  */
 export const MAX_HISTORY = 10_000
 
@@ -18,7 +18,7 @@ export interface History {
   readonly omitted: number
 }
 
-/** The history of a host, or of its packages with this name. */
+/** Returns the history of a host, or only of its packages with this name. */
 export async function readHistory(
   tx: Tx,
   agent: AgentId,

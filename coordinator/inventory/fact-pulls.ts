@@ -1,7 +1,4 @@
-/**
- * Pulls the updates of hosts that the coordinator doesn't have. Each host has at most one pull at a
- * time.
- */
+/** Pulls missing updates from hosts. Each host has at most one pull at a time. */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { facts } from '../../protocols/facts/protocol.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
@@ -39,27 +36,33 @@ export interface FactPullDeps {
 }
 
 export interface FactPulls {
-  /** Joins a pull of the same host. Failures are logged and stored, never thrown. */
+  /**
+   * Pulls the missing updates, or joins the running pull of the host. Failures are logged and
+   * stored, never thrown.
+   */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
   isRunning(agent: AgentId): boolean
   /** Resolves when no pull is running. */
   idle(): Promise<void>
 }
 
-/** A pull that takes longer is cancelled. The next update starts another one. */
+/**
+ * The time limit of a pull. A pull that takes longer is cancelled, and the next update starts a new
+ * one.
+ */
 const PULL_MS = 60_000
 /**
- * Pulls at once, of at most 32 MiB each. After a restart all hosts come back, and the database
- * stores one host at a time anyway.
+ * The number of concurrent pulls, of at most 32 MiB each. After a restart all hosts reconnect. More
+ * pulls would not be faster, because the database stores one host at a time.
  */
 const PARALLEL_PULLS = 8
 
 type PullResponse = ResponseOf<(typeof facts)['methods']['pull']>
-/** The known position. The root lets the host check that both have the same set. */
+/** The stored position. With the root, the host can check that both sides have the same set. */
 type PullFrom = FactPosition & { readonly root?: string }
 
 export function createFactPulls(deps: FactPullDeps): FactPulls {
-  // Owned by pull(): each host's pull that is running or waiting.
+  // Owned by pull(): the running or waiting pull of each host.
   const running = new Map<AgentId, Promise<void>>()
   const permits = createSemaphore(PARALLEL_PULLS)
 
@@ -109,7 +112,10 @@ async function pullInTime(
   }
 }
 
-/** A refusal is stored too: all views of the host's packages show it. */
+/**
+ * Logs a failed pull. A refusal is also stored, and all responses about the host's packages show
+ * it.
+ */
 async function recordFailure(
   { store, clock, log }: FactPullDeps,
   agent: AgentRecord,
@@ -140,8 +146,8 @@ async function pullFrom(
     const isFull = verified.statement.kind === 'full'
     const refusal = await refusalOf(agent, deps.accept(agent, verified, isFull ? set : undefined))
     if (refusal === undefined) continue
-    // The updates don't follow the known state, have a wrong root, or can't be read. The
-    // coordinator asks once for the whole set.
+    // The updates don't follow the stored state, have a wrong root, or can't be read. The
+    // coordinator then asks once for the whole set.
     if (isFull || (from.epoch === 0 && from.sequence === 0)) throw refusal
     return pullFrom(deps, agent, NO_FACTS, signal)
   }
@@ -163,12 +169,15 @@ async function requestUpdates(
     })
     return { response, set: set.join() }
   } finally {
-    // Also after a refusal: an open stream would remain, and each host has only a few.
+    // Close the stream after a refusal too. A host accepts only a few open streams.
     await client.close().catch(() => undefined)
   }
 }
 
-/** Why a pulled update can't be applied. A gap is a refusal: all updates were requested. */
+/**
+ * Returns the reason why a pulled update can't be applied. A gap is also a refusal, because all
+ * updates were requested.
+ */
 async function refusalOf(
   agent: AgentRecord,
   accepted: Promise<Ingested>,
@@ -182,6 +191,6 @@ async function refusalOf(
   }
   return factsRefusal('inventory.refused', {
     host: agent.name,
-    reason: 'it was asked for all of them, and they do not follow each other',
+    reason: 'its updates do not follow each other, although all of them were requested',
   })
 }

@@ -1,4 +1,4 @@
-/** The rows of each host's package state. */
+/** Reads and writes the rows of each host's package state. */
 import type { Kysely } from 'kysely'
 import { parseRfc3339, rfc3339 } from '../../shared/clock.ts'
 import type { FactState } from '../../shared/facts/apply.ts'
@@ -11,11 +11,13 @@ import type { Tables } from '../database/tables/all.ts'
 export type Tx = Kysely<Tables>
 
 /**
- * Rows of one insert. With at most 13 columns each, they stay far below the limit of bound values
- * of both databases (32,766 and 65,535).
+ * The number of rows in an insert. Each row has at most 13 columns, so the values stay below the
+ * limits of both databases (32,766 and 65,535).
  */
 export const INSERTED_ROWS = 500
-/** Rows of one delete. SQLite allows conditions of 1000 terms in a row; each row has 6. */
+/**
+ * The number of rows in a delete. SQLite allows 1000 terms in a condition, and each row needs 6.
+ */
 const DELETED_ROWS = 100
 
 export async function readState(tx: Tx, agent: AgentId): Promise<FactState | undefined> {
@@ -54,7 +56,7 @@ export async function saveState(tx: Tx, agent: AgentId, state: FactState): Promi
     .execute()
 }
 
-/** Deletes and inserts the rows in which two sorted lists differ; the others are not touched. */
+/** Deletes and inserts only the rows in which two sorted lists differ. */
 export async function savePackages(
   tx: Tx,
   agent: AgentId,

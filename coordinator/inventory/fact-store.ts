@@ -1,6 +1,6 @@
 /**
- * Each host's package state and its history in the database. The rows are derived from the hosts'
- * signed facts and never edited.
+ * Stores each host's package state and history in the database. The rows are derived only from the
+ * hosts' signed facts.
  */
 import type { FactState } from '../../shared/facts/apply.ts'
 import type { FactEvent } from '../../shared/facts/events.ts'
@@ -21,16 +21,17 @@ export interface FactStore {
   readonly collections: HostCollections
   state(agent: AgentId, tx?: Tx): Promise<FactState | undefined>
   /**
-   * Stores what changed between two states, and appends the events to the host's history.
+   * Stores the difference between two states, and appends the events to the host's history.
    * @param change.before the stored state, read in this transaction; undefined for the first
    */
   save(tx: Tx, agent: AgentId, change: FactChange): Promise<void>
   /**
-   * The hosts that have reported their packages, each with the time of its report in milliseconds.
+   * Returns the hosts that have reported their packages, each with the time of its report in
+   * milliseconds.
    */
   reported(): Promise<ReadonlyMap<string, number>>
   history(agent: AgentId, name?: string): Promise<History>
-  /** The hosts that have the package, all of them or these. */
+  /** Returns the hosts that have the package, among all hosts or among `agents`. */
   installed(name: string, agents?: readonly AgentId[]): Promise<Installed>
 }
 

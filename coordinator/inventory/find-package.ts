@@ -1,6 +1,6 @@
 /**
- * Finds a package in the fleet. The result also has the hosts that may have it, because they did
- * not report everything.
+ * Finds a package in the fleet. The result also names the hosts that may have the package, because
+ * their reports are incomplete.
  */
 import { defined } from '../../shared/defined.ts'
 import {
@@ -19,9 +19,9 @@ import type { InstalledPackage } from './installed-packages.ts'
 
 export interface PackageQuery {
   readonly name: string
-  /** A condition such as `< 3.0.7`. Without one, every version matches. */
+  /** A condition such as `< 3.0.7`. If absent, every version matches. */
   readonly version?: string | undefined
-  /** Selectors of hosts; all approved hosts without them. */
+  /** Selectors of hosts. If absent, all approved hosts are searched. */
   readonly on?: readonly string[] | undefined
 }
 
@@ -31,9 +31,9 @@ export interface FoundPackage {
   readonly name: string
   readonly version: string
   readonly arch: string
-  /** When the host reported it. */
+  /** The time of the host's report. */
   readonly seenAt: string
-  /** True if the host may have changed since. */
+  /** True if the package may have changed since the report. */
   readonly stale: boolean
   readonly problem?: string
 }
@@ -45,7 +45,7 @@ export interface UnsureHost {
 
 export interface PackageReport {
   readonly found: readonly FoundPackage[]
-  /** Names of the hosts with more versions than the report has. */
+  /** Names of the hosts with more versions than the result lists. */
   readonly crowded: readonly string[]
   /** The hosts that may have the package. */
   readonly unsure: readonly UnsureHost[]
@@ -62,8 +62,8 @@ export async function findPackage(
   { agents, store, connected }: FindDeps,
   { name, version, on }: PackageQuery,
 ): Promise<PackageReport> {
-  // Only approved hosts: the facts of a revoked host are not about the fleet. `facts show` still
-  // has them.
+  // Searches only approved hosts, because a revoked host is no longer in the fleet. `facts show`
+  // still returns its facts.
   const hosts =
     on === undefined
       ? (await agents.list()).filter((agent) => agent.status === 'approved')
@@ -109,7 +109,10 @@ function describeFound(
   })
 }
 
-/** Why a host may have the package although it did not report it; undefined if it can't. */
+/**
+ * Returns the reason why a host may have a package that it did not report. Undefined if its report
+ * is complete.
+ */
 function reasonToDoubt(
   name: string,
   hasReported: boolean,
@@ -120,12 +123,15 @@ function reasonToDoubt(
   return hasReported ? undefined : 'it has not reported yet'
 }
 
-/** True if the host may have packages that are not known here. */
+/** True if the host may have packages that it did not report. */
 function hidesPackages(problem: FactProblem): boolean {
   return isFailure(problem) || (problem.kind === 'unsupported' && problem.manager === '')
 }
 
-/** True if a record of this package could not be read: each odd reason begins with a name. */
+/**
+ * True if a record of this package could not be read. Each part of an `odd` reason begins with the
+ * name of a package.
+ */
 function isAbout({ kind, reason }: FactProblem, name: string): boolean {
   return kind === 'odd' && reason.split('; ').some((words) => words.startsWith(`${name} `))
 }

@@ -1,4 +1,4 @@
-/** The database's record of each host's collections, and of refused facts. */
+/** Stores the newest collection of each host, and the refusals of its facts. */
 import type { Kysely } from 'kysely'
 import { rfc3339 } from '../../shared/clock.ts'
 import {
@@ -14,19 +14,22 @@ import type { Tables } from '../database/tables/all.ts'
 type Tx = Kysely<Tables>
 
 export interface HostCollection {
-  /** The newest report; undefined for hosts of an older version. */
+  /** The newest report. Undefined for hosts of an older version. */
   readonly collection: FactCollection | undefined
-  /** Why the host's facts are refused, and since when; undefined if they are accepted. */
+  /**
+   * The reason why the host's facts are refused, and the time of the first refusal. Undefined if
+   * they are accepted.
+   */
   readonly refused: { readonly at: string; readonly reason: string } | undefined
 }
 
 export interface HostCollections {
   of(agent: AgentId): Promise<HostCollection | undefined>
-  /** All hosts that ever reported, by agent. */
+  /** Returns the records of all hosts that have reported, by agent. */
   all(): Promise<ReadonlyMap<string, HostCollection>>
   report(agent: AgentId, collection: FactCollection, now: number): Promise<void>
   refuse(agent: AgentId, reason: string, now: number): Promise<void>
-  /** Records that the host's facts were accepted. An earlier refusal no longer counts. */
+  /** Records that the host's facts were accepted, and removes an earlier refusal. */
   clearRefusal(tx: Tx, agent: AgentId): Promise<void>
 }
 
@@ -89,14 +92,15 @@ function read(row: {
   }
 }
 
-/** What the host found of each package manager, if it reports that. */
+/** Returns the host's results for each package manager, if it reports them. */
 export function managersOf(host: HostCollection | undefined): { managers?: FactManager[] } {
   const managers = host?.collection?.managers ?? []
   return managers.length === 0 ? {} : { managers }
 }
 
 /**
- * All problems with the host's facts: those that it reports, and those that this coordinator found.
+ * Returns all problems with the host's facts: those that the host reports, and those that this
+ * coordinator found.
  */
 export function problemsOf(host: HostCollection | undefined): FactProblem[] {
   const { collection, refused } = host ?? {}

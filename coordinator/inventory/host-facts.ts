@@ -1,4 +1,4 @@
-/** A host's package state, with the problems that limit what it proves. */
+/** Reads a host's package state, with the problems that make it incomplete. */
 import type { FactState } from '../../shared/facts/apply.ts'
 import {
   describeProblem,

@@ -1,6 +1,6 @@
 /**
- * Facts of hosts from the wire to the rows, on both databases: in order, with gaps, from several
- * coordinators, and from hosts that lie.
+ * Facts of hosts, from the message to the database rows, on both databases. They arrive in order,
+ * with gaps, at several coordinators, and from hosts that send false facts.
  */
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
@@ -42,7 +42,8 @@ for (const dialect of DIALECTS) {
     ])
     assert.deepEqual(await history(a, 'vim'), ['install vim null 9-1'])
     assert.deepEqual([await installed(b), await history(b)], [['bash=4.0-1'], []])
-    // The host was asked once, for its whole set. Later events are applied as they arrive.
+    // The coordinator asked the host once for its whole set. Later events are applied when they
+    // arrive.
     assert.deepEqual([a.asked, await position(a)], [['0.0'], '1.3'])
   })
 
@@ -69,12 +70,12 @@ for (const dialect of DIALECTS) {
     const { host, news, installed, history, position, coordinator } = await scene(stack, dialect)
     const a = await host('a')
     await news(a, a.install('bash=1-1', 'vim=1-1'))
-    // The rows differ from the host's facts, through a manual change or a bug.
+    // The rows differ from the host's facts, because of a manual change or a bug.
     await coordinator.database.query.deleteFrom('fact_package').where('name', '=', 'vim').execute()
     await news(a, a.install('bash=2-1', 'vim=1-1'))
     assert.deepEqual(a.asked, ['0.0', '1.1', '0.0'])
     assert.deepEqual([await position(a), await installed(a)], ['1.2', ['bash=2-1', 'vim=1-1']])
-    // The changes that the coordinator saw, relative to its rows.
+    // The history has the changes relative to the coordinator's rows.
     assert.deepEqual(await history(a), ['update bash 1-1 2-1', 'install vim null 1-1'])
   })
 
@@ -82,7 +83,7 @@ for (const dialect of DIALECTS) {
     await using stack = new AsyncDisposableStack()
     const { host, ingest, installed } = await scene(stack, dialect)
     const a = await host('a')
-    // Text that PostgreSQL can't compress to the size that its index accepts.
+    // PostgreSQL can't compress this text to a size that its index accepts.
     let seed = 1
     const text = (length: number): string =>
       Array.from({ length }, () => {
@@ -129,7 +130,7 @@ for (const dialect of DIALECTS) {
     const [a, b] = [await host('a'), await host('b')]
     const many = Array.from({ length: 700 }, (_, i) => `p${String(i).padStart(3, '0')}=1-1`)
     await news(a, a.install('bash=1-1', 'zsh=1-1', ...many))
-    // Later rows of another host: rows that are written again get another place.
+    // Adds later rows of another host. Rows that are written again then get another position.
     await news(b, b.install('bash=1-1'))
     const place = dialect === 'sqlite' ? sql<string>`rowid` : sql<string>`ctid::text`
     const rows = async (): Promise<Map<string, string>> => {
@@ -146,7 +147,7 @@ for (const dialect of DIALECTS) {
     const same = [...after].filter(([name, at]) => before.get(name) === at)
     assert.equal(same.length, 700)
     assert.deepEqual([after.size, (await installed(a)).length], [702, 702])
-    // A whole set is saved by its difference too: here most packages are gone.
+    // A whole set is also saved by its difference. Here most packages were removed.
     const last = a.install('bash=2-1', 'p007=2-1')
     const full = { ...a.full(), sequence: last.sequence + 1 }
     const { payload } = factsBody(full)
@@ -156,7 +157,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(b), ['bash=1-1'])
   })
 
-  it(`facts: a statement is verified once on its way in (${dialect})`, async () => {
+  it(`facts: a statement is verified only once (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, ingest, installed } = await scene(stack, dialect)
     const a = await host('a')
@@ -174,7 +175,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual([verified, await installed(a)], [1, ['bash=2-1']])
   })
 
-  it(`facts: packages of a manager that is not known here are kept (${dialect})`, async () => {
+  it(`facts: packages of an unknown package manager are stored (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, ingest, store, history } = await scene(stack, dialect)
     const a = await host('a')
@@ -245,7 +246,7 @@ for (const dialect of DIALECTS) {
     await news(a, a.install('bash=1-1'))
     a.install('bash=2-1')
     const [answered, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
-    // The host has read its journal for the answer. Then a package is installed.
+    // A package is installed after the host has read its journal for the response.
     const slow: typeof a.pull = async (request, context) => {
       const answer = await a.pull(request, context)
       answered.resolve()
@@ -261,7 +262,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(await installed(a), ['bash=3-1'])
   })
 
-  it(`facts: a failed pull closes its stream; answers are bounded (${dialect})`, async () => {
+  it(`facts: a failed pull closes its stream; responses are limited (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, hosts, ingest, log, installed } = await scene(stack, dialect)
     const a = await host('a')
@@ -275,7 +276,7 @@ for (const dialect of DIALECTS) {
           await send(new Uint8Array(256 * 1024))
         return { updates: [] }
       },
-      // The host claims to send all updates, but begins in the middle.
+      // The host claims that it sends all updates, and begins in the middle.
       async () => ({ updates: [toWire(await a.sign({ ...a.install('bash=2-1'), sequence: 7 }))] }),
     ]
     for (const pull of pulls) {
@@ -297,7 +298,8 @@ for (const dialect of DIALECTS) {
       dialect,
     )
     const { agents, clock, log } = coordinator
-    // If the database supports several coordinators, the second one has its own connections.
+    // If the database supports several coordinators, the second coordinator has its own
+    // connections.
     const database =
       dialect === 'sqlite'
         ? coordinator.database

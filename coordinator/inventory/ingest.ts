@@ -1,6 +1,6 @@
 /**
- * Stores the facts that hosts send. A statement that doesn't follow the known state is a gap, and a
- * pull from the host fills it.
+ * Stores the facts that hosts send. If a statement doesn't follow the stored state, there is a gap,
+ * and a pull from the host fills it.
  */
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -25,7 +25,10 @@ export interface IngestDeps {
 }
 
 export interface Ingest {
-  /** Checks a statement's signature and form, once for all that follows. @throws trust.* */
+  /**
+   * Checks a statement's signature and form. Later steps use the result and don't check again.
+   * @throws trust.*
+   */
   verify(signed: Signed): VerifiedFacts
   /**
    * @param payload the bytes of the set if the statement is `full`.
@@ -33,13 +36,14 @@ export interface Ingest {
    */
   accept(agent: AgentRecord, facts: VerifiedFacts, payload?: Uint8Array): Promise<Ingested>
   /**
-   * Pulls the updates that the host has beyond the known state. Joins a pull that is running.
-   * Failures are logged: the next connection or update tries again.
+   * Pulls the updates that follow the stored state, or joins the running pull. Failures are logged,
+   * and the next connection or update tries again.
    */
   pull(agent: AgentRecord, signal: AbortSignal): Promise<void>
   /**
-   * Records how the host's newest collection of its packages went, if it reports that. The signed
-   * form counts where there is one. @throws trust.*, inventory.*
+   * Records the host's newest collection of its packages, if the host reports it. If the collection
+   * is signed, only the signed form is used.
+   * @throws trust.*, inventory.*
    */
   reportCollection(agent: AgentRecord, reported: ReportedCollection): Promise<void>
   /** Applies an update from gossip, or pulls the missing ones. */
@@ -69,8 +73,8 @@ export function createIngest(deps: IngestDeps, { fleet }: { fleet: FleetId }): I
       if (!(await missing())) return
       const isJoined = pulls.isRunning(agent.id)
       await pulls.pull(agent, signal)
-      // The host may have replied to the running pull before it had this update, and gossip doesn't
-      // repeat it.
+      // The host may have responded to the running pull before it had this update. Gossip doesn't
+      // repeat the update.
       if (isJoined && (await missing())) await pulls.pull(agent, signal)
     },
     async close() {
@@ -80,10 +84,10 @@ export function createIngest(deps: IngestDeps, { fleet }: { fleet: FleetId }): I
 }
 
 /**
- * Applies an announced update. Returns true if the host must be asked for it.
+ * Applies an announced update. Returns true if a pull must fetch it.
  *
- * An update that can't be applied is treated as a missing one. The pull names the set that is known
- * here, and the host begins a new epoch if it can't continue from there.
+ * An update that can't be applied counts as missing. The pull names the stored set, and the host
+ * begins a new epoch if it can't continue from that set.
  */
 async function isMissing(
   { accept, log }: { readonly accept: Ingest['accept']; readonly log: Logger },

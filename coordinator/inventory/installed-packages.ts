@@ -1,11 +1,11 @@
-/** On which hosts a package is installed, and in which versions. */
+/** Finds the hosts on which a package is installed, and the versions. */
 import { rfc3339 } from '../../shared/clock.ts'
 import type { AgentId } from '../../shared/ids.ts'
 import type { Tx } from './fact-rows.ts'
 
 /**
- * Versions of one package on one host, more than a real host has installed. Without this limit a
- * host with false reports could make the response about all hosts too large.
+ * The maximum number of versions of one package on one host. A real host has fewer. Without this
+ * limit, a host with false reports could make the response about all hosts too large.
  */
 export const MAX_VERSIONS = 100
 
@@ -16,7 +16,7 @@ export interface InstalledPackage {
   readonly epoch: number
   readonly version: string
   readonly release: string
-  /** When the host reported it. */
+  /** The time of the host's report. */
   readonly at: string
 }
 

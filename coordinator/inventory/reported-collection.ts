@@ -1,4 +1,7 @@
-/** What a host reports of a collection: signed by it, or from an older agent only as it arrived. */
+/**
+ * Reads the collection that a host reports. Current agents sign it. An older agent sends it without
+ * a signature.
+ */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { type FactCollection, factCollection } from '../../shared/facts/collection.ts'
 import type { FleetId } from '../../shared/ids.ts'
@@ -13,7 +16,7 @@ export interface ReportedCollection {
 }
 
 /**
- * The collection that counts; undefined if none was reported.
+ * Returns the collection. Undefined if the host reported none.
  * @throws trust.*, inventory.not-theirs, inventory.refused
  */
 export function readReported(

@@ -1,4 +1,4 @@
-/** Collects the bytes of a host's full package set. The size is checked before memory is kept. */
+/** Collects the bytes of a host's full package set. It checks the size before it stores a part. */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { MAX_SET_BYTES } from '../../shared/facts/package-set.ts'
 
@@ -22,7 +22,7 @@ export class SetBuffer {
     this.#parts.push(part.slice())
   }
 
-  /** Undefined if no bytes were added. */
+  /** Returns all bytes. Undefined if no bytes were added. */
   join(): Uint8Array | undefined {
     return this.#bytes > 0 ? Buffer.concat(this.#parts) : undefined
   }

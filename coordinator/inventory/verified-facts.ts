@@ -1,11 +1,16 @@
-/** A facts statement whose signature and form were checked. Made once for each that arrives. */
+/**
+ * A facts statement whose signature and form were checked. Each arriving statement is checked once.
+ */
 import type { FleetId } from '../../shared/ids.ts'
 import type { FactsStatement } from '../../shared/trust/facts-statement.ts'
 import { readSigned, type Signed } from '../../shared/trust/signed.ts'
 
 export class VerifiedFacts {
   readonly statement: FactsStatement
-  /** The key that signed it. Whose key that must be is checked against the registry. */
+  /**
+   * The key that signed the statement. apply-facts.ts compares it with the host's key in the
+   * registry.
+   */
   readonly key: Uint8Array
 
   private constructor(statement: FactsStatement, key: Uint8Array) {

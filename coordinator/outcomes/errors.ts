@@ -1,10 +1,10 @@
 /**
- * Errors in outcomes. Existing logs contain their codes, so the codes keep the areas of the time
- * when those logs were written.
+ * Errors in outcomes. Existing logs contain these codes, so the codes keep their old areas
+ * (`dispatch.`, `operation.`).
  */
 import { defineErrors } from '../../shared/errors.ts'
 
-/** The error in a host's signed outcome, or the reason why the outcome was rejected. */
+/** Errors that a host's signed outcome reports, and the error for an invalid outcome. */
 export const hostOutcomeError = defineErrors({
   'dispatch.refused': {
     exit: 'denied',
@@ -12,7 +12,8 @@ export const hostOutcomeError = defineErrors({
   },
   'dispatch.failed': {
     exit: 'failed',
-    message: (d: { host: string; reason: string }) => `${d.host} could not do it: ${d.reason}`,
+    message: (d: { host: string; reason: string }) =>
+      `${d.host} could not carry out the intent: ${d.reason}`,
     hint: (d: { host: string; reason: string }) =>
       `fix the problem on ${d.host}, or correct the command and retry`,
   },
@@ -36,7 +37,7 @@ export const hostOutcomeError = defineErrors({
   },
 })
 
-/** A fault of the coordinator, as the outcome of a target. */
+/** The error in the outcome if the coordinator has a bug. */
 export const outcomeError = defineErrors({
   'operation.failed': {
     exit: 'failed',

@@ -1,5 +1,6 @@
 /**
- * A host's signed outcome as the result of one target, when it arrives and later from the log.
+ * Converts a host's signed outcome to the result of one target. Used when the outcome arrives, and
+ * later when it is read from the log.
  */
 import type { Json } from '../../shared/canonical-json.ts'
 import { type ErrorValue, MusterError } from '../../shared/errors.ts'
@@ -12,10 +13,10 @@ import { hostOutcomeError } from './errors.ts'
 import type { LoggedIntent, TargetResult } from './result.ts'
 
 /**
- * Checks a signed outcome and returns its result. The log must accept it too: the outcomes of all
- * hosts are one transaction, and one that can't be appended would roll the others back.
+ * Checks a signed outcome and returns its result. It also checks that the log accepts the outcome.
+ * The outcomes of all hosts are one transaction, and an invalid one would roll back the others.
  * @throws dispatch.bad-outcome if it isn't that host's, is about another operation, or can't be
- *   logged
+ * logged
  */
 export function checkedOutcome(
   deps: { ledger: Pick<Ledger, 'requireLoggable'> },
@@ -44,7 +45,7 @@ export function checkedOutcome(
   }
 }
 
-/** The result that callers get. */
+/** Returns the result that callers get. */
 export function hostResult(
   host: string,
   outcome: Outcome,
@@ -57,7 +58,7 @@ export function hostResult(
   return { ...read, error: { code, data } }
 }
 
-/** A host's reason as one of our errors. */
+/** Converts a host's reason to an error. */
 function hostError(host: string, result: string, { error, code }: Outcome['detail']): MusterError {
   const reason = typeof error === 'string' ? error : 'it gave no reason'
   const data = { host, reason }

@@ -11,7 +11,7 @@ export interface LoggedIntent {
   readonly actor: Fingerprint
   readonly targets: readonly string[]
   readonly signed: Signed
-  /** Its entry in the log. */
+  /** The index of its entry in the log. */
   readonly index: number
 }
 
@@ -20,7 +20,7 @@ export interface TargetResult {
   readonly result: 'done' | 'failed' | 'refused' | 'unknown'
   readonly detail: Readonly<Record<string, ErrorValue>>
   readonly error?: { readonly code: string; readonly data: ErrorData }
-  /** The outcome that an agent signed. It is logged unchanged. */
+  /** The outcome that the agent signed. It is logged unchanged. */
   readonly signed?: Signed
 }
 
@@ -30,7 +30,7 @@ export const done = (target: string, detail: TargetResult['detail'] = {}): Targe
   detail,
 })
 
-/** The target failed, because of `error`. */
+/** Returns the result of a target that failed because of `error`. */
 export const failed = (
   target: string,
   { code, data }: Pick<MusterError, 'code' | 'data'>,

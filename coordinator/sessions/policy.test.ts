@@ -102,13 +102,13 @@ test('ID-01: each kind of capability is denied to every caller that lacks it', a
     'a host whose certificate has ended': ['stranger'],
     'an operator': ['stranger', 'fleet', 'intent'],
     'an operator whose session has ended': ['stranger'],
-    // The operation authorises the intent. To submit one, the caller needs only a session of its
-    // actor.
+    // The operation authorises the intent later. To submit it, the caller needs only a session of
+    // the actor.
     'a session without grants': ['stranger', 'intent'],
   })
 })
 
-test('ID-01: without a session, control answers only the methods that open one', async () => {
+test('ID-01: without a session, control accepts only the methods that open a session', async () => {
   await using coordinator = await testCoordinator()
   for (const [name, { capability }] of Object.entries(control.methods))
     for (const peer of [socket, host, { ...host, member: undefined }]) {
@@ -150,7 +150,7 @@ test('TR-16: a revoked right is gone at the next request on the same duplex', as
   assert.equal(await verdict(coordinator, observe, sessionOf(operator)), 'protocol.denied')
 })
 
-test('PC-27: an unknown run and a run on a hidden host get the same answer', async () => {
+test('PC-27: an unknown run and a run on a hidden host get the same response', async () => {
   await using coordinator = await testCoordinator()
   const each: Capability = {
     kind: 'operator',
@@ -201,7 +201,7 @@ test('PC-27: an unknown run and a run on a hidden host get the same answer', asy
     ]),
     'trust.denied',
   )
-  // Before the targets are known, a request is denied only for lack of a session.
+  // Before the targets are known, a request is denied only if there is no session.
   assert.equal(await verdict(coordinator, each, sessionOf(delegate)), 'operator')
   assert.equal(await verdict(coordinator, each, socket), 'protocol.denied')
 })
@@ -230,7 +230,7 @@ test('policy: a target may narrow the namespace, and the grant must cover it the
   )
 })
 
-test('policy: the hint after a refusal names a host only if the right is about hosts', async () => {
+test('policy: the hint of a refusal names a host only if the right is about hosts', async () => {
   await using coordinator = await testCoordinator()
   const policy = createPolicy(coordinator)
   const hintFor = (namespace: 'run' | 'facts' | 'repo/epel9' | 'snapshot/epel9') =>

@@ -1,6 +1,6 @@
 /**
- * Decides who may call which method on a coordinator. Deny by default: each kind of capability has
- * one rule here, and no rule means no access. Only `authorize()` decides whether a grant covers a
+ * Decides which callers may call which methods on a coordinator. Each kind of capability has one
+ * rule here. Without a rule, access is denied. Only `authorize()` decides whether a grant covers a
  * request.
  */
 import { type Capability, describeCapability, type Role } from '../../protocols/capability.ts'
@@ -30,7 +30,7 @@ export function createPolicy(deps: PolicyDeps): Policy {
 }
 
 /**
- * The caller that the capability admits; undefined if it admits none.
+ * Returns the caller that the capability admits. Undefined if the peer is not admitted.
  * @throws trust.denied if a session lacks the right
  */
 async function recognise(
@@ -47,7 +47,7 @@ async function recognise(
     case 'member':
       return memberOf(peer, capability.roles, now)
     case 'intent':
-      // The operation authorises the intent later. Submitting one requires a proved session, so a
+      // The operation authorises the intent later. Submitting an intent requires a session. So a
       // stolen intent is useless without the actor's session.
       return operator && operatorCaller(access, operator)
     case 'operator':
@@ -61,7 +61,7 @@ async function recognise(
   }
 }
 
-/** The operator of the peer's session; undefined if it has none, or if it has ended. */
+/** Returns the operator of the peer's session. Undefined if there is no session or it has ended. */
 function operatorOf({ session }: DuplexPeer, now: number): Fingerprint | undefined {
   return session !== undefined && session.notAfter > now ? session.operator : undefined
 }
@@ -82,8 +82,8 @@ function memberOf(
 }
 
 /**
- * Checks each target. A method with targets is checked twice: first before its body is parsed, then
- * for the targets that the body names.
+ * Checks each target. A method with targets is checked twice: before its body is parsed, and again
+ * with the targets in the body.
  * @throws trust.denied
  */
 async function requireRights(
@@ -95,7 +95,7 @@ async function requireRights(
   const targets = ask.targets ?? (scope === 'fleet' ? [{}] : [])
   for (const { agent, labels = {}, namespace = whole } of targets) {
     const host = agent === undefined ? {} : { target: { agent, labels } }
-    // A repository is a target too, but `--on` of a grant does not apply to it.
+    // A target can be a repository. `--on` of a grant does not apply to repositories.
     const isHost = scope === 'targets' && isAboutHosts(namespace)
     await access.require({ ...about, level, namespace, ...host }, isHost ? 'host' : 'fleet')
   }

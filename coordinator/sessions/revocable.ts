@@ -1,6 +1,6 @@
 /**
- * Checks a right as long as a response lasts. A stream that is watched for hours ends within
- * seconds of the end of the session, or of the revocation of the grant that allowed it (ID-24).
+ * Checks a right until the response ends. A long stream ends within seconds if its session ends or
+ * its grant is revoked (ID-24).
  */
 import type { CallContext } from '../../protocols/rpc/define-protocol.ts'
 import type { Namespace } from '../../protocols/capability.ts'
@@ -10,7 +10,10 @@ import type { Clock } from '../../shared/clock.ts'
 import { createInterrupt } from '../../shared/interrupt.ts'
 import type { Access } from '../registry/access.ts'
 
-/** A revocation must hold within five seconds. Two checks fit into them. */
+/**
+ * The interval of checks. A revocation must apply within five seconds, so two checks fit into this
+ * time.
+ */
 const CHECK_MS = 2_000
 
 type Context = Pick<CallContext<never>, 'caller' | 'peer' | 'signal'>
@@ -21,8 +24,8 @@ interface Right {
 }
 
 /**
- * Runs `work` with a signal that aborts when the caller loses the right to observe the target. Then
- * it rejects with the reason, such as trust.denied.
+ * Runs `work` with a signal that aborts when the caller loses the right to observe the target. It
+ * then rejects with the reason, such as trust.denied.
  */
 export async function untilRevoked<T>(
   deps: { access: Access; clock: Clock },

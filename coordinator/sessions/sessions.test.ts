@@ -68,7 +68,7 @@ test('session: a delegation and its proof open a session of the actor on this du
   })
 })
 
-test('session: a nonce is good for one attempt on one duplex', async () => {
+test('session: a nonce is valid for one attempt on one duplex', async () => {
   await using coordinator = await testCoordinator()
   const sessions = sessionsOf(coordinator)
   const [peer, other] = [newPeer(), newPeer()]
@@ -77,13 +77,13 @@ test('session: a nonce is good for one attempt on one duplex', async () => {
     code: 'session.not-begun',
   })
   const proof = await prove(sessions.begin(peer))
-  // The proof is used on another duplex, without and with a nonce there.
+  // Sends the proof on another duplex: first without a nonce there, then with one.
   await assert.rejects(sessions.open(other, signed, proof), { code: 'session.not-begun' })
   sessions.begin(other)
   await assert.rejects(sessions.open(other, signed, proof), { code: 'session.bad-proof' })
   await sessions.open(peer, signed, proof)
   await assert.rejects(sessions.open(peer, signed, proof), { code: 'session.not-begun' })
-  // A second begin() voids the first nonce, and a failed attempt uses its nonce up.
+  // A second begin() makes the first nonce void. A failed attempt uses its nonce up.
   const first = await prove(sessions.begin(other))
   const second = await prove(sessions.begin(other))
   await assert.rejects(sessions.open(other, signed, first), { code: 'session.bad-proof' })

@@ -1,7 +1,7 @@
 /**
- * Operators' sessions. A session binds one duplex to an operator: the operator's SSH key signed a
- * delegation to an ephemeral key, and the ephemeral key signed this duplex's nonce. A session
- * proves the caller's identity. Grants decide at every request what the caller may do.
+ * Opens sessions of operators. A session binds one duplex to an operator. The operator's SSH key
+ * signs a delegation to an ephemeral key, and the ephemeral key signs this duplex's nonce. A
+ * session proves only the caller's identity. Each request is checked against the grants.
  */
 import type { DuplexPeer, OperatorSession } from '../../protocols/rpc/peer.ts'
 import { PROOF_TYPE, proofBytes } from '../../protocols/control/proof.ts'
@@ -48,7 +48,7 @@ export function createSessions(
     async open(peer, delegation, proof) {
       const nonce = nonces.get(peer)
       if (nonce === undefined) throw sessionError('session.not-begun')
-      // Used up even if the attempt fails: a second attempt needs a second nonce.
+      // A failed attempt also uses the nonce up. A second attempt needs a new nonce.
       nonces.delete(peer)
       const { revocations } = await deps.access.state()
       const session = checkSession(delegation, {

@@ -1,7 +1,8 @@
 /**
- * The parts of a coordinator that need no network, with a real database and a real log: registry,
- * rights, operations. `start` creates them again with the same database and log, like a restart or
- * a second coordinator. Verbs that act outside of the database have the test's handler, or none.
+ * Creates the parts of a coordinator that need no network: registry, rights, operations. The
+ * database and the log are real. `start` creates the parts again with the same database and log,
+ * like a restart or a second coordinator. For verbs that act outside of the database, the test
+ * gives the handlers that it needs.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -47,7 +48,7 @@ export const delegate = testKey(3)
 export const stranger = testKey(9)
 export const issuer = testKey(200)
 
-/** Shows TEST_TIME until the test changes it. Timers are real. */
+/** A clock that returns TEST_TIME until the test changes it. Its timers are real. */
 export interface TestClock extends Clock {
   at: number
 }
@@ -91,9 +92,9 @@ export interface TestCoordinator extends AsyncDisposable, CoordinatorParts {
     signed: Signed,
     options?: { by?: NodeKey; at?: CoordinatorParts; context?: Partial<OperateContext> },
   ): ReturnType<Operations['perform']>
-  /** The log's entries with their statements parsed. */
+  /** Returns the log's entries with parsed statements. */
   entries(): Promise<{ entry: Entry; statement: Record<string, unknown> }[]>
-  /** Every row of the tables that operations change, except for the log. */
+  /** Returns every row of the tables that operations change, except for the log. */
   rows(): Promise<unknown>
 }
 

@@ -1,4 +1,6 @@
-/** Hosts with journals, and a coordinator that pulls from them, for tests of the inventory. */
+/**
+ * Creates hosts with journals, and a coordinator that pulls from them, for tests of the inventory.
+ */
 import assert from 'node:assert/strict'
 import { rfc3339 } from '../../shared/clock.ts'
 import { diff } from '../../shared/facts/events.ts'
@@ -19,7 +21,7 @@ export type Pull = NonNullable<Answers['facts']>['pull']
 
 export const forever = new AbortController().signal
 const os = { id: 'test', version: '1', name: 'Test', kernel: '6', arch: 'x86_64', hostname: 'a' }
-/** Packages from texts such as `bash=5.1-1`. */
+/** Returns the set of packages from texts such as `bash=5.1-1`. */
 export const setOf = (...packages: string[]): FactSet =>
   factSet(
     os,
@@ -37,7 +39,7 @@ export class Host {
   readonly asked: string[] = []
   epoch = 1
   sets: FactSet[] = []
-  /** The milliseconds by which its clock is ahead of the test's clock. */
+  /** The milliseconds by which the host's clock is ahead of the test's clock. */
   aheadMs = 0
 
   constructor(record: AgentRecord, key: ReturnType<typeof testKey>) {
@@ -59,7 +61,7 @@ export class Host {
     return update
   }
 
-  /** The host lost its journal. */
+  /** Loses the journal. */
   forget(): void {
     this.epoch += 1
     this.sets = []
@@ -109,7 +111,7 @@ export interface Scene {
   readonly store: ReturnType<typeof createFactStore>
   readonly log: RecordedLog
   host(name: string): Promise<Host>
-  /** The installed packages in the coordinator's database. */
+  /** Returns the installed packages in the coordinator's database. */
   installed(host: Host): Promise<string[]>
   position(host: Host): Promise<string>
   history(host: Host, name?: string): Promise<string[]>

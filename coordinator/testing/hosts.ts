@@ -1,6 +1,7 @@
 /**
- * Hosts from the view of a coordinator. Each serves the real protocols on a unix socket, with the
- * responses that the test chooses, also false ones. There is no libp2p, and no check of an agent.
+ * Simulates hosts for a coordinator. Each host serves the real protocols on a unix socket, with the
+ * responses that the test gives. They may be false. There is no libp2p, and no agent checks
+ * anything.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -34,12 +35,12 @@ export interface Answers {
 }
 
 export interface TestHosts extends AsyncDisposable {
-  /** Like `MusterNode.open`. */
+  /** Opens a protocol like `MusterNode.open`. */
   open(peerId: string, protocolId: string, signal: AbortSignal): Promise<Duplex>
-  /** Connects the host, with these responses from now on. */
+  /** Connects the host. It gives these responses from now on. */
   connect(host: Pick<AgentRecord, 'peerId'>, answers: Answers): Promise<void>
   disconnect(host: Pick<AgentRecord, 'peerId'>): void
-  /** Streams to the host that are still open. */
+  /** Returns the number of open streams to the host. */
   streams(host: Pick<AgentRecord, 'peerId'>): number
 }
 
@@ -123,7 +124,7 @@ export async function testHosts(clock: Clock): Promise<TestHosts> {
   }
 }
 
-/** The outcome of the intent as the host signs it, with some fields changed. */
+/** Signs the outcome of the intent as the host does, with some fields changed. */
 export function outcomeBy(
   key: NodeKey,
   host: AgentRecord,
@@ -143,7 +144,7 @@ export function outcomeBy(
   return signStatement(key, 'outcome', { ...body, ...changes })
 }
 
-/** A run's state as a host reports it. */
+/** Returns a run's state as a host reports it. */
 export const stateOf = (run: string, changes: object = {}) => ({
   run,
   state: 'running' as const,

@@ -242,7 +242,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
       'a missing program',
       ['process', 'start', '--on', 'a1', '/no/such'],
       1,
-      /a1 could not do it: ENOENT/,
+      /a1 could not carry out the intent: ENOENT/,
     ],
   ]
   for (const [what, args, code, says, options] of cases)

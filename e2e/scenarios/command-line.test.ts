@@ -139,7 +139,7 @@ test('commands about hosts', async (t) => {
     })
     const none = await local(['start'], ['--', '/no/such/program'])
     assert.deepEqual([none.code, none.stdout], [1, ''])
-    assert.match(none.stderr, /^muster: error: a1 could not do it: ENOENT/)
+    assert.match(none.stderr, /^muster: error: a1 could not carry out the intent: ENOENT/)
     for (const args of [
       ['process', 'start', '--', 'true'],
       ['process', 'start', '--local', '--on', 'a1', '--', 'true'],
