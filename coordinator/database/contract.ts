@@ -1,5 +1,5 @@
 /**
- * The requirements for every database, as tests. `describeDatabase` registers them for one dialect.
+ * The contract of every database. `describeDatabase` registers its tests for one dialect.
  */
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'

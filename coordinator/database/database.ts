@@ -35,14 +35,14 @@ export interface TransactionOptions {
 
 export interface Database {
   readonly dialect: Dialect
-  /** The location as shown to people: a path, or a URL without its password. */
+  /** The database's name for operators: a path, or a URL without its password. */
   readonly shown: string
   readonly clock: Clock
   /** Queries outside any transaction. */
   readonly query: Kysely<Tables>
   /**
    * Runs `work` in one transaction and commits it. Use only `tx` inside. PostgreSQL may roll back
-   * to resolve a deadlock, and then `work` runs again: it must change nothing but the database.
+   * to resolve a deadlock. Then `work` runs again, so it must change nothing but the database.
    * After the signal has aborted, no statement runs and nothing is committed.
    * @throws the error of `work` after rolling back; database.nested, .busy, .unreachable,
    * .outcome-unknown, .full
@@ -97,7 +97,7 @@ interface Parts {
 
 function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string }): Database {
   const { kysely, clock, limits } = deps
-  // For this database only: a transaction here may query another database.
+  // One store for each database, because a transaction here may query another database.
   const inside = new AsyncLocalStorage<{ open: boolean }>()
   const refuseNested = (): void => {
     if (inside.getStore()?.open === true) throw databaseError('database.nested')
@@ -120,7 +120,7 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
         signal?.throwIfAborted()
         return result
       } finally {
-        // Work that outlives the transaction, such as a timer set inside it, is outside of it.
+        // Work that outlives the transaction, such as a timer, no longer belongs to it.
         scope.open = false
       }
     })
@@ -141,7 +141,7 @@ function createDatabase(deps: Parts, options: { dialect: Dialect; shown: string 
   }
 }
 
-/** The transaction's queries. None of them runs after the signal has aborted. */
+/** Wraps the transaction's queries. None of them runs after the signal has aborted. */
 function stopping(tx: Kysely<Tables>, signal: AbortSignal): Kysely<Tables> {
   return tx.withPlugin({
     transformQuery: ({ node }) => {

@@ -1,5 +1,5 @@
 /**
- * All errors of the database. An error of a driver leaves this folder only as the `cause` of one of
+ * All errors of the database. A driver's error leaves this folder only as the `cause` of one of
  * these.
  */
 import { defineErrors } from '../../shared/errors.ts'

@@ -1,6 +1,6 @@
 /**
- * Turns errors of the two drivers into {@link databaseError}, by their codes and never by their
- * text.
+ * Converts errors of the two drivers to {@link databaseError}. It uses their codes and never their
+ * texts.
  */
 import { MusterError } from '../../shared/errors.ts'
 import { databaseError } from './errors.ts'
@@ -16,18 +16,18 @@ function driverError(error: unknown): DriverError {
   return typeof error === 'object' && error !== null ? error : {}
 }
 
-/** The code of a driver's error; empty if it has none. */
+/** Returns the code of a driver's error; empty if it has none. */
 export function driverCode(error: unknown): string {
   return String(driverError(error).code ?? '')
 }
 
-/** One line of the driver's message, for errors where it helps an operator. */
+/** Returns one line of the driver's message, for errors in which it helps an operator. */
 function reasonOf(error: unknown): string {
   const [line = ''] = String(driverError(error).message ?? error).split('\n', 1)
   return line
 }
 
-/** An error of better-sqlite3 on the database `shown`. Result codes: sqlite.org/rescode.html. */
+/** Converts an error of better-sqlite3. Result codes: sqlite.org/rescode.html. */
 export function sqliteFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
   const code = driverCode(error)
@@ -59,7 +59,7 @@ export function sqliteFailure(error: unknown, shown: string): MusterError {
 
 /**
  * SQLSTATEs after which the connection is lost: class 08, administrator shutdown, crash, startup.
- * PostgreSQL documentation, appendix A.
+ * Source: PostgreSQL documentation, appendix A.
  */
 const CONNECTION_LOST = /^(08...|57P0[1-5])$/
 /** Errors of Node's sockets and resolver, and of `pg`, which has no codes for a lost connection. */
@@ -71,12 +71,12 @@ const PG_LOST = new RegExp(
 )
 
 /**
- * The server ended the session of a transaction that took too long, and rolled it back. PostgreSQL
- * documentation, appendix A.
+ * The server ended the session of a transaction that took too long, and rolled it back. Source:
+ * PostgreSQL documentation, appendix A.
  */
 const TIMED_OUT = new Set(['25P03', '25P04'])
 
-/** True if the statement may or may not have reached the server. */
+/** True if the server may have received the statement before the connection was lost. */
 export function connectionLost(error: unknown): boolean {
   const code = driverCode(error)
   return (
@@ -86,7 +86,7 @@ export function connectionLost(error: unknown): boolean {
   )
 }
 
-/** An error of `pg` on the database `shown`. */
+/** Converts an error of `pg`. `shown` is the database's name. */
 export function postgresqlFailure(error: unknown, shown: string): MusterError {
   if (error instanceof MusterError) return error
   const code = driverCode(error)

@@ -26,7 +26,7 @@ const broken: Migration = {
   statements: (types) => [...extra.statements(types), 'create table extra (id nonsense nonsense)'],
 }
 
-/** The names of all tables, in order. */
+/** Returns the names of all tables, in order. */
 async function tables(database: Database): Promise<string[]> {
   const found = await database.query.introspection.getTables()
   return found.map((table) => table.name).sort()

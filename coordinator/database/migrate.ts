@@ -1,6 +1,6 @@
 /**
- * Migrates a database to this program's schema, forward only. Each migration is one transaction
- * together with its row in `schema_migration`, and is checked by the checksum of its statements. A
+ * Migrates a database to this program's schema, forward only. One transaction contains a migration
+ * and its row in `schema_migration`. The row has the checksum of the migration's statements. A
  * database that a newer Muster changed is rejected.
  */
 import { sql, type Kysely } from 'kysely'
@@ -18,7 +18,7 @@ import type { SchemaMigrationTable, Tables } from './tables/all.ts'
  */
 const MIGRATION_LOCK = 0x6d75_7374
 
-/** Far more than one pass over any table takes. A server that hangs is still detected. */
+/** Far more than one pass over any table needs. A server that hangs is still detected. */
 const STATEMENT_MS = 3_600_000
 
 /**
@@ -62,8 +62,8 @@ export async function migrate(
         .execute()
       return true
     })
-    // Crash here: this migration is committed, later ones are not. The next start continues from
-    // the ledger.
+    // Crash here: this migration is committed, and later ones are not. The next start continues
+    // from the rows of `schema_migration`.
     if (isNew) applied.push(migration.name)
   }
   return { applied }
@@ -101,8 +101,8 @@ function checkApplied(
 }
 
 /**
- * The applied migrations in order; empty if there is no ledger. Any other failure to read it is an
- * error: an unreadable database must not look new.
+ * Returns the applied migrations in order; empty if the table doesn't exist. Any other failure is
+ * an error, because an unreadable database must not look new.
  */
 async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigrationTable[]> {
   const tables = await query.introspection.getTables()
@@ -113,7 +113,7 @@ async function appliedMigrations(query: Kysely<Tables>): Promise<SchemaMigration
 function alone<T>(database: Database, work: (tx: Kysely<Tables>) => Promise<T>): Promise<T> {
   return database.transaction(
     async (tx) => {
-      // SQLite's transactions are exclusive anyway.
+      // SQLite needs no lock, because its transactions are exclusive.
       if (database.dialect === 'postgresql')
         await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx)
       return work(tx)

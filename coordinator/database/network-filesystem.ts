@@ -1,6 +1,6 @@
 /**
- * The file systems that are rejected for SQLite. Their locks are at best advisory between hosts,
- * and WAL needs shared memory.
+ * The file systems that are rejected for SQLite. Their locks may not work between hosts, and WAL
+ * needs shared memory.
  */
 
 /**
@@ -22,7 +22,7 @@ const NETWORK: ReadonlyMap<number, string> = new Map([
   [0x7461636f, 'OCFS2'],
 ])
 
-/** The name of the network file system with this statfs type; undefined for other types. */
+/** Returns the name of the network file system with this statfs type; undefined for others. */
 export function networkFilesystem(type: number): string | undefined {
   // Some kernels sign-extend the type.
   return NETWORK.get(type < 0 ? type + 2 ** 32 : type % 2 ** 32)

@@ -1,6 +1,6 @@
 /**
- * Failures of this coordinator's own disk or database. They pass, and they say nothing about the
- * host or the log that was looked at when they came.
+ * Failures of this coordinator's own disk or database. They are temporary, and they aren't failures
+ * of a host or of the log.
  */
 import { MusterError } from '../../shared/errors.ts'
 import { isStorageFailure } from '../../shared/storage/storage-error.ts'

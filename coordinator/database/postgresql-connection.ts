@@ -1,6 +1,6 @@
 /**
- * One connection to a PostgreSQL server. Each statement has a time limit. A connection whose
- * response came too late is closed and never used again.
+ * One connection to a PostgreSQL server. Each statement has a time limit. If a response is too
+ * late, the connection is closed and never used again.
  */
 import type pg from 'pg'
 import { asError } from '../../shared/as-error.ts'
@@ -9,7 +9,7 @@ import { createInterrupt } from '../../shared/interrupt.ts'
 import { databaseError } from './errors.ts'
 import { connectionLost } from './failure.ts'
 
-/** Twice the wait for a row lock. A server that is silent for so long has stopped. */
+/** Twice the wait for a row lock. A server that takes longer has stopped. */
 const STATEMENT_MS = 30_000
 
 /** The caller's limits for a query. */
@@ -45,7 +45,7 @@ export class PostgresqlConnection {
     client.on('error', this.#onError)
   }
 
-  /** Why no further statement can reach the server; undefined while the connection works. */
+  /** The reason why no statement can reach the server; undefined while the connection works. */
   get lost(): Error | undefined {
     return this.#lost
   }
@@ -76,7 +76,7 @@ export class PostgresqlConnection {
     signal?.throwIfAborted()
     const waiting = createInterrupt()
     const giveUp = (error: unknown): void => {
-      // The response may still arrive, and would be taken for the one to the next statement.
+      // The response may still arrive. It would look like the response to the next statement.
       this.#lost ??= asError(error)
       waiting.end(error)
     }

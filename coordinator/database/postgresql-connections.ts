@@ -1,6 +1,6 @@
 /**
- * The pool of connections to a PostgreSQL server. Every wait is bounded: for a free connection, for
- * a new one, and for the close of a connection.
+ * The pool of connections to a PostgreSQL server. Every wait has a limit: for a free connection,
+ * for a new one, and for the close of a connection.
  */
 import { Socket } from 'node:net'
 import pg from 'pg'
@@ -51,7 +51,7 @@ export function openConnections(
         const client = await inTime({ clock, shown }, connecting, signal)
         return new PostgresqlConnection(deps, client, { shown, onRelease })
       } catch (error) {
-        // After an abort the connection may still be opened. Until then it keeps its permit.
+        // After an abort, the connection may still be opened. Until then it keeps its permit.
         connecting
           .then(
             (client) => client.release(),
@@ -71,7 +71,7 @@ export function openConnections(
   }
 }
 
-/** @param sockets gets the open sockets of the pool */
+/** @param sockets receives the open sockets of the pool */
 function openPool({ url, types }: ConnectionsOptions, sockets: Set<Socket>): pg.Pool {
   const stream = (): Socket => {
     const socket = new Socket()
@@ -87,11 +87,11 @@ function openPool({ url, types }: ConnectionsOptions, sockets: Set<Socket>): pg.
     types,
     stream,
   })
-  // The server closed an idle connection. The pool has dropped it, and the next query opens
-  // another.
+  // The server closed an idle connection. The pool has removed it, and the next query opens
+  // another one.
   pool.on('error', () => undefined)
-  // If a connection breaks during a query, the query fails too. This event alone would end the
-  // process.
+  // If a connection breaks during a query, the query fails too. Without a listener, this event
+  // would end the process.
   pool.on('connect', (client) => client.on('error', () => undefined))
   return pool
 }
@@ -102,8 +102,8 @@ interface WaitDeps {
 }
 
 /**
- * Waits here and not in the pool, whose error is the same for a full pool and an unreachable
- * server.
+ * Waits for a permit before the pool is used. The pool's error is the same for a full pool and for
+ * an unreachable server.
  * @throws database.busy, the signal's reason
  */
 async function acquirePermit(

@@ -1,5 +1,5 @@
 /**
- * Every wait for a PostgreSQL server ends: with its answer, a time limit, or the caller's signal.
+ * Every wait for a PostgreSQL server ends: with a response, a time limit, or the caller's signal.
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
@@ -17,22 +17,22 @@ const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
   databaseError.is(error, code)
 const repository = { id: 'r', type: 'rpm', config_hash: '', created_at: 1 }
 
-/** Limits of 30 seconds end after 0.3 seconds. */
+/** Ends waits a hundred times sooner: a limit of 30 seconds takes 0.3 seconds. */
 const hurried: Clock = { ...systemClock, after: (ms, run) => systemClock.after(ms / 100, run) }
 
 interface Fixture extends AsyncDisposable {
   readonly database: Database
   /** The same database, without the relay. */
   readonly direct: Database
-  /** The server stops answering: the relay keeps what it receives. */
+  /** Simulates a server that stops responding: the relay keeps what it receives. */
   stopAnswering(): void
 }
 
-/** A database behind a relay on loopback. */
+/** Opens a database behind a relay on loopback. */
 async function behindRelay(clock: Clock = systemClock): Promise<Fixture> {
   const place = await testPlace('postgresql')
   const target = new URL(place.url)
-  // The test server listens in a folder, the server of MUSTER_TEST_PG_URL perhaps on a port.
+  // The test server listens in a folder. The server of MUSTER_TEST_PG_URL may use a port.
   const folder = target.searchParams.get('host')
   const sockets = new Set<Socket>()
   let silent = false
@@ -135,7 +135,7 @@ describe('waits for PostgreSQL', () => {
   })
 
   it('a full connection pool is busy, not unreachable, and a query waits for a slot', async () => {
-    // Limits are short after all connections are taken.
+    // The limits become short only after all connections are taken.
     let clock: Clock = systemClock
     await using fixture = await behindRelay({
       ...systemClock,

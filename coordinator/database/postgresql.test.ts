@@ -9,7 +9,7 @@ const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
 const repository = { id: 'r', type: 'rpm', config_hash: '', created_at: 1 }
 
 describe('PostgreSQL database', () => {
-  it('DB-02: a session that the server ends fails, and the next transaction works', async () => {
+  it('DB-02: a transaction fails if the server ends its session; the next one works', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const broken = database.transaction(async (tx) => {
@@ -76,7 +76,8 @@ describe('PostgreSQL database', () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const rows = Array.from({ length: 400 }, (_, at) => ({ ...repository, id: `r${at}` }))
-    // Upserts in opposite orders deadlock sometimes. Nothing else shows that they did.
+    // Upserts in opposite orders sometimes deadlock. The test can't see that. It checks only that
+    // none fails.
     const upsert = (order: typeof rows, created_at: number): Promise<unknown> =>
       database.query
         .insertInto('repository')
@@ -87,7 +88,7 @@ describe('PostgreSQL database', () => {
       await Promise.all([upsert(rows, round), upsert(rows.toReversed(), round)])
   })
 
-  it('keeps no state in a session', async () => {
+  it('keeps no settings of a transaction in the session', async () => {
     await using test = await testDatabase('postgresql')
     const { database } = test
     const setting = (query: typeof database.query): Promise<string | undefined> =>
@@ -98,7 +99,7 @@ describe('PostgreSQL database', () => {
     assert.equal(await setting(database.query), '0')
   })
 
-  it('refuses numbers that a double cannot hold', async () => {
+  it('rejects numbers that a double cannot represent', async () => {
     await using test = await testDatabase('postgresql')
     await assert.rejects(
       sql`select 9007199254740993::bigint as n`.execute(test.database.query),

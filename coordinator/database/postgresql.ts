@@ -1,7 +1,7 @@
 /**
  * A pool of PostgreSQL connections for Kysely. Transactions are READ COMMITTED with explicit row
- * locks, their waits are bounded, and a commit is acknowledged only after it is durable. Integers
- * arrive as numbers, as they do from SQLite.
+ * locks, and their waits are limited. A commit is acknowledged only after it is durable. Integers
+ * are numbers, as with SQLite.
  */
 import {
   CompiledQuery,
@@ -23,7 +23,7 @@ import { retryRolledBack } from './retry.ts'
 
 /** A row lock is held for one short transaction. A longer wait means that a process hangs. */
 const LOCK_TIMEOUT_MS = 15_000
-/** A coordinator that hangs in a transaction must not keep the head row from all others. */
+/** A coordinator that hangs in a transaction must not block the head row for all others. */
 const IDLE_IN_TRANSACTION_MS = 30_000
 /** The oldest server version that still gets fixes, as server_version_num. */
 const OLDEST_SERVER = 140_000
@@ -32,8 +32,8 @@ const INT8 = 20
 const NUMERIC = 1700
 
 /**
- * `count(*)` is int8 and `sum(int8)` is numeric. `pg` returns both as text, because a double cannot
- * hold all of them. All our values fit.
+ * Converts `count(*)` (int8) and `sum(int8)` (numeric). `pg` returns both as text, because a double
+ * can't represent all of them. All values of Muster fit.
  */
 function wholeNumber(text: string): number {
   const value = Number(text)
@@ -105,7 +105,7 @@ function requireUsable({ version, encoding, replica }: ServerSettings, database:
   if (replica) throw wrong('role', 'primary', 'replica')
 }
 
-/** Settings last for the transaction: a pooler before the server keeps no session. */
+/** Settings last only for the transaction, because a connection pooler keeps no session. */
 function beginStatement({ commit }: ServerSettings): string {
   return [
     'begin isolation level read committed',
@@ -135,7 +135,7 @@ function createDialect(
   }
 }
 
-/** A leased connection as Kysely uses it. */
+/** A leased connection in the form that Kysely uses. */
 class Lease implements DatabaseConnection {
   readonly connection: PostgresqlConnection
   readonly #deps: ConnectionDeps
@@ -150,7 +150,7 @@ class Lease implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const once = (): Promise<pg.QueryResult> => this.query(query)
-    // Outside a transaction a statement is its own transaction, so a deadlock rolled it back
+    // Outside of a transaction, a statement is its own transaction. So the server rolled it back
     // completely.
     return resultOf(
       this.isInTransaction
@@ -174,7 +174,7 @@ class Lease implements DatabaseConnection {
     }
   }
 
-  /** The signal's reason is passed on unchanged. */
+  /** Converts the error. The signal's reason is returned unchanged. */
   failureOf(error: unknown): unknown {
     const signal = this.#deps.limits()?.signal
     return signal?.aborted === true && error === signal.reason
@@ -213,7 +213,7 @@ class PostgresqlDriver implements Driver {
 
   async commitTransaction(connection: DatabaseConnection): Promise<void> {
     const lease = ownLease(connection)
-    // Lost before the commit was sent: the server has certainly rolled back.
+    // The connection was lost before the commit was sent, so the server has rolled back.
     const { lost } = lease.connection
     if (lost !== undefined) throw lease.failureOf(lost)
     await commit(lease.connection, this.#options.shown)
@@ -227,7 +227,7 @@ class PostgresqlDriver implements Driver {
       lease.isInTransaction = false
     } catch {
       // The connection is lost, so the server rolls back. The caller must get the first error,
-      // above all an unknown outcome.
+      // which may be an unknown outcome.
     }
   }
 
@@ -236,7 +236,7 @@ class PostgresqlDriver implements Driver {
   }
 }
 
-/** Kysely passes the connections that the driver returned. */
+/** Returns the lease behind a connection. Kysely passes the connections of this driver. */
 function ownLease(connection: DatabaseConnection): Lease {
   if (connection instanceof Lease) return connection
   throw new TypeError('expected a connection of this driver')
@@ -245,15 +245,14 @@ function ownLease(connection: DatabaseConnection): Lease {
 async function commit(connection: PostgresqlConnection, shown: string): Promise<void> {
   try {
     const { command } = await connection.query('commit')
-    // PostgreSQL returns ROLLBACK if an earlier statement failed and the work continued
-    // nevertheless.
+    // PostgreSQL returns ROLLBACK if an earlier statement failed and the work continued anyway.
     if (command === 'ROLLBACK')
       throw databaseError('database.query', {
         database: shown,
         reason: 'a statement had failed, so the transaction was rolled back',
       })
   } catch (error) {
-    // The server may have committed before the connection broke or fell silent.
+    // The server may have committed before the connection broke or the time limit passed.
     if (connectionLost(error) || databaseError.is(error, 'database.unreachable'))
       throw databaseError(
         'database.outcome-unknown',

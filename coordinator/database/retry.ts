@@ -1,13 +1,13 @@
-/** Repeats work that PostgreSQL rolled back completely in favour of another transaction. */
+/** Repeats work that PostgreSQL rolled back completely to resolve a deadlock. */
 import type { Clock } from '../../shared/clock.ts'
 import { rolledBackForAnother } from './failure.ts'
 
 /** Attempts for work that the server rolled back to resolve a deadlock. */
 const TRIES = 5
-/** Upper bound of the pause between two attempts. */
+/** The upper limit of the pause between two attempts. */
 const PAUSE_MS = 50
 
-/** `work` must have no effect if it fails in this way. */
+/** `work` must have no effect if PostgreSQL rolls it back. */
 export async function retryRolledBack<T>(
   clock: Clock,
   work: () => Promise<T>,

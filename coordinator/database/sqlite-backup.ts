@@ -1,4 +1,4 @@
-/** A complete and consistent copy of a SQLite database that is open. */
+/** Writes a complete and consistent copy of a SQLite database that is open. */
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { sql } from 'kysely'
@@ -6,8 +6,8 @@ import { syncFolder } from '../../shared/durable-file.ts'
 import type { Database } from './database.ts'
 
 /**
- * Writes `<database>.backup-<after>` and returns its path. An older copy of that name is replaced.
- * Returns undefined on PostgreSQL, which the operator backs up.
+ * Writes `<database>.backup-<after>` and returns its path. An older copy with that name is
+ * replaced. On PostgreSQL it returns undefined, because the operator makes the backups.
  */
 export async function backUpSqlite(database: Database, after: string): Promise<string | undefined> {
   if (database.dialect !== 'sqlite') return undefined
@@ -18,7 +18,7 @@ export async function backUpSqlite(database: Database, after: string): Promise<s
   await writeFile(temporary, '', { flag: 'wx', mode: 0o600 })
   // VACUUM INTO fsyncs the copy before it returns (sqlite.org/lang_vacuum.html).
   await sql`vacuum into ${temporary}`.execute(database.query)
-  // Crash here: an orphan .tmp is left. The next attempt removes it.
+  // Crash here: a .tmp file is left. The next attempt removes it.
   await rename(temporary, target)
   await syncFolder(dirname(target))
   return target

@@ -1,7 +1,7 @@
 /**
  * Connects Kysely to one better-sqlite3 connection. It differs from Kysely's dialect: transactions
  * begin immediate (a deferred one can fail at its first write), statements are prepared once, and
- * errors are ours.
+ * errors are Muster errors.
  */
 import type Sqlite from 'better-sqlite3'
 import {
@@ -17,8 +17,8 @@ import {
 import { sqliteFailure } from './failure.ts'
 
 /**
- * Prepared statements that are kept. The program has fewer, apart from multi-row inserts of unusual
- * lengths.
+ * The size of the cache of prepared statements. The program has fewer statements, not counting
+ * inserts with an unusual number of rows.
  */
 const STATEMENTS = 256
 
@@ -78,7 +78,7 @@ function sqliteConnection(raw: Sqlite.Database, shown: string): DatabaseConnecti
     },
     streamQuery: () => {
       throw sqliteFailure(
-        new Error('streams hold the only connection; read in pages by key instead'),
+        new Error('cannot stream a query: it would hold the only connection; read pages by key'),
         shown,
       )
     },

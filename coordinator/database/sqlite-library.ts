@@ -4,7 +4,7 @@
  */
 import { databaseError } from './errors.ts'
 
-/** True for 3.7.0 to 3.51.2, except for the branches with the fix: from 3.44.6 and from 3.50.7. */
+/** True for 3.7.0 to 3.51.2. The branches from 3.44.6 and from 3.50.7 have the fix. */
 export function hasWalBug(version: string): boolean {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
   if (major !== 3) return major < 3
@@ -21,7 +21,7 @@ export function checkSqliteLibrary(version: string): void {
       version,
       reason: 'its version cannot be read',
     })
-  // STRICT tables need 3.37.
+  // STRICT tables require 3.37.
   const [, minor = 0] = version.split('.').map(Number)
   if (hasWalBug(version))
     throw databaseError('database.library', {

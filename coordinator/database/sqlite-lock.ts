@@ -1,8 +1,8 @@
 /**
- * One process for each SQLite database. The lock is a small SQLite file beside the database
- * (`<database>.lock`), in which this process keeps a write transaction open. The kernel releases
- * its fcntl lock when the process ends, so it is never stale. The database stays readable for
- * backups and `sqlite3` while the coordinator runs.
+ * Ensures that one process uses a SQLite database. The lock is a small SQLite file beside the
+ * database (`<database>.lock`), in which this process keeps a write transaction open. The kernel
+ * releases its fcntl lock when the process ends, so it is never stale. Backups and `sqlite3` can
+ * read the database while the coordinator runs.
  */
 import { closeSync, openSync } from 'node:fs'
 import { hostname } from 'node:os'
@@ -10,7 +10,7 @@ import Sqlite from 'better-sqlite3'
 import { databaseError } from './errors.ts'
 import { driverCode, sqliteFailure } from './failure.ts'
 
-/** Attempts before the owner's name in the file is left as another process wrote it. */
+/** The attempts to write this process as the owner. Then another process's name may stay. */
 const NAME_TRIES = 5
 
 /**
@@ -34,7 +34,7 @@ export function lockSqlite(path: string): () => void {
 
 function openLockFile(file: string): Sqlite.Database {
   try {
-    // SQLite would create it with the mode of the umask.
+    // SQLite would create the file with the mode of the umask.
     closeSync(openSync(file, 'a', 0o600))
     return new Sqlite(file, { timeout: 0 })
   } catch (error) {
@@ -42,7 +42,7 @@ function openLockFile(file: string): Sqlite.Database {
   }
 }
 
-/** Leaves a write transaction open, with this process as the owner. @throws SQLITE_BUSY */
+/** Keeps a write transaction open and records this process as the owner. @throws SQLITE_BUSY */
 function takeLock(lock: Sqlite.Database, me: string): void {
   lock.pragma('journal_mode = delete')
   for (let tries = 1; ; tries += 1) {
@@ -65,7 +65,7 @@ function takeLock(lock: Sqlite.Database, me: string): void {
   }
 }
 
-/** Undefined if the owner has not written its name yet. */
+/** Returns the recorded owner; undefined if it has not written its name yet. */
 function ownerOf(lock: Sqlite.Database): string | undefined {
   try {
     return lock.prepare<[], { name: string }>('select name from owner').get()?.name

@@ -31,15 +31,15 @@ const is = (code: Parameters<typeof databaseError.is>[1]) => (error: unknown) =>
 const open = (path: string, create = false): Promise<Database> =>
   openDatabase({ clock: systemClock }, { url: `sqlite://${path}`, create })
 
-/** A folder for one test. */
+/** Creates a folder for one test. */
 async function scratch(): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), 'muster-sqlite-'))
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
 /**
- * The files of a database that was not closed, as after a power cut. The file holds rows, and the
- * write-ahead log holds newer ones.
+ * Returns the files of a database that was not closed, as after a power cut. The file contains
+ * rows, and the write-ahead log contains newer ones.
  */
 async function uncleanCopy(folder: string): Promise<string> {
   const live = join(folder, 'live.db')
@@ -223,7 +223,7 @@ describe('SQLite database', () => {
       )
       await writeFile(`${path}-wal`, wal)
     }
-    // Pages that the write-ahead log replaces are whole again. All others are found.
+    // The write-ahead log replaces some pages, so their damage has no effect. All others are found.
     assert.ok(refused > pages / 2, `${refused} of ${pages}`)
     await writeFile(path, Buffer.concat([Buffer.from('not a database'), right.subarray(14)]))
     await assert.rejects(open(path), is('database.damaged'))

@@ -1,7 +1,7 @@
 /**
- * Opens a SQLite database so that acknowledged changes survive a power loss: write-ahead log with
- * synchronous FULL, one process, a local disk, a library without the WAL bug. After an unclean stop
- * the whole file is checked before it is used.
+ * Opens a SQLite database whose acknowledged changes survive a power loss. This requires the
+ * write-ahead log with synchronous FULL, one process, a local disk and a library without the WAL
+ * bug. After an unclean stop, the whole file is checked before it is used.
  */
 import {
   chmodSync,
@@ -22,13 +22,13 @@ import { checkSqliteLibrary } from './sqlite-library.ts'
 import { lockSqlite } from './sqlite-lock.ts'
 
 /**
- * Only a person's `sqlite3` or a backup can hold the write lock, and only for a moment. The
- * coordinator is the only writer.
+ * The coordinator is the only regular writer. Only an operator's `sqlite3` or a backup can hold the
+ * write lock, for a moment.
  */
 const BUSY_TIMEOUT_MS = 5_000
 /**
- * The write-ahead log is truncated to this size after a checkpoint, so that one big sync does not
- * keep its disk space for ever.
+ * The write-ahead log is cut to this size after a checkpoint. Otherwise it would keep the disk
+ * space of the largest sync.
  */
 const WAL_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -51,8 +51,8 @@ export function openSqlite(path: string, options: { create: boolean }): SqliteFi
   const unlock = lockSqlite(path)
   let raw: Sqlite.Database | undefined
   try {
-    // Created with this mode before SQLite opens it. The write-ahead log and the shared memory get
-    // the same mode.
+    // Create the file with this mode before SQLite opens it. SQLite gives the write-ahead log and
+    // the shared memory the same mode.
     if (options.create) closeSync(openSync(path, 'a', 0o600))
     tighten(path)
     const unclean = (sizeOf(`${path}-wal`) ?? 0) > 0
@@ -92,7 +92,7 @@ function libraryVersion(raw: Sqlite.Database): string {
   return row?.version ?? ''
 }
 
-/** Files that an earlier version or a restored backup left readable by other users. */
+/** Makes files private that an earlier version or a restored backup left readable. */
 function tighten(path: string): void {
   const own = ['', '-wal', '-shm', '.lock', '.lock-journal'].map(
     (suffix) => basename(path) + suffix,
@@ -121,7 +121,7 @@ function configure(raw: Sqlite.Database, path: string): void {
       expected: 'wal',
       got: String(mode),
     })
-  // better-sqlite3 sets WAL databases to NORMAL, which may lose the newest commits in a power loss.
+  // better-sqlite3 sets WAL databases to NORMAL. Then a power loss may lose the newest commits.
   raw.pragma('synchronous = full')
   raw.pragma('foreign_keys = on')
   raw.pragma(`journal_size_limit = ${WAL_LIMIT_BYTES}`)
@@ -142,7 +142,7 @@ function configure(raw: Sqlite.Database, path: string): void {
 }
 
 /**
- * Reads the whole file: b-trees, rows, indices, references.
+ * Reads and checks the whole file: b-trees, rows, indices, references.
  * @throws database.damaged with the first finding
  */
 export function checkSqlite(raw: Sqlite.Database, path: string): void {
@@ -170,7 +170,7 @@ interface Violation {
   readonly parent: string
 }
 
-/** Violations are returned as rows, not as an error. */
+/** Returns missing references. SQLite returns them as rows, not as an error. */
 function missingReferences(raw: Sqlite.Database): string[] {
   return raw
     .prepare<[], Violation>('pragma foreign_key_check')

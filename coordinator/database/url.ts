@@ -1,4 +1,4 @@
-/** Database addresses: parsing, and the form that is shown to people (never with a password). */
+/** Parses database addresses, and returns the form for operators, which contains no password. */
 import { isAbsolute } from 'node:path'
 import { databaseError } from './errors.ts'
 
@@ -45,7 +45,7 @@ function decoded(path: string, url: string): string {
   }
 }
 
-/** The address with every password replaced, even if the address is not a valid URL. */
+/** Replaces every password in an address, even if the address isn't a valid URL. */
 function withoutPassword(url: string): string {
   return url
     .replace(/(:\/\/[^:@/?]*):[^@]*@/, '$1:…@')

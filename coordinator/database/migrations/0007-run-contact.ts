@@ -1,4 +1,4 @@
-/** When a host last reported on a run, and outcomes that are still unknown. */
+/** The time when a host last reported on a run, and outcomes that are still unknown. */
 import type { Migration } from '../schema/migration.ts'
 
 export const migration: Migration = {

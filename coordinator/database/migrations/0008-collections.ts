@@ -1,6 +1,6 @@
 /**
- * How each host's newest collection of its packages went, and why its facts were refused, if they
- * were.
+ * The result of each host's newest collection of packages, and the reason if its facts were
+ * refused.
  */
 import type { Migration } from '../schema/migration.ts'
 

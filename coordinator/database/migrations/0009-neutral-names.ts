@@ -1,6 +1,5 @@
 /**
- * Names of columns and of kinds of files that fit every format of repositories and every
- * destination.
+ * Renames columns and kinds of files, so that the names fit every format and every destination.
  */
 import type { Migration } from '../schema/migration.ts'
 
@@ -15,7 +14,7 @@ export const migration: Migration = {
     'alter table generation rename column folder to location',
     'alter table version_file rename column type to label',
     `alter table version_file add column kind ${text} not null default 'metadata'`,
-    // Only what an index lists has a checksum; its label may be any of these words.
+    // Only a file that an index lists has a checksum, and its label may equal one of these words.
     `update version_file set label = '', kind = case label
       when 'repomd.xml' then 'index'
       when 'repomd.xml.asc' then 'signature'

@@ -1,6 +1,6 @@
 /**
- * The column types of both databases, so that each migration is written once. Both compare text by
- * code unit. SQLite tables are STRICT, so both reject a value of a wrong type.
+ * The column types of both databases, so that each migration is written once. Both databases order
+ * text by bytes. SQLite tables are STRICT, so both reject a value of a wrong type.
  */
 export type Dialect = 'sqlite' | 'postgresql'
 

@@ -7,7 +7,7 @@ export type JsonText<T> = string & { readonly [content]: T }
 
 export const toJsonText = <T>(value: T): JsonText<T> => JSON.stringify(value) as JsonText<T>
 
-/** Equal values have equal texts. */
+/** Converts a value to text. Equal values have equal texts. */
 export const toCanonicalText = <T extends Json>(value: T): JsonText<T> =>
   canonicalJson(value) as JsonText<T>
 

@@ -5,13 +5,13 @@ import { COLUMN_TYPES, type ColumnTypes, type Dialect } from './columns.ts'
 export interface Migration {
   /** `NNNN-area`. Migrations are applied in order of name. */
   readonly name: string
-  /** SQL statements that both databases understand, given their column types. */
+  /** Returns SQL statements that both databases understand, with the given column types. */
   statements(types: ColumnTypes): readonly string[]
 }
 
 /**
- * SHA-256 over the statements for one database, with whitespace collapsed. Formatting may change,
- * meaning may not.
+ * Computes SHA-256 of the statements for one database. Runs of whitespace count as one space, so
+ * the formatting may change.
  */
 export function migrationChecksum(migration: Migration, dialect: Dialect): string {
   const hash = createHash('sha256')

@@ -12,7 +12,7 @@ export interface SchemaTables {
 }
 
 /**
- * The migrations that {@link migrate} applied. An unknown name means that a newer Muster was here.
+ * The migrations that {@link migrate} applied. A newer Muster applied those with unknown names.
  */
 export interface SchemaMigrationTable {
   name: string

@@ -1,6 +1,6 @@
 /**
- * Each host's installed packages, and how they changed. Derived from the agents' signed facts,
- * never edited.
+ * The installed packages of each host, and their changes. They come from the agents' signed facts
+ * and are never edited.
  */
 import type { FactEvent } from '../../../shared/facts/events.ts'
 import type { HostFacts } from '../../../shared/facts/package-set.ts'

@@ -26,14 +26,14 @@ export interface RepositoryTable {
 export interface RepositoryVersionTable {
   id: Generated<number>
   repository: string
-  /** As the upstream's index says it. */
+  /** The revision in the upstream's index. */
   revision: string | null
   created_at: number
   /** Checksum of the upstream's listing, as its index names it. */
   listing_checksum: string | null
   /** SHA-256 of the root of the upstream's index. */
   index_checksum: string | null
-  /** What the upstream sent with that root, for conditional requests. */
+  /** The ETag that the upstream sent with that root, for conditional requests. */
   upstream_etag: string | null
   upstream_modified: string | null
   packages: number
@@ -47,19 +47,19 @@ export interface VersionPackageTable {
 }
 
 /**
- * One package file at one location with one name. Repositories that list it alike share the row. If
- * a repository lists another name for the same file, it gets its own row.
+ * One package file at one location with one name. If repositories list it in the same way, they
+ * share the row. If a repository lists another name for the same file, it gets its own row.
  */
 export interface PackageTable {
   pk: Generated<number>
-  /** Of the package file as the listing names it, of the type beside it. */
+  /** The checksum of the package file in the listing, of the type beside it. */
   checksum: string
   checksum_type: string
   /**
-   * SHA-256 of the package file; known once it was fetched, and earlier where it is the checksum.
+   * SHA-256 of the package file. Null until it was fetched, unless the listing contains it.
    */
   sha256: Sha256 | null
-  /** Null until it was fetched. */
+  /** Null until the package was fetched. */
   blob: BlobId | null
   name: string
   epoch: number
@@ -85,7 +85,7 @@ export interface VersionFileTable {
   checksum: string | null
   checksum_type: string | null
   kind: 'index' | 'signature' | 'signing-key' | 'key' | 'metadata'
-  /** The format's own word for a metadata file; empty for other kinds. */
+  /** The format's name for a metadata file; empty for other kinds. */
   label: string
 }
 
@@ -108,7 +108,7 @@ export interface SnapshotTable {
   version: number
   created_at: number
   description: string
-  /** The operation that made it; null if an earlier Muster made it. */
+  /** The operation that made it; null if an earlier version of Muster made it. */
   operation: Generated<string | null>
 }
 
@@ -119,23 +119,23 @@ export interface PublicationTable {
   version: number
   /** Number of the generation. Each publication of this target adds one. */
   generation: number
-  /** Where its tree is, in the words of its destination. */
+  /** The location of its tree. Only the destination reads it. */
   location: string
-  /** When this generation was published, a repair included. */
+  /** The time when this generation was published. A repair also publishes one. */
   at: number
   /**
    * For `latest`: the snapshot that an operator chose; null while it follows the newest version.
    */
   pin: Generated<string | null>
-  /** Since when this version is served under this pin; null if an earlier Muster published it. */
+  /** The time since which it is served; null if an earlier version of Muster published it. */
   since: Generated<number | null>
   /** The operation that chose this version or pin. */
   operation: Generated<string | null>
 }
 
 /**
- * Every generation of a target whose metadata a client may still request. A publisher writes the
- * row with the next number first, which fences off other publishers.
+ * Every generation of a target whose metadata a client may still request. A publisher first writes
+ * the row with the next number. Then no other publisher can use that number.
  */
 export interface GenerationTable {
   repository: string
@@ -146,7 +146,7 @@ export interface GenerationTable {
   at: number
   /** When the next generation replaced it; null for the newest. */
   replaced_at: number | null
-  /** The operation that published it; null for a repair, or if an earlier Muster published it. */
+  /** The operation that published it; null for a repair or an earlier version of Muster. */
   operation: Generated<string | null>
 }
 

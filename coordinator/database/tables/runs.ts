@@ -1,4 +1,4 @@
-/** Runs on hosts, as far as the coordinator knows them. The host's runner is authoritative. */
+/** Runs on hosts, as far as the coordinator has records. The host's runner is authoritative. */
 import type { RunState } from '../../../shared/describe-run.ts'
 
 export interface DispatchTables {
@@ -7,7 +7,8 @@ export interface DispatchTables {
 }
 
 /**
- * A target whose outcome is `unknown` in the log. The coordinator asks its host when it is back.
+ * A target whose outcome is `unknown` in the log. The coordinator asks the host after it
+ * reconnects.
  */
 export interface UnknownOutcomeTable {
   operation: string

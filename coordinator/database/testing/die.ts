@@ -1,5 +1,5 @@
 /**
- * Ends this process as a power cut would, at the n-th place that the program passes. For tests of
+ * Ends this process at the n-th place that the program passes, as a power cut would. For tests of
  * crashes.
  */
 

@@ -13,7 +13,7 @@ const [url, place] = process.argv.slice(2) as [string, string]
 const pass = dieAt(Number(place))
 
 /**
- * The same statements. The process passes a place before each one, both when it is executed and
+ * Returns the same statements. The process passes a place before each one: when it is executed, and
  * when its checksum is computed.
  */
 const deadly = (migration: Migration): Migration => ({
