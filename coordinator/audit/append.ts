@@ -1,7 +1,7 @@
 /**
- * Appends entries to the log. An entry is one row in the caller's transaction, under the lock of
- * the head row. So entries have no gaps, and their order is the order of commits on all
- * coordinators. A change in the database and its entry are both committed, or neither is.
+ * Appends entries to the log. The caller's transaction adds one row under the lock of the head row.
+ * So entries have no gaps, and their order is the order of commits on all coordinators. A change in
+ * the database and its entry are both committed, or neither is.
  */
 import type { Kysely } from 'kysely'
 import { type EntryType, encodeEntry, kindFor } from '../../shared/audit/entry.ts'
@@ -19,7 +19,7 @@ import { lockHead, writeHead } from './head.ts'
 /** The signed statement to log. */
 export interface Append {
   readonly type: EntryType
-  /** The operation that the entry belongs to. If the statement names one, it must be the same. */
+  /** The operation of the entry. If the statement names one, it must be the same. */
   readonly operation?: OperationId | null
   readonly signed: Signed
 }
@@ -47,8 +47,8 @@ export async function appendEntry(
   const head = await lockHead(tx, dialect)
   if (head.size === 0 && entry.type !== 'root')
     throw ledgerError('ledger.first', { got: entry.type })
-  // The index gives the order. If the clock steps back, the entry keeps the last time and is
-  // marked, so that the log doesn't look reordered.
+  // The index gives the order. If the clock steps back, the entry gets the last time and a mark, so
+  // that the log doesn't look reordered.
   const now = deps.clock.now()
   const clamped = now < head.lastAt
   const at = clamped ? head.lastAt : now
@@ -88,7 +88,7 @@ export function requireLoggable(
 ): void {
   const operation = entry.operation ?? null
   requireGenuine(entry, operation, options.fleet)
-  // Measures the entry with the mark that makes it longest.
+  // Measure the entry with the mark, which makes it longest.
   refusing(() =>
     encodeEntry({
       type: entry.type,

@@ -1,8 +1,9 @@
 /**
- * Signs the log: rows → tiles on disk, read back → signature → shared checkpoint row → this
- * coordinator's checkpoint file. Each signed state extends the last one, because tiles are extended
- * only by rows that lead to the head's root. A smaller or different log is never signed. One run at
- * a time; callers that arrive during a run share the next one.
+ * Signs the log. It writes the rows to tiles on disk, reads them back and signs a checkpoint. Then
+ * it stores the checkpoint in the shared row and in this coordinator's file. Each signed state
+ * extends the last one, because tiles are extended only by rows that lead to the head's root. A
+ * smaller or different log is never signed. Only one run happens at a time. Callers that arrive
+ * during a run share the next one.
  */
 import { type Checkpoint, openCheckpoint, signCheckpoint } from '../../shared/audit/checkpoint.ts'
 import { sameHash } from '../../shared/audit/tree.ts'
@@ -39,15 +40,15 @@ export interface CheckpointPublisherDeps {
 
 export interface CheckpointPublisher {
   /**
-   * A checkpoint that covers every entry that was committed when this was called.
+   * Returns a checkpoint of every entry that was committed when this was called.
    * @throws ledger.*, also ledger.frozen
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
   /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
-  /** True after a checkpoint failed for a reason that may pass, until the next one succeeds. */
+  /** True after a checkpoint failed for a temporary reason, until the next one succeeds. */
   behind(): boolean
-  /** Why no change is possible any more; undefined if the log is sound. */
+  /** The reason why no change is possible any more; undefined if the log is sound. */
   frozen(): MusterError | undefined
   /** @throws ledger.frozen */
   requireSound(): void
@@ -74,7 +75,7 @@ export async function openCheckpointPublisher(
   const fault = new LogFault()
   const log = new LocalLog({ database, files, fleet, fault })
   const lane = createLane({ name: 'checkpoints' })
-  // Owned by sign().
+  // Only sign() changes it.
   let isBehind = false
   const sign = async (): Promise<Checkpoint> => {
     try {
@@ -86,7 +87,7 @@ export async function openCheckpointPublisher(
       throw error
     }
   }
-  // A run may have read the head before the caller's commit. The next run reads it after.
+  // A run may have read the head before the caller's commit. The next run reads it afterwards.
   const signNext = shareRuns(lane, sign)
 
   await fault
@@ -111,7 +112,7 @@ export async function openCheckpointPublisher(
   }
 }
 
-/** Opens the local files, compares them with the database, and signs what is not signed yet. */
+/** Opens the local files, compares them with the database, and signs the pending entries. */
 async function openLog(deps: CheckpointPublisherDeps, log: LocalLog): Promise<void> {
   const { query } = deps.database
   const head = await readHead(query)
@@ -165,14 +166,14 @@ async function compareCheckpoint(
 }
 
 /**
- * This coordinator's key comes first: its checkpoint file stays valid even if the database is empty
- * or foreign.
+ * Returns this coordinator's key first. So its checkpoint file stays valid even if the database is
+ * empty or of another fleet.
  */
 async function knownIssuers({ database, signer }: CheckpointPublisherDeps): Promise<Uint8Array[]> {
   return [signer.publicKey, ...(await issuersOf(database.query)).all]
 }
 
-/** Other nodes would reject a checkpoint by a key that the root doesn't name. */
+/** Fails unless the root names this key. Other nodes would reject its checkpoints. */
 async function requireIssuing({ database, signer }: CheckpointPublisherDeps): Promise<void> {
   const { current } = await issuersOf(database.query)
   if (!current.some((key) => sameHash(key, signer.publicKey)))

@@ -20,7 +20,7 @@ const sign = (size: number, root: number): ReturnType<typeof signCheckpoint> =>
   signCheckpoint(issuer, FLEET, { size, root: new Uint8Array(32).fill(root), at: FLEET_TIME })
 
 describe('stored checkpoints', () => {
-  it('AL-06: only rise, and one size has one root', async () => {
+  it('AL-06: only grow, and one size has one root', async () => {
     await using log = await testLog('sqlite', 1)
     const { database } = log
     assert.equal(await storeCheckpoint(database, await sign(9, 1)), true)
@@ -42,7 +42,7 @@ describe('stored checkpoints', () => {
     assert.equal(sizes.at(-1)?.size, 12)
   })
 
-  it('may be signed by a key of any root of the log, new ones only of the last root', async () => {
+  it('need a key of a root in the log, and new ones a key of the last root', async () => {
     await using log = await testLog()
     const both = { threshold: 2, operators: [operator, secondOperator] }
     const first = await rootStatements({ ...both, issuers: [issuer] })

@@ -16,8 +16,8 @@ import { ledgerError } from './errors.ts'
 import { type Head, lockHead } from './head.ts'
 
 /**
- * The newest checkpoint that any coordinator signed, with its signature verified; undefined if
- * there is none.
+ * Returns the newest checkpoint that any coordinator signed, after verifying its signature.
+ * Undefined if there is none.
  */
 export async function newestCheckpoint(
   query: Kysely<Tables>,
@@ -30,8 +30,8 @@ export async function newestCheckpoint(
     .limit(1)
     .executeTakeFirst()
   if (row === undefined) return undefined
-  // Outside of the try block: an unreachable database proves nothing about the log, and must not
-  // freeze it.
+  // Outside of the try block, because an unreachable database proves nothing about the log. It must
+  // not freeze the log.
   const { all } = await issuersOf(query)
   try {
     return openStored(row, fleet, all)
@@ -70,7 +70,7 @@ export async function storeCheckpoint(
   checkpoint: Checkpoint,
 ): Promise<boolean> {
   return database.transaction(async (tx) => {
-    // Under the head's lock, comparing and storing is one step among all coordinators.
+    // Under the head's lock, no other coordinator can store a checkpoint after the comparison.
     await lockHead(tx, database.dialect)
     const newest = await tx
       .selectFrom('checkpoint')
@@ -98,7 +98,7 @@ export interface Issuers {
   readonly current: readonly Uint8Array[]
 }
 
-/** The issuing keys, 32 bytes each, from the log itself. */
+/** Reads the issuing keys, 32 bytes each, from the log itself. */
 export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
   const rows = await query
     .selectFrom('log_entry')
@@ -114,7 +114,7 @@ export async function issuersOf(query: Kysely<Tables>): Promise<Issuers> {
   return { all: [...new Set(keys.flat())].map(decode), current: (keys.at(-1) ?? []).map(decode) }
 }
 
-/** The versions of the root, oldest first. Each entry carries one signature of a version. */
+/** Returns the versions of the root, oldest first. Each entry contains one signature. */
 function rootStates(signed: readonly Signed[]): RootState[] {
   const states: RootState[] = []
   let signatures: Signed[] = []

@@ -29,7 +29,7 @@ interface Coordinator {
   readonly ledger: Ledger
 }
 
-/** Errors that a cut connection may cause. Any other error is a bug. */
+/** Fails unless a cut connection may cause the error. Any other error is a bug. */
 function requireCut(error: unknown): void {
   const codes = ['database.unreachable', 'database.outcome-unknown'] as const
   assert.ok(

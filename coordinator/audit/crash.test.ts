@@ -31,8 +31,8 @@ it('AL-01: an operation killed at any place has one outcome and at most one effe
     )
     died = child.signal === 'SIGKILL'
     assert.ok(died || child.status === 0, `place ${place}: ${child.status} ${child.signal}`)
-    // The next start: the log is sound. Open operations are closed by checking what really
-    // happened.
+    // The next start finds a sound log. It closes each open operation after it checks whether the
+    // effect exists.
     const ledger = await log.reopen()
     assert.equal(ledger.frozen(), undefined, `place ${place}`)
     for (const open of await ledger.openIntents()) {

@@ -1,4 +1,4 @@
-/** The fields of an entry's statement as a row of a table, for all kinds of statements. */
+/** Converts an entry's statement of any kind to the columns of a table. */
 import { type Entry, statementOf } from '../../shared/audit/entry.ts'
 import { canonicalJson, type Json, parseCanonicalJson } from '../../shared/canonical-json.ts'
 import { fingerprintOf } from '../../shared/identity/fingerprint.ts'

@@ -1,6 +1,6 @@
 /**
- * Errors of the log and its checkpoints. After the first four, no change is made until an operator
- * decides.
+ * Errors of the log and its checkpoints. After one of the first four, the log refuses every change
+ * until an operator decides.
  */
 import { defineErrors } from '../../shared/errors.ts'
 

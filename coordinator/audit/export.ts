@@ -26,7 +26,7 @@ import { tileFiles } from './tile-files.ts'
 const FILE_MODE = 0o644
 
 /**
- * Writes the log up to `checkpoint` into the new folder `folder`. The bundle is checked before the
+ * Writes the log up to `checkpoint` into the new folder `folder`. It checks the bundle before the
  * folder gets its name.
  * @throws ledger.export-exists, ledger.storage, ledger.damaged, audit.*
  */
@@ -48,7 +48,7 @@ export async function exportLog(
   try {
     await writeBundle(deps, temporary, { checkpoint, signal })
     const report = await verifyBundle(temporary, defined({ fleet, signal }))
-    // Crash before this: a hidden folder is left, which can't be mistaken for a bundle.
+    // Crash before this: a hidden folder is left. It doesn't look like a bundle.
     await rename(temporary, folder)
     await syncFolder(dirname(folder))
     return report

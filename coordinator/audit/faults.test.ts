@@ -23,7 +23,7 @@ const publisher = (log: TestLog, files: TileFiles): Promise<CheckpointPublisher>
     fleet: FLEET,
   })
 
-/** Files whose n-th write fails, before or after it was done. */
+/** Returns files whose n-th write fails, before or after its effect. */
 function faulty(files: TileFiles, plan: { at: number; applied: boolean }): TileFiles {
   let writes = 0
   return {
@@ -55,7 +55,7 @@ describe('a disk that fails', () => {
     assert.deepEqual(await log.database.query.selectFrom('checkpoint').selectAll().execute(), [])
   })
 
-  it('a failed write, done or not, costs one checkpoint and nothing else', async () => {
+  it('a failed write, applied or not, prevents one checkpoint and nothing else', async () => {
     await using log = await testLog('sqlite', 3)
     await log.ledger.checkpoint()
     const files = tileFiles({ random: systemRandom }, { folder: log.folder, mode: 0o600 })

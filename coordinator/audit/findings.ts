@@ -1,4 +1,4 @@
-/** What a verification of the log found. */
+/** The findings of a verification of the log. */
 import { asError } from '../../shared/as-error.ts'
 
 export interface Finding {
@@ -8,10 +8,10 @@ export interface Finding {
   readonly reason: string
 }
 
-/** Enough to find out what happened. */
+/** The limit of findings. It is enough to find the cause. */
 export const MAX_FINDINGS = 100
 
-/** At most {@link MAX_FINDINGS}, and one for each entry. */
+/** Collects at most {@link MAX_FINDINGS} findings, and at most one for each entry. */
 export class Findings {
   readonly #list: Finding[] = []
 

@@ -26,7 +26,7 @@ export interface Head {
 }
 
 /**
- * Makes the head row of an empty log. A log that has entries but no head is never repaired
+ * Creates the head row of an empty log. If a log has entries but no head, it is never repaired
  * silently.
  */
 export async function ensureHead(database: Database): Promise<void> {
@@ -54,7 +54,7 @@ export async function ensureHead(database: Database): Promise<void> {
   })
 }
 
-/** The current head, read without a lock. */
+/** Reads the current head without a lock. */
 export async function readHead(query: Kysely<Tables>): Promise<Head> {
   return fromRow(
     await query.selectFrom('log_head').selectAll().where('id', '=', 1).executeTakeFirst(),

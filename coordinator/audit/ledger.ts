@@ -1,8 +1,8 @@
 /**
- * The audit log of the fleet as a coordinator keeps it. Entries are appended in the caller's
- * transaction (append.ts), then made into tiles and signed (checkpoint-publisher.ts). They can be
- * proved, verified and exported at any time. A log that contradicts itself or a signed state is
- * frozen: it can be read, and every append fails, so that no change goes unlogged.
+ * The audit log of the fleet on a coordinator. Entries are appended in the caller's transaction
+ * (append.ts), then written to tiles and signed (checkpoint-publisher.ts). They can be proved,
+ * verified and exported at any time. If a log contradicts itself or a signed state, it is frozen:
+ * it can be read, but every append fails, so that no change goes unlogged.
  */
 import type { Kysely } from 'kysely'
 import type { BundleReport } from '../../shared/audit/bundle.ts'
@@ -48,12 +48,12 @@ export interface LoggedEntry {
 
 export interface Ledger {
   /**
-   * Appends one signed statement in the caller's transaction. From here to the commit no other
+   * Appends one signed statement in the caller's transaction. Until the commit, no other
    * coordinator can append. If it throws, the transaction must not be committed.
    * @throws ledger.frozen, ledger.entry, ledger.first
    */
   append(tx: Tx, entry: Append): Promise<Appended>
-  /** Rejects a foreign statement that no transaction could append. @throws ledger.entry */
+  /** Rejects a statement of another node that no transaction could append. @throws ledger.entry */
   requireLoggable(entry: Append): void
   /**
    * Records that an intent has no outcome yet. Call it in the transaction that appends the intent.
@@ -65,7 +65,7 @@ export interface Ledger {
    */
   closeIntent(tx: Tx, operation: OperationId): Promise<void>
   /**
-   * This coordinator's intents without an outcome, oldest first; with `all`, every coordinator's.
+   * Lists this coordinator's intents without an outcome, oldest first. `all`: every coordinator's.
    */
   openIntents(options?: { all?: boolean }): Promise<OpenIntent[]>
   /**
@@ -78,13 +78,14 @@ export interface Ledger {
   /** The newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
   /**
-   * True after a checkpoint failed for a reason that may pass, until one succeeds. See writable.ts.
+   * True after a checkpoint failed for a temporary reason, until one succeeds. See writable.ts.
    */
   behind(): boolean
-  /** The committed entries and their root, signed or not. */
+  /** Returns the number and the root of all committed entries, also of unsigned ones. */
   head(): Promise<{ size: number; root: Uint8Array }>
   /**
-   * Proves entry `index` in the log of the first `size` entries. A checkpoint must cover them.
+   * Proves that entry `index` is in the log of the first `size` entries. A checkpoint must cover
+   * them.
    * @throws audit.range, ledger.damaged
    */
   prove(index: number, size: number): Promise<InclusionProof>
@@ -94,20 +95,20 @@ export interface Ledger {
    */
   consistency(from: number, to: number): Promise<ConsistencyProof>
   /**
-   * Entries from `from` to `to` (exclusive; the end of the log by default), in order. @throws
-   * audit.range, ledger.damaged
+   * Yields entries from `from` to `to` (exclusive; the end of the log by default), in order.
+   * @throws audit.range, ledger.damaged
    */
   entries(from: number, to?: number): AsyncIterable<LoggedEntry>
   /** Checks the whole log and reports every fault. Reads all entries. */
   verify(signal?: AbortSignal): Promise<VerifyReport>
-  /** Writes the signed log into a new folder for checking offline. @throws ledger.export-exists */
+  /** Writes the signed log into a new folder, to verify it offline. @throws ledger.export-exists */
   export(folder: string, signal?: AbortSignal): Promise<BundleReport>
   /**
-   * Compares a checkpoint of an agent or a witness with the log. Freezes the log if it lost or
-   * changed entries that the checkpoint covers.
+   * Compares a checkpoint of an agent or a witness with the log. If the log lost or changed entries
+   * of the checkpoint, it is frozen.
    */
   compareCheckpoint(note: string): Promise<void>
-  /** Why the log takes no entries; undefined if it takes them. */
+  /** The reason why the log accepts no entries; undefined if it accepts them. */
   frozen(): MusterError | undefined
 }
 
@@ -115,13 +116,13 @@ export interface LedgerDeps {
   readonly database: Database
   readonly clock: Clock
   readonly random: Random
-  /** An issuing key of the fleet's root statement: signs checkpoints. */
+  /** The key that signs checkpoints. The fleet's root statement must name it as an issuing key. */
   readonly signer: Signer
 }
 
 export interface LedgerOptions {
   readonly fleet: FleetId
-  /** The coordinator's name, as entries have it. */
+  /** The coordinator's name in entries. */
   readonly coordinator: string
   /** The folder of the tiles and the newest checkpoint. Only this coordinator uses it. */
   readonly folder: string
@@ -195,7 +196,7 @@ async function verifyLedger(
   return verifyLog(deps, { tiles, published: publisher.published(), signal })
 }
 
-/** A frozen log signs no new checkpoint, so the last one is exported. @throws ledger.empty */
+/** Returns the checkpoint to export. A frozen log exports its last one. @throws ledger.empty */
 async function checkpointToExport(
   publisher: CheckpointPublisher,
   signal: AbortSignal | undefined,
@@ -207,8 +208,7 @@ async function checkpointToExport(
 }
 
 /**
- * Checks a proof before it is returned. To its reader, an invalid proof would look like a forged
- * log.
+ * Checks a proof before it is returned. A reader would take an invalid proof for a forged log.
  */
 async function prove(
   database: Database,

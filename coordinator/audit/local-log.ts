@@ -60,13 +60,13 @@ export class LocalLog {
     const own = this.#published
     const opened = own === undefined ? emptyTileStore(files) : await openTileStore(files, own)
     this.#store = opened ?? emptyTileStore(files)
-    // Tiles are lost or damaged. They are rebuilt from the rows, if the rows still have the signed
+    // Tiles are lost or damaged. Build them again from the rows, if the rows still have the signed
     // root.
     if (opened === undefined && own !== undefined)
       await this.#store.extend(own.size, own.root, this.#readRows)
   }
 
-  /** Makes the tiles of the whole log and returns its head. */
+  /** Writes the tiles of the whole log and returns its head. */
   async extend(): Promise<Head> {
     const head = await readHead(this.#deps.database.query)
     requireNotSmaller(head, this.#published, 'this coordinator')
@@ -74,14 +74,14 @@ export class LocalLog {
     return head
   }
 
-  /** The root of the first `size` entries. */
+  /** Returns the root of the first `size` entries. */
   async rootAt(size: number): Promise<Uint8Array> {
     return joinSubtrees(await this.tiles().nodes(subtrees(0, size)))
   }
 
   async publish(checkpoint: Checkpoint): Promise<Checkpoint> {
     // Crash here: the row is stored and the file is older. The next start extends the tiles from
-    // the file's size, and checks the rows since then.
+    // the file's size, and checks the later rows.
     await this.#deps.files.write(CHECKPOINT_FILE, Buffer.from(checkpoint.note))
     this.#published = checkpoint
     await this.tiles().prune()
@@ -93,8 +93,8 @@ export class LocalLog {
 }
 
 /**
- * This coordinator's checkpoint file is written atomically. If it doesn't open, the disk failed or
- * a program changed it.
+ * Opens this coordinator's checkpoint file, which is written atomically. If it doesn't open, the
+ * disk failed or a program changed it.
  */
 function openOwnCheckpoint(
   note: string,

@@ -1,6 +1,6 @@
 /**
- * The first fault that contradicts the log or a signed state. It stays: no later run may sign.
- * Other errors may pass, such as a full disk or an unreachable database.
+ * Keeps the first error that shows a contradiction in the log or with a signed state. Afterwards no
+ * run may sign. Other errors may be temporary, such as a full disk or an unreachable database.
  */
 import { auditError } from '../../shared/audit/errors.ts'
 import type { MusterError } from '../../shared/errors.ts'
@@ -20,7 +20,7 @@ export class LogFault {
       throw ledgerError('ledger.frozen', { reason: this.#fault.message }, { cause: this.#fault })
   }
 
-  /** Runs `work` and keeps its error if that is a fault of the log. */
+  /** Runs `work`. If its error is a fault of the log, keeps it. */
   async watch<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work()

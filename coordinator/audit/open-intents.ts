@@ -45,8 +45,8 @@ export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): P
 }
 
 /**
- * Oldest first. With a coordinator's name, only its own: another coordinator may be carrying out
- * its intents right now.
+ * Lists open intents, oldest first. With a coordinator's name, lists only its own intents, because
+ * another coordinator may be carrying out the others right now.
  */
 export async function openIntents(
   query: Kysely<Tables>,

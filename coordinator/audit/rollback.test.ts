@@ -19,7 +19,7 @@ const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
   ledgerError.is(error, code)
 const file = (log: TestLog): string => log.url.slice('sqlite://'.length)
 
-/** A log of six signed entries whose database then returns to four entries. */
+/** Returns a log of six signed entries whose database was set back to four entries. */
 async function restored(): Promise<TestLog> {
   const log = await testLog('sqlite', 4)
   await log.ledger.checkpoint()
@@ -34,7 +34,7 @@ async function restored(): Promise<TestLog> {
 }
 
 describe('a ledger whose database was rolled back', () => {
-  it('AL-04: signs nothing after an old database was restored, and takes no entry', async () => {
+  it('AL-04: signs nothing and accepts no entry after an old database was restored', async () => {
     await using log = await restored()
     const ledger = await log.reopen()
     assert.ok(is('ledger.rolled-back')(ledger.frozen()))
@@ -46,7 +46,7 @@ describe('a ledger whose database was rolled back', () => {
     assert.equal((await Array.fromAsync(ledger.entries(0))).length, 4)
   })
 
-  it('AL-04: gives up looking for lost entries that a stored checkpoint covers', async () => {
+  it('AL-04: stops searching for lost entries that a stored checkpoint covers', async () => {
     await using log = await testLog('sqlite', 4)
     const { root } = await log.ledger.checkpoint()
     const { size, note, at } = await signCheckpoint(issuer, FLEET, {
@@ -92,8 +92,8 @@ describe('a ledger whose database was rolled back', () => {
 
   it('AL-04: rejects a log that diverged after the restore', async () => {
     await using log = await restored()
-    // An attacker hides the newer checkpoint, lets the old database grow, and restores the
-    // checkpoint.
+    // An attacker hides the newer checkpoint until the old database has grown. Then the attacker
+    // restores the checkpoint.
     const kept = await readFile(join(log.folder, 'checkpoint'))
     await rm(log.folder, { recursive: true })
     await log.reopen()

@@ -16,7 +16,7 @@ export interface EntryRow {
 export const PAGE = TILE_WIDTH
 
 /**
- * Entries `from` to `to` (exclusive), at most {@link PAGE} of them.
+ * Reads entries `from` to `to` (exclusive), at most {@link PAGE} of them.
  * @throws ledger.damaged with the index of the first row that is missing or has another hash
  */
 export async function readRows(
@@ -36,7 +36,7 @@ export async function readRows(
   )
 }
 
-/** One entry. @throws ledger.damaged */
+/** Reads one entry. @throws ledger.damaged */
 export async function readRow(query: Kysely<Tables>, index: number): Promise<EntryRow> {
   const row = await query
     .selectFrom('log_entry')

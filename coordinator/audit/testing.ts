@@ -1,5 +1,5 @@
 /**
- * A ledger for tests: a real database, its own folder, the fixed keys of fixtures/audit/fleet.ts.
+ * A ledger for tests with a real database, its own folder and the keys of fixtures/audit/fleet.ts.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

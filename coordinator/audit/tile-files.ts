@@ -20,10 +20,10 @@ export interface TileFiles {
    * @throws ledger.storage, ledger.read-back
    */
   write(path: string, bytes: Uint8Array): Promise<void>
-  /** The content; undefined if there is no such file. @throws ledger.storage */
+  /** Returns the content; undefined if there is no such file. @throws ledger.storage */
   read(path: string): Promise<Uint8Array | undefined>
   /**
-   * Removes partial tiles that these tiles replace. Best effort: old partial tiles are never read.
+   * Tries to remove partial tiles that these tiles replace. Old partial tiles are never read.
    */
   prune(current: readonly TileName[]): Promise<void>
 }
@@ -47,8 +47,8 @@ export function tileFiles(
       try {
         await folders.ensure(dirname(target))
         await writeDurable(deps, target, bytes, { mode })
-        // The page cache returns the bytes, so this finds faults of memory and of this program, not
-        // of the disk. `verify` reads the files again.
+        // The page cache returns the bytes. So this finds faults of memory and of this program, but
+        // not of the disk. `verify` reads the files again.
         stored = await readBack(target)
       } catch (cause) {
         throw ledgerError('ledger.storage', { path: target, reason: reasonOf(cause) }, { cause })
@@ -68,7 +68,7 @@ export function tileFiles(
   }
 }
 
-/** Creates folders so that they survive a power loss. */
+/** Creates folders that survive a power loss. */
 class DurableFolders {
   readonly #root: string
   /** The folders that exist durably. */
@@ -130,7 +130,7 @@ async function pruneFolder(
   await folders.removeEmpty(folder)
 }
 
-/** The names in a folder; none if it can't be read. */
+/** Returns the names in a folder; none if it can't be read. */
 async function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch(() => [])
 }

@@ -1,9 +1,10 @@
 /**
- * The log's tiles on this coordinator's disk. They are made from the rows of the database and are a
- * second witness: a row that was changed after its tile was written is found when that tile is next
- * used. Proofs are read from here.
+ * The log's tiles on this coordinator's disk, made from the rows of the database. Proofs are read
+ * from them. They also show a row that was changed after its tile was written, when that tile is
+ * used again.
  *
- * Only the newest partial tiles are kept. They and the full tiles prove every size that was signed.
+ * Only the newest partial tiles are kept. Together with the full tiles they prove every signed
+ * size.
  */
 import { auditError } from '../../shared/audit/errors.ts'
 import type { NodeReader } from '../../shared/audit/proof.ts'
@@ -30,8 +31,8 @@ import type { EntryRow } from './rows.ts'
 import type { TileFiles } from './tile-files.ts'
 
 /**
- * Full tiles kept in memory for proofs, 16 KiB each with the nodes above them. They hold the upper
- * levels of a log of millions of entries, and the parts that are read often.
+ * The number of full tiles that are kept in memory for proofs (16 KiB each with the nodes above
+ * them). It is enough for the upper levels of a log of millions of entries, and for frequent reads.
  */
 const CACHED_TILES = 128
 
@@ -49,9 +50,9 @@ export interface TileStore {
    * have the root
    */
   extend(to: number, root: Uint8Array, rows: ReadRows): Promise<void>
-  /** Hashes of complete nodes of the tree, as far as tiles are written. @throws ledger.damaged */
+  /** Reads hashes of complete tree nodes whose tiles are written. @throws ledger.damaged */
   readonly nodes: NodeReader
-  /** The partial tiles and the partial bundle on disk, by path. */
+  /** Returns the partial tiles and the partial bundle on disk, by path. */
   partialTiles(): Promise<Map<string, Uint8Array>>
   /** Removes partial tiles of earlier sizes. */
   prune(): Promise<void>
@@ -59,7 +60,7 @@ export interface TileStore {
 
 /**
  * Opens the tiles of a log of `size` entries with `root`.
- * @returns undefined if some are missing or wrong; then they must be rebuilt from the rows
+ * @returns undefined if tiles are missing or wrong; then build them again from the rows
  */
 export async function openTileStore(
   files: TileFiles,
@@ -82,14 +83,14 @@ export function emptyTileStore(files: TileFiles): TileStore {
   return createTileStore(files, EMPTY_TILES)
 }
 
-/** The right-most tile of a level; its width is 0 if the last tile is full. */
+/** Returns the right-most tile of a level; its width is 0 if the last tile is full. */
 function edgeTile(level: number | 'entries', size: number): TileName {
   const count = level === 'entries' ? size : hashCount(level, size)
   return { level, index: Math.floor(count / TILE_WIDTH), width: count % TILE_WIDTH }
 }
 
 function createTileStore(files: TileFiles, start: TileState): TileStore {
-  // Owned by extend(): replaced as a whole.
+  // Only extend() replaces it, as a whole.
   let view = viewOf(start)
   const fullTiles = new FullTiles(files)
   return {
@@ -117,7 +118,7 @@ const viewOf = (state: TileState): TileView => ({
   root: rootOfTiles(state),
 })
 
-/** Full tiles with the nodes above them. The oldest ones leave the memory first. */
+/** Keeps full tiles with the nodes above them. The oldest tile is removed first. */
 class FullTiles {
   readonly #files: TileFiles
   readonly #cached = new Map<string, TileTree>()
@@ -163,7 +164,7 @@ async function readNode(view: TileView, fullTiles: FullTiles, wanted: Node): Pro
   return hash
 }
 
-/** The right-most bundle, and the right-most tile of each level. */
+/** Returns the right-most bundle, and the right-most tile of each level. */
 function edgeTiles(size: number): TileName[] {
   const levels = Array.from({ length: tileLevels(size) }, (_, level) => level)
   return (['entries', ...levels] as const).map((level) => edgeTile(level, size))
@@ -188,7 +189,7 @@ async function writeTiles(
   let from = Math.floor(state.size / TILE_WIDTH) * TILE_WIDTH
   for (; from < to; from += TILE_WIDTH) {
     const batch = await rows(from, Math.min(to, from + TILE_WIDTH))
-    // The same bundle holds entries that were signed before.
+    // The last bundle also contains entries that were signed before.
     if (from < state.size) requireUnchanged(batch, from, state.edges[0] ?? [])
     await builder.add(
       batch.map((row) => row.bytes),

@@ -9,7 +9,7 @@ import type { Findings } from './findings.ts'
 
 export interface SignedStates {
   readonly fleet: FleetId
-  /** The shared rows, by size. */
+  /** The checkpoints in the database that coordinators share, by size. */
   readonly rows: readonly Tables['checkpoint'][]
   /** The checkpoint file of this coordinator. */
   readonly published: Checkpoint | undefined
@@ -26,7 +26,7 @@ export class CheckpointCheck {
     this.#findings = findings
   }
 
-  /** Call it after each entry. Compares the checkpoints that end there. */
+  /** Compares the checkpoints that end at this entry. Call it after each entry. */
   compare(frontier: Frontier, chain: EntryChain): void {
     const { rows, published } = this.#signed
     for (
@@ -58,7 +58,7 @@ export class CheckpointCheck {
       )
   }
 
-  /** After an earlier finding the roots must differ, so they are not compared. */
+  /** Compares the roots. After an earlier finding they must differ, so it returns true. */
   #matches(root: Uint8Array, frontier: Frontier): boolean {
     return !this.#findings.isEmpty || sameHash(root, frontierRoot(frontier))
   }

@@ -11,7 +11,7 @@ type Row = Tables['log_entry']
 /** Reads a file of the log; undefined if there is none. */
 export type ReadLogFile = (path: string) => Promise<Uint8Array | undefined>
 
-/** The hashes of up to 256 entries, as the tiles have them. */
+/** The hashes of up to 256 entries in the tiles. */
 export interface TiledHashes {
   readonly bundle: readonly (Uint8Array | undefined)[]
   readonly tile: readonly (Uint8Array | undefined)[]
@@ -75,7 +75,7 @@ export function compareCopies(
   return computed
 }
 
-/** The first column that contradicts the bytes. */
+/** Returns the first column that contradicts the bytes. */
 export function findWrongColumn(row: Row, entry: Entry): string | undefined {
   const fromBytes = {
     at: entryTime(entry),

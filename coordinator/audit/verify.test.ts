@@ -24,7 +24,7 @@ const is = (code: Parameters<typeof ledgerError.is>[1]) => (error: unknown) =>
 const named = (report: VerifyReport): [number | null, Finding['where']][] =>
   report.findings.map(({ index, where }) => [index, where])
 
-/** Eleven signed entries and two that are not signed yet. */
+/** Returns a log of eleven signed entries and two unsigned ones. */
 async function signedLog(): Promise<TestLog> {
   const log = await testLog('sqlite', 11)
   await log.ledger.checkpoint()

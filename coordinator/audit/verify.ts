@@ -1,7 +1,7 @@
 /**
- * Verifies the whole log on the coordinator: every row against its hash, columns, signature and
- * tiles, and every tile, checkpoint and the head against the tree. It continues after a finding, so
- * the report names every wrong entry.
+ * Verifies the whole log on the coordinator. It compares every row with its hash, columns,
+ * signature and tiles, and every tile, checkpoint and the head with the tree. It continues after a
+ * finding, so the report names every wrong entry.
  */
 import type { Kysely } from 'kysely'
 import { asError } from '../../shared/as-error.ts'
@@ -131,8 +131,8 @@ async function checkPage(
 }
 
 /**
- * A builder that compares the tiles above level 0 with the stored ones. checkPage() compares level
- * 0 and the bundles.
+ * Returns a builder that compares the tiles above level 0 with the stored ones. checkPage()
+ * compares level 0 and the bundles.
  */
 function compareUpperTiles(read: ReadLogFile, findings: Findings): TileBuilder {
   return createTileBuilder(EMPTY_TILES, async (name, bytes) => {
@@ -147,7 +147,7 @@ function compareUpperTiles(read: ReadLogFile, findings: Findings): TileBuilder {
 
 const NO_ENTRY = new Uint8Array()
 
-/** The builder only needs the number of entries, not their bytes. */
+/** Adds a page to the builder, which needs only the number of entries and no bytes. */
 async function addPage(builder: TileBuilder, hashes: readonly Uint8Array[]): Promise<void> {
   if (hashes.length === 0) return
   await builder.add(
@@ -157,10 +157,11 @@ async function addPage(builder: TileBuilder, hashes: readonly Uint8Array[]): Pro
 }
 
 /**
- * The number of entries according to the head row, or to the rows if the head is gone or smaller.
+ * Reads the number of entries from the head row. Reports rows after that end. If the head is
+ * missing, returns the number of rows.
  */
 async function readExtent(query: Kysely<Tables>, findings: Findings): Promise<number> {
-  // One statement, so that a concurrent append does not look like one row too many.
+  // One statement reads both, so that a concurrent append doesn't look like an extra row.
   const row = await query
     .selectFrom('log_entry')
     .select((select) => [

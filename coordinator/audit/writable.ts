@@ -1,7 +1,7 @@
 /**
- * Behaviour while the log can't be signed, for example on a full disk. No change is made, and
- * signed entries can still be read and proved. No restart is needed: the first change after there
- * is space signs the pending entries.
+ * Handles a log that can't be signed, for example on a full disk. Changes are refused, but signed
+ * entries can still be read and proved. No restart is needed: as soon as there is space, the first
+ * change signs the pending entries.
  */
 import type { Checkpoint } from '../../shared/audit/checkpoint.ts'
 import { databaseError } from '../database/errors.ts'
@@ -11,15 +11,14 @@ import type { Ledger } from './ledger.ts'
 type Signs = Pick<Ledger, 'behind' | 'checkpoint' | 'published'>
 
 /**
- * Call it before a change.
- * @throws ledger.storage, database.full, … if the last checkpoint failed and can't be made now
- * either
+ * Call it before a change. If the last checkpoint failed, it tries to make one now.
+ * @throws ledger.storage, database.full, … if that fails too
  */
 export async function requireWritable(ledger: Signs): Promise<void> {
   if (ledger.behind()) await ledger.checkpoint()
 }
 
-/** A checkpoint of all entries if it can be made, else the one that was published last. */
+/** Returns a checkpoint of all entries if possible, else the one that was published last. */
 export async function newestSigned(ledger: Signs, signal?: AbortSignal): Promise<Checkpoint> {
   try {
     return await ledger.checkpoint(signal)

@@ -1,7 +1,7 @@
 /**
- * `node act-until-killed.ts URL FOLDER EFFECTS N` runs one operation from intent to reply and kills
- * itself at the N-th place: between steps, before each signature and before each durable file. Its
- * effect is a file named after the operation. crash.test.ts runs it.
+ * `node act-until-killed.ts URL FOLDER EFFECTS N` runs one operation from intent to response. It
+ * kills itself at the N-th place: between steps, before each signature and before each durable
+ * file. Its effect is a file with the name of the operation. crash.test.ts runs it.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,7 +27,7 @@ const ledger = await openLedger(
   {
     database,
     clock: systemClock,
-    // Each durable file draws its temporary name first.
+    // Each durable file first uses random bytes for its temporary name.
     random: {
       ...systemRandom,
       bytes: (length) => {
