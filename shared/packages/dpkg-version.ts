@@ -6,8 +6,8 @@ import { formatEvr, parseEvr } from './evr.ts'
 import type { PackageManager, PackageVersion } from './manager.ts'
 
 /**
- * Negative if `a` is older than `b`, positive if newer, 0 if dpkg treats them as the same. An
- * absent revision is the revision 0.
+ * Returns a negative number if `a` is older than `b`, a positive one if newer, 0 if dpkg treats
+ * them as the same. An absent revision is the revision 0.
  */
 export function compareDpkg(a: PackageVersion, b: PackageVersion): number {
   return (
@@ -17,7 +17,7 @@ export function compareDpkg(a: PackageVersion, b: PackageVersion): number {
   )
 }
 
-/** In a condition, an absent revision is the revision 0, as in each comparison of dpkg. */
+/** In a condition too, an absent revision is the revision 0. */
 export const dpkgVersions: PackageManager = {
   name: 'dpkg',
   parse: parseEvr,
@@ -28,9 +28,9 @@ export const dpkgVersions: PackageManager = {
 }
 
 /**
- * dpkg's order of upstream versions and of revisions (lib/dpkg/version.c). Text and numbers
- * alternate. Text compares by character: `~` before the end, the end before letters, letters before
- * all others. An absent number is 0.
+ * Compares upstream versions or revisions in dpkg's order (lib/dpkg/version.c). Text and numbers
+ * alternate. Characters of text have this order: `~`, the end, letters, all others. An absent
+ * number is 0.
  */
 export function compareText(a: string, b: string): -1 | 0 | 1 {
   let i = 0
@@ -62,7 +62,7 @@ function isDigit(code: number): boolean {
 /** Added to the codes of other characters, so that they sort after every letter. */
 const OTHERS = 0x10000
 
-/** A digit, like the end of the text, ends a run of characters. */
+/** Returns the order of a character. A digit counts as the end of the text. */
 function orderOf(text: string, i: number): number {
   const code = text.charCodeAt(i)
   if (Number.isNaN(code) || isDigit(code)) return 0

@@ -1,7 +1,7 @@
 /** The text `[epoch:]version[-release]`, which rpm, dpkg and the statements of facts share. */
 import type { PackageVersion } from './manager.ts'
 
-/** `1:2.0-3`, `2.0-3`, `2.0`: the epoch only if it isn't 0, the release only if there is one. */
+/** Writes `1:2.0-3`, `2.0-3` or `2.0`. An epoch of 0 and an empty release are left out. */
 export function formatEvr(evr: PackageVersion): string {
   const epoch = evr.epoch === 0 ? '' : `${evr.epoch}:`
   const release = evr.release === '' ? '' : `-${evr.release}`
@@ -9,8 +9,8 @@ export function formatEvr(evr: PackageVersion): string {
 }
 
 /**
- * The release begins after the last `-`. A prefix before `:` that isn't a number is part of the
- * version.
+ * Reads such a text. The release begins after the last `-`. A prefix before `:` that isn't a number
+ * is part of the version.
  */
 export function parseEvr(text: string): PackageVersion {
   const match = /^(\d{1,10}):/.exec(text)

@@ -15,19 +15,19 @@ export interface NamedVersion extends PackageVersion {
   readonly arch: string
 }
 
-/** `describeManager` in testing.ts holds each implementation to these comments. */
+/** `describeManager` in testing.ts tests each implementation against these comments. */
 export interface PackageManager {
   readonly name: string
   parse(text: string): PackageVersion
-  /** The text that {@link parse} reads. An epoch of 0 and an empty release are left out. */
+  /** Writes the text that {@link parse} reads. An epoch of 0 and an empty release are left out. */
   format(version: PackageVersion): string
-  /** Name, version and architecture of one package, as the manager's own tools write them. */
+  /** Writes name, version and architecture of a package in the form of the manager's own tools. */
   formatPackage(each: NamedVersion): string
   /** Negative if `a` is older, positive if newer, 0 if the manager treats them as the same. */
   compare(a: PackageVersion, b: PackageVersion): number
   /**
-   * The order in a condition such as `< 1.5`. The manager decides what an absent epoch or release
-   * means there.
+   * Compares with the version in a condition such as `< 1.5`. The manager decides what an absent
+   * epoch or release means there.
    */
   compareToWanted(installed: PackageVersion, wanted: PackageVersion): number
 }

@@ -15,8 +15,8 @@ export function compareEvr(a: PackageVersion, b: PackageVersion): number {
 }
 
 /**
- * rpm's order in a dependency such as `foo < 1.5`. An absent epoch is 0. If one side has no
- * release, the releases are not compared.
+ * Compares in rpm's order for a dependency such as `foo < 1.5`. An absent epoch is 0. If one side
+ * has no release, the releases are not compared.
  */
 function compareToWanted(installed: PackageVersion, wanted: PackageVersion): number {
   const anyRelease = installed.release === '' || wanted.release === ''
@@ -35,9 +35,9 @@ export const rpmVersions: PackageManager = {
 }
 
 /**
- * rpm's order of version strings (rpmio/rpmvercmp.c). Digits compare as numbers, letters by byte,
- * and digits are newer than letters. `~` sorts before the end of the string, `^` just after it. All
- * other characters separate.
+ * Compares version strings in rpm's order (rpmio/rpmvercmp.c). Digits compare as numbers, letters
+ * by byte, and digits are newer than letters. `~` sorts before the end of the string, `^` just
+ * after it. All other characters are separators.
  */
 export function compareVersions(a: string, b: string): -1 | 0 | 1 {
   if (a === b) return 0
@@ -81,7 +81,7 @@ const LETTER = 3
 const TILDE = 4
 const CARET = 5
 
-/** The kind of the character at `i`. Only ASCII letters and digits count as such. */
+/** Returns the kind of the character at `i`. Only ASCII letters and digits count as such. */
 function kindOf(text: string, i: number): number {
   const code = text.charCodeAt(i)
   if (Number.isNaN(code)) return END

@@ -13,7 +13,7 @@ export interface Vector {
   readonly right: string
 }
 
-/** Results of the manager's own tool, from fixtures/vectors/versions. */
+/** Reads the results of the manager's own tool from fixtures/vectors/versions. */
 export function readVectors(file: string): Vector[] {
   const path = new URL(`../../fixtures/vectors/versions/${file}`, import.meta.url)
   return readFileSync(path, 'utf8')

@@ -32,7 +32,7 @@ const good = writeHeader(
 const read = (bytes: Uint8Array): ReturnType<typeof readHeader> =>
   readHeader(bytes, { form: 'package', what: 'test' })
 
-/** A header of raw entries and data: by default the region first, the trailer last. */
+/** Builds a header of raw entries and data. The region is first and the trailer last. */
 function raw(
   entries: readonly Buffer[],
   data: Buffer,

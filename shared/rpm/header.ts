@@ -1,9 +1,9 @@
 /**
  * Reads RPM headers: the signature header and the main header of a package file, and headers in an
- * rpm database. A header is verified completely before any value is returned: counts and sizes
- * within rpm's limits, each entry's data inside the header, aligned and without overlaps, a valid
- * region and trailer (rpm's lib/header.c, hdrblobVerifyRegion and hdrblobVerifyInfo). Allocation is
- * proportional to the actual bytes, never to a claimed number.
+ * rpm database. A header is verified completely before any value is returned. Counts and sizes must
+ * be within rpm's limits. The data of each entry must be inside the header, aligned and without
+ * overlaps. Region and trailer must be valid (rpm's lib/header.c, hdrblobVerifyRegion and
+ * hdrblobVerifyInfo). Allocation is proportional to the actual bytes, never to a claimed number.
  */
 import { requireDefined } from '../require-defined.ts'
 import { rpmError } from './errors.ts'
@@ -15,17 +15,17 @@ import { SIGNATURE_TAG, TAG, TYPE } from './tags.ts'
  */
 export interface Header {
   readonly tags: ReadonlySet<number>
-  /** A string, or the first of several (the untranslated one of a translated string). */
+  /** Returns a string, or the first of several (the untranslated one of a translated string). */
   string(tag: number): string | undefined
   strings(tag: number): string[] | undefined
-  /** The first of the tag's numbers. Throws for 64-bit ones beyond 2^53. */
+  /** Returns the first of the tag's numbers. Throws for 64-bit numbers beyond 2^53. */
   number(tag: number): number | undefined
   numbers(tag: number): number[] | undefined
   bytes(tag: number): Uint8Array | undefined
 }
 
 /**
- * The kind of header. A file's header is exactly its region; a database appends entries (such as
+ * The kind of header. A file's header is exactly its region. A database appends entries (such as
  * the install time) to the package's region.
  */
 export type HeaderForm = 'signature' | 'package' | 'database'
@@ -68,8 +68,8 @@ interface Frame {
 }
 
 /**
- * The length of the header that begins here, from its first 16 bytes (magic and sizes). Undefined
- * if there are fewer bytes.
+ * Returns the length of the header that begins here, from its first 16 bytes (magic and sizes).
+ * Undefined if there are fewer bytes.
  */
 export function headerLength(
   bytes: Uint8Array,
@@ -84,8 +84,8 @@ export function headerLength(
 }
 
 /**
- * Reads one header, which must fill `bytes` exactly: with its magic in a package file, without it
- * in a database.
+ * Reads one header, which must fill `bytes` exactly. In a package file it has its magic, in a
+ * database it doesn't.
  * @param options.what the header's name in errors
  * @throws rpm.header
  */
@@ -128,8 +128,8 @@ function checkSizes(
 }
 
 /**
- * Checks the region entry and its trailer. Returns the number of entries in the region (0: a
- * database header from before regions).
+ * Checks the region entry and its trailer. Returns the number of entries in the region. It is 0 for
+ * a database header from before regions.
  */
 function checkRegion(frame: Frame): number {
   const { form, data, fail } = frame
@@ -177,8 +177,8 @@ function checkEntries(frame: Frame, inRegion: number): Map<number, Entry> {
     if (length === undefined || length <= 0 || offset + length > data.length)
       return fail(`tag ${tag} has no room for its ${entry.count} values`)
     end = offset + length
-    // A database appends changed entries after the region, which replace those inside. A file must
-    // not have a tag twice.
+    // A database appends changed entries after the region. They replace the entries inside. A file
+    // must not have a tag twice.
     if (entries.has(tag) && (frame.form !== 'database' || i < inRegion))
       fail(`tag ${tag} is there twice`)
     entries.set(tag, entry)
@@ -245,15 +245,15 @@ function entryAt(view: DataView, i: number): Entry {
 }
 
 /**
- * Length of an entry's data. Undefined if a string isn't terminated, or a single string claims a
- * count.
+ * Returns the length of an entry's data. Undefined if a string isn't terminated, or if a single
+ * string claims a count.
  */
 function lengthOf(data: Uint8Array, entry: Entry): number | undefined {
   const width = WIDTH[entry.type]
   if (width !== undefined) return width * entry.count
   if (entry.type === TYPE.string && entry.count !== 1) return undefined
   let at = entry.offset
-  // Each iteration consumes at least one byte, so a huge count ends at the end of the data.
+  // Each iteration uses at least one byte, so a huge count stops at the end of the data.
   for (let i = 0; i < entry.count; i++) {
     const end = data.indexOf(0, at)
     if (end === -1) return undefined
@@ -272,5 +272,5 @@ function failure(what: string): Frame['fail'] {
   }
 }
 
-/** Not strict: old packages contain Latin-1. Bytes that aren't UTF-8 become U+FFFD. */
+/** Old packages contain Latin-1, so bytes that aren't UTF-8 become U+FFFD. */
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

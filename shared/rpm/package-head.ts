@@ -1,7 +1,7 @@
 /**
- * Reads the beginning of an RPM package file (lead, signature header, main header) and returns
- * where the payload begins. It doesn't read the payload. {@link packageHeadLength} tells a
- * streaming caller how many bytes it needs.
+ * Reads the beginning of an RPM package file (lead, signature header, main header), and not its
+ * payload. Returns where the payload begins. {@link packageHeadLength} returns the number of bytes
+ * that a streaming caller needs.
  */
 import { requireDefined } from '../require-defined.ts'
 import { rpmError } from './errors.ts'
@@ -24,7 +24,7 @@ const LEAD_MAGIC = 0xedabeedb
 const INTRO_BYTES = 16
 
 /**
- * Reads the head of a package from its first bytes (more may follow).
+ * Reads the head of a package from its first bytes. More bytes may follow.
  * @throws rpm.package if it isn't an RPM or is too short, rpm.header if a header is invalid
  */
 export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
@@ -48,7 +48,7 @@ export function readPackageHead(bytes: Uint8Array, what: string): PackageHead {
 }
 
 /**
- * Bytes from the start of the file to its payload. Undefined while there are too few bytes to know.
+ * Returns the number of bytes before the payload. Undefined while there are too few bytes to know.
  * @throws rpm.package, rpm.header as soon as the bytes can't be a package within rpm's limits
  */
 export function packageHeadLength(bytes: Uint8Array, what: string): number | undefined {
@@ -63,7 +63,7 @@ export function packageHeadLength(bytes: Uint8Array, what: string): number | und
   return start + requireDefined(header, 'the intro is complete')
 }
 
-/** The main header begins at a multiple of eight. */
+/** Rounds up to a multiple of eight, where the main header begins. */
 function align(offset: number): number {
   return offset + ((8 - (offset % 8)) % 8)
 }

@@ -3,7 +3,7 @@
  * file flags. Source: rpm's include/rpm/rpmtag.h, rpmds.h and rpmfiles.h.
  */
 
-/** Tags of the signature header; their numbers overlap those of the main header. */
+/** Tags of the signature header. The main header uses the same numbers for other tags. */
 export const SIGNATURE_TAG = {
   region: 62,
   dsa: 267,
