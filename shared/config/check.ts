@@ -8,7 +8,7 @@ export type PlainMap = Record<string, unknown>
 export const isMap = (value: unknown): value is PlainMap =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** Checks the schema. Each problem is reported in the last of the documents that has the key. */
+/** Checks the schema. Reports each problem in the last of the documents that has the key. */
 export function check<S extends z.ZodType>(
   schema: S,
   value: unknown,
@@ -27,7 +27,7 @@ export function check<S extends z.ZodType>(
   return undefined
 }
 
-/** The last of the documents that contains most of the path. */
+/** Returns the last of the documents that contain most of the path. */
 export function owner(documents: readonly ConfigDocument[], path: KeyPath): ConfigDocument {
   return documents.reduce((best, document) =>
     document.depth(path) >= best.depth(path) ? document : best,
@@ -35,9 +35,9 @@ export function owner(documents: readonly ConfigDocument[], path: KeyPath): Conf
 }
 
 /**
- * Converts text from environment variables to numbers and booleans where the schema requires them.
- * Undefined if there is none. Other values keep their text: `password: ${PASSWORD}` stays text even
- * if it is all digits.
+ * Converts text from environment variables to numbers and booleans if the schema requires them.
+ * Returns undefined if there is none. Other values stay text: `password: ${PASSWORD}` stays text
+ * even if it contains only digits.
  */
 function coerce(
   value: unknown,
@@ -56,14 +56,14 @@ function coerce(
   return copy
 }
 
-/** Text that can be converted, by the type that the schema expects. */
+/** The texts that can be converted, by the type in the schema. */
 const TEXTS: Readonly<Record<string, RegExp | undefined>> = {
   boolean: /^(true|false)$/,
   number: /^-?(0|[1-9]\d*)(\.\d+)?$/,
   int: /^-?(0|[1-9]\d*)(\.\d+)?$/,
 }
 
-/** Replaces the text at `path`, if it has the pattern. */
+/** Replaces the text at `path` if it matches the pattern. */
 function convertAt(root: unknown, path: KeyPath, pattern: RegExp): void {
   let parent = root
   for (const step of path.slice(0, -1)) parent = Reflect.get(Object(parent), step)

@@ -16,7 +16,7 @@ export interface RepositoryFile {
   readonly value: z.output<typeof repositorySchema>
 }
 
-/** Checked values with the documents that they are from. */
+/** The checked values and the documents that contain them. */
 export interface CheckedFiles {
   readonly value: z.output<typeof configSchema>
   /** The main file and its additions. */
@@ -47,8 +47,8 @@ export function completeConfig(files: CheckedFiles, base: string, protect: Prote
 }
 
 /**
- * sqlite://path/below/home: after the two slashes comes a path, relative unless it begins with a
- * third slash. It is percent-decoded later.
+ * Makes the path in a `sqlite://` URL absolute. The path follows the two slashes. It is relative
+ * unless it begins with a third slash. It is percent-decoded later.
  */
 function absoluteUrl(home: string, url: string): string {
   if (!url.startsWith(SQLITE)) return url
@@ -58,7 +58,7 @@ function absoluteUrl(home: string, url: string): string {
 function protectPassword(protect: Protect, url: string): void {
   const password = URL.parse(url)?.password ?? ''
   protect(password)
-  // A percent sign that begins no escape is literal.
+  // A percent sign that doesn't begin an escape is literal.
   if (/^([^%]|%[0-9a-f]{2})*$/i.test(password)) protect(decodeURIComponent(password))
 }
 
@@ -82,7 +82,7 @@ function completeRepository(
   }
 }
 
-/** A copy of `section` with absolute paths in these keys. */
+/** Returns a copy of `section` with absolute paths in these keys. */
 function absolutePaths<T extends object>(home: string, section: T, keys: readonly string[]): T {
   const copy = { ...section }
   for (const key of keys) {

@@ -1,5 +1,5 @@
 /**
- * Parses one YAML file to plain values with known positions. Only an unsurprising part of YAML is
+ * Parses one YAML file to plain values with known positions. Only a simple part of YAML is
  * accepted: version 1.2, unique plain-text keys, decimal numbers, no tags, few aliases, one
  * document. Environment variables are substituted after parsing, so their text can't become
  * structure.
@@ -35,24 +35,24 @@ export interface Problem {
 
 export interface ConfigDocument {
   readonly file: string
-  /** The whole file as plain values; undefined for an empty file. */
+  /** The plain values of the whole file; undefined for an empty file. */
   readonly value: unknown
   readonly problems: readonly Problem[]
   /**
-   * Paths, joined with NUL, of values with substituted variables: text that may have to become a
-   * number or a boolean.
+   * The paths of values with substituted variables, joined with NUL. Their text may have to become
+   * a number or a boolean.
    */
   readonly substituted: ReadonlySet<string>
   /**
-   * A problem at `path`, or at the nearest enclosing value in this file. With `atKey`, at the key
-   * itself.
+   * Returns a problem at `path`, or at the nearest enclosing value in this file. With `atKey`, its
+   * position is the key.
    */
   problem(path: KeyPath, text: string, atKey?: boolean): Problem
-  /** The number of steps of `path` that exist in this file. */
+  /** Returns the number of steps of `path` that exist in this file. */
   depth(path: KeyPath): number
 }
 
-/** The limit against alias bombs; real files use a few (`maxAliasCount` counts every expansion). */
+/** The limit against alias bombs. Real files use a few. `maxAliasCount` counts each expansion. */
 const MAX_ALIASES = 100
 
 const PARSER = {
@@ -67,7 +67,7 @@ const PARSER = {
 export const joinPath = (path: KeyPath): string => path.join('\0')
 
 /**
- * Parses the text of a file. Never throws: errors are in `problems`, and `value` is undefined then.
+ * Parses the text of a file. It never throws. If there are `problems`, `value` is undefined.
  */
 export function parseConfigDocument(
   file: string,
@@ -88,7 +88,7 @@ export function parseConfigDocument(
   }
 }
 
-/** A parsed file with the problems that were found so far. */
+/** A parsed file and the problems that were found so far. */
 class ParsedFile {
   readonly problems: Problem[] = []
   readonly #file: string
@@ -119,7 +119,7 @@ class ParsedFile {
     this.#guarded(() => visit(document, valueChecks(document, { report, env, substituted })))
   }
 
-  /** The plain value; undefined if there are problems. */
+  /** Returns the plain value; undefined if there are problems. */
   value(): unknown {
     if (this.problems.length > 0) return undefined
     try {
@@ -158,7 +158,7 @@ class ParsedFile {
     return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col), path, text }
   }
 
-  /** The parser recurses, so a file of opening brackets exhausts the stack. */
+  /** Runs `work` safely: the parser recurses, so many opening brackets exhaust the stack. */
   #guarded<T>(work: () => T): T | undefined {
     try {
       return work()
@@ -174,7 +174,7 @@ class ParsedFile {
 interface Checks {
   report(offset: number, path: KeyPath, text: string): void
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Gets the paths of values with substituted variables. */
+  /** Receives the paths of values with substituted variables. */
   readonly substituted: Set<string>
 }
 
@@ -200,7 +200,7 @@ function checkKey(key: unknown, { report }: Checks): void {
   else if (key.value === '__proto__') report(offset, [], 'unknown key "__proto__"')
 }
 
-/** Decimal numbers only: 077 means 63 in YAML 1.1, and 77 in YAML 1.2. */
+/** Decimal numbers only, because 077 means 63 in YAML 1.1 and 77 in YAML 1.2. */
 const DECIMAL = /^-?(0|[1-9]\d*)(\.\d+)?$/
 
 function checkScalar(scalar: Scalar, path: KeyPath, checks: Checks): void {
@@ -219,7 +219,7 @@ function offsetOf(node: Node): number {
   return node.range?.[0] ?? 0
 }
 
-/** The key path of the last of `nodes`; each contains the next. */
+/** Returns the key path of the last of `nodes`. Each node contains the next one. */
 function pathOf(nodes: readonly (Node | Document | Pair)[]): KeyPath {
   const path: (string | number)[] = []
   for (const [index, node] of nodes.entries()) {

@@ -11,8 +11,8 @@ export type Substitution =
   | { readonly problem: string }
 
 /**
- * Substitutes environment variables. An unset variable without a default is a problem, never an
- * empty text. An empty one takes the default, as in the shell. `$${` is a literal `${`.
+ * Substitutes environment variables. An unset variable without a default is a problem, not an empty
+ * text. An empty variable takes the default, as in the shell. `$${` is a literal `${`.
  */
 export function substitute(
   text: string,

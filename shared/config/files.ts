@@ -1,7 +1,7 @@
 /**
- * Reads configuration files safely. A writer of such a file can make this process run programs, so
- * each must be a regular file of root or of this user that other users can't write. An included
- * file must not be a symbolic link. Sizes are checked before reading.
+ * Reads configuration files safely. Their content can make this process run programs. So each file
+ * must be a regular file of root or of this user, and other users must not be able to write it. An
+ * included file must not be a symbolic link. Sizes are checked before reading.
  */
 import { constants, globSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -9,9 +9,9 @@ import { dirname, resolve } from 'node:path'
 import { errno } from '../errno.ts'
 import { configError } from './errors.ts'
 
-/** A configuration of a thousand repositories has about a third of this. */
+/** A configuration of a thousand repositories has about a third of this size. */
 const MAX_FILE_BYTES = 1024 * 1024
-/** More repositories than the largest mirrors have. */
+/** The largest mirrors have fewer repositories. */
 const MAX_FILES = 10_000
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EIO: 'the disk failed',
 }
 
-/** The text of one configuration file. @throws config.unreadable, config.unsafe */
+/** Reads the text of one configuration file. @throws config.unreadable, config.unsafe */
 export async function readConfigFile(
   file: string,
   options: { uid: number; followLink: boolean },
@@ -42,7 +42,7 @@ export async function readConfigFile(
     throw configError('config.unreadable', { file, reason }, { cause })
   }
   try {
-    // fstat on the open file, so that it can't be exchanged between the check and the read.
+    // fstat on the open file, so that the file can't be exchanged between check and read.
     const stat = await handle.stat()
     const refuse = (reason: string): Error => configError('config.unsafe', { file, reason })
     if (!stat.isFile())
@@ -69,8 +69,9 @@ function decode(file: string, bytes: Uint8Array): string {
 }
 
 /**
- * The files that `pattern` matches, relative to the main file's folder, sorted by name. Only names
- * that end in .yaml count: editors and package managers leave `x.yaml~` and `x.yaml.rpmsave`.
+ * Returns the files that match `pattern`, relative to the main file's folder, sorted by name. Only
+ * names that end in .yaml count, because editors and package managers leave `x.yaml~` and
+ * `x.yaml.rpmsave`.
  */
 export function includedFiles(mainFile: string, pattern: string): string[] {
   const folder = dirname(mainFile)

@@ -1,5 +1,5 @@
 /**
- * Formats of configuration values. Each message states the expected form; the loader adds the
+ * Formats of configuration values. Each message states the expected form. The loader adds the
  * actual value.
  */
 import { isIPv4, isIPv6 } from 'node:net'

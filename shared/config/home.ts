@@ -10,8 +10,8 @@ const SYSTEM_HOME = '/var/lib/muster'
 const SYSTEM_CONFIG = '/etc/muster/config.yaml'
 
 /**
- * The absolute path of the home: --home, else MUSTER_HOME, else /var/lib/muster for root and
- * ~/.local/share/muster for other users.
+ * Returns the absolute path of the home: --home, else MUSTER_HOME. The default is /var/lib/muster
+ * for root and ~/.local/share/muster for other users.
  */
 export function resolveHome(options: {
   flag?: string | undefined
@@ -26,9 +26,9 @@ export function resolveHome(options: {
 }
 
 /**
- * The configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else
- * /etc/muster/config.yaml. A named file is returned even if it doesn't exist; of the others, the
- * first that exists.
+ * Finds the configuration file: --config, else MUSTER_CONFIG, else `<home>/config.yaml`, else
+ * /etc/muster/config.yaml. A file from --config or MUSTER_CONFIG is returned even if it doesn't
+ * exist. Otherwise the first existing file is returned.
  * @throws config.not-found
  */
 export async function findConfigFile(options: {
@@ -42,7 +42,7 @@ export async function findConfigFile(options: {
   for (const file of candidates) {
     const exists = await access(file).then(
       () => true,
-      // A file that may not be accessed is reported when it is read, not skipped.
+      // A file that can't be accessed is not skipped. Reading it reports the error.
       (error: NodeJS.ErrnoException) => error.code !== 'ENOENT' && error.code !== 'ENOTDIR',
     )
     if (exists) return file

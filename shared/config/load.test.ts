@@ -1,4 +1,4 @@
-/** Configuration loading: all or nothing, and errors name file, line and key (CC-01, CC-02). */
+/** A configuration loads wholly or not at all. Errors name file, line and key (CC-01, CC-02). */
 import assert from 'node:assert/strict'
 import {
   chmodSync,
@@ -36,7 +36,7 @@ async function load(text: string, deps: Partial<ConfigDeps> = {}): Promise<Confi
   return loadConfig({ env: {}, uid, ...deps }, { file: write('config.yaml', text), home })
 }
 
-/** The problems of an invalid configuration, without the folder of the home. */
+/** Returns the problems of an invalid configuration, without the folder of the home. */
 async function problems(text: string, deps: Partial<ConfigDeps> = {}): Promise<string[]> {
   const error = await load(text, deps).then(
     () => assert.fail(`accepted: ${text}`),

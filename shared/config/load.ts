@@ -1,7 +1,6 @@
 /**
- * Loads a home's configuration: the main file, its includes, environment variables, the schema. All
- * or nothing: if there are problems, one error lists all of them with file, line and key, and
- * nothing is used.
+ * Loads a home's configuration: the main file, its includes, environment variables, the schema. If
+ * there are problems, one error lists all of them with file, line and key, and no value is used.
  */
 import { check, isMap, type PlainMap } from './check.ts'
 import { completeConfig, type RepositoryFile } from './complete.ts'
@@ -51,7 +50,7 @@ export async function loadConfig(deps: ConfigDeps, options: ConfigOptions): Prom
   return config
 }
 
-/** The main file, then the included ones. */
+/** Reads the main file, then the included ones. */
 async function readAll(
   deps: ConfigDeps,
   mainFile: string,
@@ -102,14 +101,14 @@ function stopAt(problems: readonly Problem[]): void {
 }
 
 /**
- * None of these is a key of the main configuration, so one of them identifies a repository file.
+ * True for a repository file. None of these keys is a key of the main configuration.
  */
 function isRepository(value: PlainMap): boolean {
   return 'name' in value || 'type' in value || 'upstream' in value
 }
 
 /**
- * Merges maps key by key; a later file replaces any other value. The parser has rejected
+ * Merges maps key by key. A later file replaces any other value. The parser has rejected
  * `__proto__`.
  */
 function merge(base: PlainMap, over: PlainMap): PlainMap {
@@ -124,7 +123,7 @@ function merge(base: PlainMap, over: PlainMap): PlainMap {
 function rejectDuplicateNames(repositories: readonly RepositoryFile[], problems: Problem[]): void {
   const first = new Map<string, { readonly file: string; readonly name: string }>()
   for (const { document, value } of repositories) {
-    // Names that differ only by case look like one address, and are one folder on some disks.
+    // Names that differ only by case look like one address. On some disks they are one folder.
     const folded = value.name.toLowerCase()
     const other = first.get(folded)
     if (other === undefined) {
@@ -138,8 +137,8 @@ function rejectDuplicateNames(repositories: readonly RepositoryFile[], problems:
 }
 
 /**
- * Rejects two repositories with one publish path, for example after a file was copied: each sync of
- * one would replace the other's content.
+ * Rejects two repositories with one publish path, for example after a file was copied. Each sync of
+ * one would replace the content of the other.
  */
 function rejectSharedPaths(
   { repositories }: Config,

@@ -1,5 +1,5 @@
 /**
- * Converts zod's issues to messages of one form: `expected …, got …`, with a suggestion for a
+ * Converts zod's issues to messages of the form `expected …, got …`, with a suggestion for a
  * mistyped key.
  */
 import { z } from 'zod'
@@ -18,7 +18,7 @@ export interface Finding {
   readonly atKey: boolean
 }
 
-/** One finding for each problem of `value`. */
+/** Returns one finding for each problem of `value`. */
 export function findings(
   schema: z.ZodType,
   value: unknown,
@@ -44,7 +44,7 @@ export function findings(
         }
       })
     }
-    // A text in place of a list is also "too long" for a list; only the first issue helps.
+    // A text in place of a list also counts as "too long". Only the first issue helps.
     if (seen.has(joinPath(path))) return []
     seen.add(joinPath(path))
     return [{ path, text: sentence(issue, schema, path, value), atKey: false }]
@@ -79,7 +79,7 @@ function sentence(
     case 'too_big':
       return `expected at most ${counted(issue.maximum, issue.origin)}${got}`
     default:
-      // Messages of formats.ts state what they expect.
+      // Messages of formats.ts state the expected form.
       return issue.message.startsWith('expected')
         ? issue.message + got
         : `not valid: ${issue.message.toLowerCase()}${got}`
@@ -104,8 +104,8 @@ function typeName(expected: string): string {
 }
 
 /**
- * Hints for common surprises: YAML 1.2 has only true and false, and an unquoted 1.10 is the number
- * 1.1.
+ * Returns hints for two common surprises: YAML 1.2 has only true and false, and an unquoted 1.10 is
+ * the number 1.1.
  */
 function confusion(expected: string, value: unknown): string {
   if (expected === 'boolean' && typeof value === 'string' && /^(yes|no|on|off)$/i.test(value))
@@ -157,14 +157,14 @@ type Def = z.core.$ZodTypeDef & {
 }
 const defOf = (schema: z.ZodType): Def => schema.def
 
-/** The schema below optional, default and transform. */
+/** Returns the schema inside optional, default and transform. */
 export function unwrap(schema: z.ZodType): z.ZodType {
   const def = defOf(schema)
   const inner = def.innerType ?? (def.type === 'pipe' ? def.in : undefined)
   return inner === undefined ? schema : unwrap(inner)
 }
 
-/** The schema at `path`. A union is narrowed by the value's discriminator. */
+/** Returns the schema at `path`. The value's discriminator selects a part of a union. */
 function schemaAt(schema: z.ZodType, path: KeyPath, value: unknown): z.ZodType | undefined {
   const bare = unwrap(schema)
   const def = defOf(bare)
@@ -197,7 +197,7 @@ function keysAt(schema: z.ZodType, path: KeyPath, value: unknown): string[] {
   return option === undefined ? [] : Object.keys(defOf(option).shape ?? {})
 }
 
-/** The valid discriminator values at `path` (its last step). */
+/** Returns the valid discriminator values at `path` (its last step). */
 function discriminators(schema: z.ZodType, path: KeyPath, value: unknown): unknown[] {
   const union = schemaAt(schema, path.slice(0, -1), value)
   const key = path.at(-1)
@@ -207,7 +207,7 @@ function discriminators(schema: z.ZodType, path: KeyPath, value: unknown): unkno
   })
 }
 
-/** `file:line:col key.path: text`; without the key path if the text names the key. */
+/** Writes `file:line:col key.path: text`, without the key path if the text names the key. */
 export function formatProblem(problem: Problem): string {
   const where = `${problem.file}:${problem.line}:${problem.column}`
   const path = problem.path

@@ -172,9 +172,9 @@ export const repositorySchema = z
 
 type Parsed = z.output<typeof repositorySchema>
 
-/** A checked repository: defaults filled in, every path absolute. */
+/** A checked repository with its defaults and absolute paths. */
 export interface RepositoryConfig extends Omit<Parsed, 'publish' | 'type'> {
-  /** The engine knows formats by this name alone. */
+  /** The engine uses a format only through this name. */
   readonly type: string
   readonly publish: { readonly latest_path: string; readonly snapshots_path: string }
   /** The file that it was read from. */

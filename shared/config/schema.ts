@@ -56,7 +56,7 @@ export const configSchema = z
     listen: z
       .array(multiaddr)
       .min(1)
-      // More than a host has addresses; each costs a socket.
+      // A host has fewer addresses, and each one uses a socket.
       .max(16)
       .default(['/ip4/0.0.0.0/tcp/8470'])
       .describe('addresses for other nodes, as multiaddrs'),
@@ -78,7 +78,7 @@ export const configSchema = z
       .describe("The agent's gateway."),
     runs: z
       .strictObject({
-        // A runner keeps the records of ended runs in memory, besides those of the last hour.
+        // A runner keeps the records of these runs in memory, and those of the last hour.
         keep: z
           .int()
           .min(0)
@@ -108,7 +108,7 @@ export const configSchema = z
 
 type Parsed = z.output<typeof configSchema>
 
-/** A validated configuration: defaults filled in, every path absolute. */
+/** A validated configuration with its defaults and absolute paths. */
 export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'> {
   /** The base of relative paths. */
   readonly home: string
@@ -118,7 +118,7 @@ export interface Config extends Omit<Parsed, 'storage' | 'database' | 'include'>
   readonly database: { readonly url: string }
   /**
    * Settings that this version doesn't support (unsupported.ts), each as `file:line:col key: text`.
-   * Those of a repository concern only that repository.
+   * Settings of a repository concern only that repository.
    */
   readonly unsupported: {
     readonly settings: readonly string[]

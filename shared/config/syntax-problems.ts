@@ -1,4 +1,4 @@
-/** The syntax errors of the YAML parser, in our words. */
+/** Converts the syntax errors of the YAML parser to Muster's messages. */
 import type { Document } from 'yaml'
 
 export interface SyntaxProblem {
@@ -7,8 +7,8 @@ export interface SyntaxProblem {
 }
 
 /**
- * All problems of a parsed document. After the first syntax error the parser guesses, so its other
- * syntax errors are left out.
+ * Returns all problems of a parsed document. After the first syntax error, the parser guesses. So
+ * its other syntax errors are left out.
  */
 export function syntaxProblems(
   { errors, warnings }: Pick<Document, 'errors' | 'warnings'>,
@@ -29,7 +29,7 @@ export function syntaxProblems(
 
 const SYNTAX = 'not valid YAML: '
 
-/** Texts for the parser's most common errors. */
+/** Returns the message for the parser's most common errors. */
 function wording(code: string, message: string): string {
   switch (code) {
     case 'DUPLICATE_KEY':
@@ -48,8 +48,8 @@ function wording(code: string, message: string): string {
 }
 
 /**
- * `workers: ${W}` is valid on a separate line, but inside { } the brace after the dollar opens
- * another map.
+ * Returns advice for a variable inside { }. `workers: ${W}` is valid on a separate line, but there
+ * the brace after the dollar opens another map.
  */
 function advice(text: string, offset: number, message: string): string {
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1, offset + 2)

@@ -27,7 +27,7 @@ async function load(text: string): Promise<Config> {
   return loadConfig({ env: {}, uid }, { file: write('config.yaml', text), home })
 }
 
-/** The problems of an invalid configuration, without the folder of the home. */
+/** Returns the problems of an invalid configuration, without the folder of the home. */
 async function problems(text: string): Promise<string[]> {
   const error = await load(text).then(
     () => assert.fail(`accepted: ${text}`),

@@ -1,6 +1,6 @@
 /**
- * Valid settings that this version doesn't support. `muster config validate` rejects them, the
- * coordinator reports them at its start, and a sync rejects the repository, so that no operation
+ * Finds valid settings that this version doesn't support. `muster config validate` rejects them.
+ * The coordinator reports them at its start, and a sync rejects the repository. So no operation
  * succeeds without doing what the configuration requires.
  */
 import type { KeyPath } from './document.ts'
@@ -13,7 +13,7 @@ export interface Unsupported {
   readonly text: string
 }
 
-/** Those of one repository. The coordinator runs without syncing it. */
+/** Returns the settings of one repository. The coordinator runs, but doesn't sync it. */
 export function unsupportedOf(
   config: Pick<RepositoryConfig, 'enabled' | 'upstream' | 'rpm' | 'schedule'>,
 ): readonly Unsupported[] {
@@ -38,7 +38,7 @@ export function unsupportedOf(
   return found
 }
 
-/** Those of the main configuration. The coordinator doesn't start. */
+/** Returns the settings of the main configuration. The coordinator doesn't start. */
 export function unsupportedSettings(config: Pick<Config, 'database'>): readonly Unsupported[] {
   // The store supports PostgreSQL and is tested, but `muster init` can't create a fleet in it.
   return /^postgres(ql)?:/.test(config.database.url)
@@ -51,7 +51,7 @@ export function unsupportedSettings(config: Pick<Config, 'database'>): readonly 
     : []
 }
 
-/** Why an upstream URL is rejected. Never quotes it, because it may contain a password. */
+/** Returns why an upstream URL is rejected. Never quotes it, because it may contain a password. */
 export function addressFault(url: string): string | undefined {
   const { username, password, search, hash } = new URL(url)
   if (username !== '' || password !== '')
