@@ -22,7 +22,10 @@ export interface CoordinatorOptions {
   readonly onReady: (ready: { addresses: readonly string[]; http: string }) => void
 }
 
-/** Runs until the signal aborts. @throws home.*, database.*, node.listen, socket.in-use, … */
+/**
+ * Runs a coordinator until the signal aborts. @throws home.*, database.*, node.listen,
+ * socket.in-use, …
+ */
 export async function runCoordinator(
   deps: CoordinatorDeps,
   options: CoordinatorOptions,

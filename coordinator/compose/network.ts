@@ -28,7 +28,10 @@ const MAX_CONNECTIONS = 4096
  * enrol. A rollout enrols many hosts at once, and many operators may watch a run.
  */
 const MAX_STRANGERS = 256
-/** After a restart, a whole fleet behind one address reconnects within seconds. */
+/**
+ * The number of new connections per second. After a restart, a whole fleet behind one address
+ * reconnects within seconds.
+ */
 const INBOUND_PER_SECOND = 200
 
 export interface Network {

@@ -25,7 +25,7 @@ import { createSessions } from '../sessions/sessions.ts'
 import type { Below, OperationsPart } from './operations.ts'
 import type { Gates } from './stores.ts'
 
-/** The coordinator's own certificate is valid for a day, and is renewed at half-life. */
+/** The coordinator's own certificate is valid for a day. It is renewed after half of that time. */
 const RENEW_MS = 12 * 3_600_000
 
 export interface Surfaces {

@@ -66,7 +66,7 @@ interface Recipient {
   readonly agent: AgentRecord
 }
 
-/** The attempts to send an intent to a host. */
+/** Sends an intent to a host, in several attempts if needed. */
 class Sending {
   readonly #deps: DeliverDeps
   readonly #to: Recipient
@@ -127,7 +127,7 @@ function resultOf(
   return undefined
 }
 
-/** Errors that a host returns before it reads the intent. */
+/** True for errors that a host returns before it reads the intent. */
 const isNotTaken = (error: unknown): boolean =>
   wireError.is(
     error,

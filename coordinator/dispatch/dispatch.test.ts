@@ -1,6 +1,6 @@
 /**
  * Operations on hosts, from the intent to the outcome in the log. The hosts respond, are offline,
- * break off, or send false responses.
+ * fail before they respond, or send false responses.
  */
 import { commandRefusal } from '../../protocols/command/errors.ts'
 import assert from 'node:assert/strict'
@@ -188,7 +188,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0])
   })
 
-  it(`dispatch: a host's bad outcome spoils no other outcome (${dialect})`, async () => {
+  it(`dispatch: an invalid outcome of one host changes no other outcome (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members, intent, perform, logged, again } = await scene(
       stack,
@@ -224,7 +224,7 @@ for (const dialect of DIALECTS) {
     assert.deepEqual(members.map(hosts.streams), [0, 0, 0, 0, 0])
   })
 
-  it(`dispatch: asks a host that broke off for its outcome (${dialect})`, async () => {
+  it(`dispatch: asks a host for its outcome if the response is missing (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, members, intent, perform } = await scene(stack, dialect, 3)
     const [breaks, denies, unprepared] = members as [AgentRecord, AgentRecord, AgentRecord]
@@ -251,7 +251,7 @@ for (const dialect of DIALECTS) {
     ])
   })
 
-  it(`dispatch: proves again if the position of a host moved (${dialect})`, async () => {
+  it(`dispatch: sends new proofs if the position of a host moved (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, members, intent, perform, coordinator } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]
@@ -398,7 +398,7 @@ for (const dialect of DIALECTS) {
     assert.equal(stays.status, 'approved')
   })
 
-  it(`AL-04: a full disk of the coordinator raises no alarm (${dialect})`, async () => {
+  it(`AL-04: a full disk is not reported as a lost log (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, members } = await scene(stack, dialect, 1)
     const [host] = members as [AgentRecord]

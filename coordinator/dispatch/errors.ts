@@ -4,7 +4,7 @@ import { defineErrors } from '../../shared/errors.ts'
 export const dispatchError = defineErrors({
   'dispatch.unknown-run': {
     exit: 'notFound',
-    // The words of process-manager, which scripts compare.
+    // The same text as in process-manager, because scripts compare it.
     message: () => 'process not found',
     hint: () => 'run `muster process list --all` to list all runs',
   },

@@ -12,7 +12,7 @@ export const RUNS_PAGE = 1000
 const MAX_CANDIDATES = 10
 
 export interface RunPage {
-  /** Newest first. */
+  /** The runs of this page, newest first. */
   readonly runs: readonly RunRecord[]
   /** The last run of this page. Undefined if no more runs follow. */
   readonly next: RunId | undefined

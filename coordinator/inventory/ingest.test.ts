@@ -26,7 +26,7 @@ import { createFactStore } from './fact-store.ts'
 import { createIngest } from './ingest.ts'
 
 for (const dialect of DIALECTS) {
-  it(`facts: installs, updates and removals become state and history (${dialect})`, async () => {
+  it(`facts: installs, updates and removals change state and history (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, news, installed, history, position } = await scene(stack, dialect)
     const [a, b] = [await host('a'), await host('b')]

@@ -134,7 +134,7 @@ for (const dialect of DIALECTS) {
         () => false,
         (error: Error) => /kill -9/.test(error.message),
       )
-      // The next start.
+      // Starts the coordinator again.
       const after = await coordinator.start({
         handlers: { 'artifact.add': acting(() => undefined) },
       })

@@ -1,5 +1,5 @@
 /**
- * Finds the later operations on the same names. A name stands for a thing that an operation reads
+ * Finds the later operations on the same names. A name identifies a thing that an operation reads
  * or changes, such as a snapshot. If a later operation touches a name, recovery of the earlier
  * operation only reads there. A change would undo the later operation.
  */
@@ -62,7 +62,7 @@ export async function laterOperations(
       if (names.includes(name) && !later.has(name)) later.set(name, { id, verb })
   }
   if (names.length === 0) return later
-  // An operation that this version can't read may touch anything.
+  // An operation that this version can't read may touch every name.
   for await (const found of intentsAfter(deps, operation.index))
     add(found, 'arguments' in found ? touchedBy(deps.handlers, found) : names)
   for (const { operation: other, begun, index = Number.POSITIVE_INFINITY } of acting)

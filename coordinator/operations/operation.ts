@@ -54,7 +54,10 @@ export interface RecordHandler<V extends Verb> {
   announce?(operation: Operation<V>): void
 }
 
-/** A verb that changes something outside of the database. Idempotent by operation id. */
+/**
+ * A verb that changes something outside of the database. Calls with the same operation id are
+ * idempotent.
+ */
 export interface ActHandler<V extends Verb> {
   readonly kind: 'act'
   /** Rejects an operation that can't succeed, before its intent is logged. */

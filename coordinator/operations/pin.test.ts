@@ -184,7 +184,7 @@ it('a snapshot cannot be deleted while latest serves it', async () => {
   assert.notEqual((await all.served())['latest'], d1)
 })
 
-it('retention keeps the snapshot that latest serves, also after a move', async () => {
+it('retention keeps the snapshot that latest serves, also at a new latest_path', async () => {
   const { all, at, d1 } = await twoVersions()
   await using _ = all
   assert.equal(await at.perform(publish('d1')), 'done')

@@ -45,7 +45,7 @@ interface Everything {
   /** The attempts to reach a host or an upstream. */
   readonly reached: string[]
   readonly scene: SampleScene
-  /** Everything that a verb can change, except the log. */
+  /** Returns everything that a verb can change, except the log. */
   state(): Promise<unknown>
 }
 

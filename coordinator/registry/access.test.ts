@@ -156,7 +156,7 @@ for (const dialect of DIALECTS) {
       await coordinator.access.require(ask(coordinator, friend))
     })
 
-    it(`ID-26: a revocation by an unauthorised key takes no epoch (${dialect})`, async () => {
+    it(`ID-26: an unauthorised revocation does not use up its epoch (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const { access, database } = coordinator
       await add(coordinator, await grantOf(1, { namespace: 'policy' }))
@@ -166,7 +166,8 @@ for (const dialect of DIALECTS) {
       ]
       await add(coordinator, mine)
       await add(coordinator, onward, delegate)
-      // An operator's grant that the delegate may not revoke, and a grant with the same id.
+      // Adds an operator's grant that the delegate may not revoke. `twin` is the delegate's own
+      // grant with the same id, and is not added.
       await add(coordinator, await grantOf(4, { subject: stranger.fingerprint }))
       const twin = await grantOf(
         4,
@@ -215,8 +216,8 @@ for (const dialect of DIALECTS) {
         chain: [mine, twin].map((one) => ({ ...toText(one), scheme: 'sshsig' as const })),
       })
       await revoke(coordinator, second, delegate)
-      // The delegate revoked its own grant, which was never added. The operator's grant still holds
-      // and is listed as valid.
+      // The delegate revoked its own grant, which was never added. The operator's grant is still
+      // valid, and is listed as valid.
       assert.deepEqual([await revokedAt(4), await listed(4)], [null, false])
       await access.require(ask(coordinator, stranger))
     })

@@ -60,7 +60,7 @@ test('ID-30: two agents with one key are detected and logged once, with addresse
   assert.equal(detector.of('Q'), undefined)
 })
 
-test('ID-30: a copied host is one again after only one of its agents comes back', () => {
+test('ID-30: a host is no longer copied when only one of its agents reconnects', () => {
   const { detector, arrive, disconnected, log, check } = manualDetector()
   arrive('original')
   arrive('clone', true)

@@ -94,7 +94,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await coordinator.ledger.head()).size, size)
     })
 
-    it(`ID-14: claims of a host select nothing and enter no certificate (${dialect})`, async () => {
+    it(`ID-14: selectors and certificates ignore the claims of a host (${dialect})`, async () => {
       await using coordinator = await testCoordinator(dialect)
       const token = await tokenOf(coordinator)
       const { certificate } = await coordinator.enrolment.join(

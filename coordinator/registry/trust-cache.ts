@@ -25,14 +25,14 @@ const REFRESH_MS = 3_000
 export interface ApprovedHost {
   readonly peerId: string
   readonly name: string
-  /** True if the host had ever been connected when the hosts were last read. */
+  /** True if the host had connected at least once when the hosts were last read. */
   readonly wasConnected: boolean
 }
 
 export interface TrustCache {
   check(certificate: Signed): Certificate
   approved(peerId: string): boolean
-  /** The approved hosts. */
+  /** Returns the approved hosts. */
   hosts(): readonly ApprovedHost[]
   /** Reads everything again. Resolves when the cache is at least as new as this call. */
   refresh(): Promise<void>

@@ -64,7 +64,7 @@ export interface CoordinatorParts {
   readonly outcomes: Outcomes
   readonly operations: Operations
   readonly log: RecordedLog
-  /** The hosts and the number of revocations that were announced. */
+  /** The hosts whose rights changed, and the number of announced revocations. */
   readonly notified: { changed: AgentId[]; revoked: number }
 }
 

@@ -90,7 +90,7 @@ for (const dialect of DIALECTS)
   })
 
 for (const dialect of DIALECTS) {
-  it(`unknown outcomes: a host that returns refuses a start (${dialect})`, async () => {
+  it(`unknown outcomes: a reconnected host refuses the start (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, unknown, answer, perform, results, state } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })
@@ -133,7 +133,7 @@ for (const dialect of DIALECTS) {
     assert.equal(await state(), 'running')
   })
 
-  it(`unknown outcomes: a host that forgot it is not asked again (${dialect})`, async () => {
+  it(`unknown outcomes: a host without a record is not asked again (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { host, unknown, answer, perform, results } = await scene(stack, dialect)
     await answer({ perform: broken, probe: broken })

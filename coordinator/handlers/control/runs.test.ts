@@ -135,7 +135,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await runs.find(own)).state, 'running')
   })
 
-  it(`runs: reports that no list could show are left out (${dialect})`, async () => {
+  it(`runs: invalid values in a report are removed or cut (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { hosts, a, b, started, ask, runs } = await scene(stack, dialect)
     const [own, other] = [await started(a, 1), await started(b, 2)]
@@ -270,7 +270,7 @@ for (const dialect of DIALECTS) {
     assert.equal((await ask['run.output'].run(request, watching)).status, 'exited: 3')
   })
 
-  it(`runs: a run unknown to its host ends, but not before delivery (${dialect})`, async () => {
+  it(`runs: a run that its host lacks is lost once its intent is closed (${dialect})`, async () => {
     await using stack = new AsyncDisposableStack()
     const { coordinator, hosts, a, started, status, ask, runs } = await scene(stack, dialect)
     const run = await started(a, 1)

@@ -48,7 +48,10 @@ export interface Pair {
 /** Prepares a coordinator for two operations. The first one, A, has the verb of the case. */
 type Prepare = (all: EveryVerb, first: Started) => Promise<Pair>
 
-/** Hosts, and in the repository `today` the snapshot `old`; {@link testUuid}(1) runs on `web`. */
+/**
+ * The scene of the samples: hosts, and the snapshot `old` of the repository `today`. Run {@link
+ * testUuid}(1) is on `web`.
+ */
 export interface SampleScene {
   readonly web: string
   readonly waiting: string
@@ -62,7 +65,7 @@ export interface Sample<V extends Verb> {
 
 interface VerbCase<V extends Verb> {
   readonly pair: Prepare
-  /** An intent that can be performed in the scene. */
+  /** Returns an intent that can be performed in the scene. */
   readonly sample: (scene: SampleScene) => Sample<V> | Promise<Sample<V>>
 }
 
