@@ -1,6 +1,7 @@
 /**
- * The requirement for calling a method. Every method declares one, and the type of `method()`
- * enforces it. For every request `serveProtocol` asks the policy before it parses the body.
+ * The capability that a caller of a method needs. Every method declares one, and the type of
+ * `method()` requires it. `serveProtocol` checks each request with the policy before it parses the
+ * body.
  */
 
 /** The role of a certificate's subject. */
@@ -25,7 +26,7 @@ export type Namespace = Area | `${Area}/${string}`
 
 export type Capability =
   /**
-   * Any peer that can open a connection. `why` gives the reason why that is safe. Only hello,
+   * Any peer that can open a connection. `why` contains the reason why this is safe. Only hello,
    * enroll and session use it.
    */
   | { readonly kind: 'stranger'; readonly why: string }
@@ -42,14 +43,14 @@ export type Capability =
       readonly scope: 'fleet' | 'targets'
     }
   /**
-   * The handler authorises the signed intent in the request. The policy only decides who may submit
-   * one.
+   * The handler authorises the signed intent in the request. The policy only decides which peers
+   * may send one.
    */
   | { readonly kind: 'intent' }
-  /** A process that could open the node's unix socket (0600 in a 0700 folder). */
+  /** A process that can open the node's unix socket (0600 in a 0700 folder). */
   | { readonly kind: 'local' }
 
-/** The requirement in words, for refusals and documents. */
+/** Returns the requirement as text, for refusals and documents. */
 export function describeCapability(capability: Capability): string {
   switch (capability.kind) {
     case 'stranger':
@@ -68,8 +69,9 @@ export function describeCapability(capability: Capability): string {
 }
 
 /**
- * The capability number that hello exchanges: what this program supports beyond the versions of the
- * protocols. It only grows. A peer with a lower number gets the older behaviour; absent means 0.
+ * The capability number that hello exchanges. It numbers the features that the versions of the
+ * protocols don't show, and it only grows. A peer with a lower number gets the older behaviour. An
+ * absent number counts as 0.
  * - 1: 2026-10: first.
  */
 export const CAPABILITY_NUMBER = 1

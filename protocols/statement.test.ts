@@ -10,7 +10,7 @@ const of = (bytes: number): Signed => ({
   signature: new Uint8Array(64),
 })
 
-test('statements: a message takes as many as fit its count and bytes, at least one', () => {
+test('statements: a message has as many as its count and bytes allow, at least one', () => {
   const five = [of(840), of(840), of(840), of(840), of(840)]
   assert.equal(countFitting(five, { most: 9, bytes: 5000 }), 5)
   assert.equal(countFitting(five, { most: 9, bytes: 4999 }), 4)

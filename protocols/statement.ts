@@ -11,7 +11,7 @@ export const bytesOf = (max: number): z.ZodType<Uint8Array> =>
 
 /**
  * The wire form of a signed statement: the bytes that were signed. The receiver must check it with
- * `readSigned`; this shape alone proves nothing.
+ * `readSigned`, because a valid shape proves nothing.
  */
 export const signedMessage = signedWire
 
@@ -23,7 +23,7 @@ export const hashMessage: z.ZodType<Uint8Array> = z.custom<Uint8Array>(
 /** Inclusion and consistency proofs have at most two hashes for each level of the tree. */
 export const proofMessage = z.array(hashMessage).max(128)
 
-/** Bytes of the field names and headers of one statement in CBOR. */
+/** The bytes of the field names and headers of one statement in CBOR. */
 const STATEMENT_OVERHEAD = 64
 /**
  * Counts the statements, from the first on, that fit into one message: at most `most`, together at

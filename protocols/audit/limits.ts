@@ -1,4 +1,4 @@
-/** Bounds of `/muster/audit/1`, each with its reason. */
+/** The limits of `/muster/audit/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 

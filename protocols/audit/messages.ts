@@ -7,7 +7,7 @@ export const consistencyRequest = z.object({ from: z.int().nonnegative(), to: z.
 export const consistencyResponse = z.object({ proof: proofMessage })
 export const inclusionRequest = z.object({ index: z.int().nonnegative(), size: z.int().positive() })
 export const inclusionResponse = z.object({ entry: bytesOf(65_536), proof: proofMessage })
-/** At most 256 entries in one call: one entry bundle of the tile layout. */
+/** Returns at most 256 entries, which is one entry bundle of the tile layout. */
 export const entriesRequest = z.object({
   from: z.int().nonnegative(),
   count: z.int().positive().max(256),

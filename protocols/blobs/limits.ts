@@ -1,4 +1,4 @@
-/** Bounds of `/muster/blobs/1`, each with its reason. */
+/** The limits of `/muster/blobs/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -13,12 +13,12 @@ export const limits: Limits = {
   idleMs: 120_000,
   // A reader that accepts less than 256 KiB in this time has failed, or its disk has.
   stallMs: 60_000,
-  // Eight concurrent fetches keep two requests each open with one provider. As many again may be
-  // closed on one side only, because the other side learns of it a round trip later. A fetch that
-  // meets the bound treats its provider as busy.
+  // Each of eight concurrent fetches keeps two requests open with one provider. The same number may
+  // be closed on one side and still open on the other for a round trip. A fetch that reaches the
+  // limit treats its provider as busy.
   maxInboundStreams: 32,
   maxOutboundStreams: 32,
-  // A sync of 40,000 small packages asks for each once. A fetch of a large blob asks for 16 MiB at
-  // a time.
+  // A sync of 40,000 small packages sends a request for each one. A fetch of a large blob requests
+  // 16 MiB at a time.
   quota: { burst: 4_000, perSecond: 1_000 },
 }

@@ -9,11 +9,11 @@ export const rangeField = z
   .refine(({ start, end }) => start < end, 'expected start < end')
 
 /**
- * More ranges mean that a blob is fetched in random order. The rest is omitted, which only makes
- * the holder less useful.
+ * A blob that is fetched in random order has more ranges. The others are left out, so a caller
+ * requests fewer of them from this holder.
  */
 export const MAX_RANGES = 64
-/** Ids in one question: one metadata set, or one page of a larger list. */
+/** The maximum number of ids in one request: one metadata set, or one page of a larger list. */
 export const MAX_IDS = 256
 
 /**
@@ -35,19 +35,23 @@ export const fetchRequest = z
     ({ start, end, size: bytes }) => end <= bytes && (start < end || bytes === 0),
     'expected start < end <= size',
   )
-/** Follows the encoding and contains its length. */
+/** The response, which follows the encoding and contains its length. */
 export const fetchResponse = z.object({ bytes: size })
 
 export const haveRequest = z.object({ ids: z.array(blobField).min(1).max(MAX_IDS) })
-/** One item for each id, in order. `size` is a claim until the blob's last group is verified. */
+/**
+ * The response has one item for each id, in the same order. `size` is unproven until the blob's
+ * last group is verified.
+ */
 export const haveResponse = z.object({
   holdings: z
     .array(
       z.object({
-        /** Absent: the node has nothing of the blob. */
+        /** Absent if the node has no part of the blob. */
         size: size.optional(),
         /**
-         * The verified ranges, if the node has only a part. Absent, with a size: it has all of it.
+         * The verified ranges if the node has only a part. If only `size` is present, the node has
+         * the whole blob.
          */
         ranges: z.array(rangeField).max(MAX_RANGES).optional(),
       }),

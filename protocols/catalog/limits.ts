@@ -1,4 +1,4 @@
-/** Bounds of `/muster/catalog/1`, each with its reason. */
+/** The limits of `/muster/catalog/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -12,6 +12,6 @@ export const limits: Limits = {
   stallMs: 30_000,
   maxInboundStreams: 8,
   maxOutboundStreams: 8,
-  // dnf asks for a few hundred packages in one transaction.
+  // dnf requests a few hundred packages in one transaction.
   quota: { burst: 2000, perSecond: 500 },
 }

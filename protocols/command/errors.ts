@@ -1,4 +1,6 @@
-/** Why a host rejects an intent before it decides. The coordinator proves again. */
+/**
+ * Errors of a host that rejects an intent before its decision. The coordinator sends new proofs.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const commandRefusal = defineErrors({
@@ -6,6 +8,6 @@ export const commandRefusal = defineErrors({
     exit: 'conflict',
     retryable: true,
     message: (d: { size: number }) =>
-      `this host has seen the log at ${d.size} entries since it was asked`,
+      `this host accepted a newer checkpoint (${d.size} entries) during the call`,
   },
 })

@@ -1,10 +1,10 @@
-/** Bounds of `/muster/command/1`, each with its reason. */
+/** The limits of `/muster/command/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
-  // Intent, entry (64 KiB), proofs, roots, grants, up to 1,024 revocations, and values (144 KiB
-  // with their salts).
+  // The intent, the entry (64 KiB), proofs, roots, grants, up to 1,024 revocations, and the values
+  // (144 KiB with their salts).
   maxRequestBytes: 2 * MIB,
   // The states of a thousand runs.
   maxResponseBytes: 1 * MIB,

@@ -63,6 +63,6 @@ test('command: messages and their bytes', () => {
       { operation: '01990000-0000-7000-8000-000000000001' },
     ],
   ])
-  // An agent of the first version does not send its revocation epoch. It gets all revocations.
+  // An agent of the first version does not send its revocation epoch, so it gets all revocations.
   assert.equal(positionResponse.parse({ size: 0, root: null }).epoch, 0)
 })

@@ -8,12 +8,15 @@ import { bytesOf, hashMessage, proofMessage, signedMessage } from '../statement.
 export const limitName = z.enum(['memory', 'pids', 'cpu'])
 const runText = z.custom<string>((value) => runId.is(value), 'expected a run id')
 
-/** Revocations in one message, 700 bytes each. Those with a chain of grants are longer. */
+/**
+ * The maximum number of revocations in one message. Most have 700 bytes, and those with a chain of
+ * grants are longer.
+ */
 export const MAX_REVOCATIONS = 1024
-/** Half of the largest request: it has other parts. */
+/** Half of the largest request, because the request has other parts. */
 export const MAX_REVOCATION_BYTES = 1 * MIB
 
-/** An intent with everything that an agent needs to check it without trusting the coordinator. */
+/** An intent with all data that an agent needs to check it without trust in the coordinator. */
 export const performRequest = z.object({
   intent: signedMessage,
   /** The log entry of the intent, byte for byte. */
@@ -21,10 +24,11 @@ export const performRequest = z.object({
   index: z.int().nonnegative(),
   /** Proves that the checkpoint's root includes the entry. */
   inclusion: proofMessage,
-  /** The signed note. */
+  /** The signed note of the checkpoint. */
   checkpoint: z.string().max(16_384),
   /**
-   * Proves that this checkpoint extends the last one that the agent reported; empty if it had none.
+   * Proves that this checkpoint extends the last one that the agent reported. Empty if the agent
+   * had none.
    */
   consistency: proofMessage,
   consistentFrom: z.int().nonnegative(),
@@ -34,36 +38,36 @@ export const performRequest = z.object({
   /** The revocations after the epoch that the agent reported. */
   revocations: z.array(signedMessage).max(MAX_REVOCATIONS),
   /**
-   * The values to which the intent only commits: the variables of a `run.start`. Absent: it names
-   * none.
+   * The values for the intent's commitments: the variables of a `run.start`. Absent if there are no
+   * variables.
    */
   values: openingsMessage.optional(),
 })
 export type PerformRequest = z.infer<typeof performRequest>
 export const performResponse = z.object({ outcome: signedMessage })
 
-/** What the agent holds. The coordinator sends what is missing. */
+/** The agent's newest state. The coordinator sends the data that the agent lacks. */
 export const positionResponse = z.object({
-  /** Size of the newest checkpoint. The coordinator proves consistency from it. */
+  /** The size of the newest checkpoint. The coordinator proves that its log extends it. */
   size: z.int().nonnegative(),
   root: hashMessage.nullable(),
   /**
-   * The signed note of that checkpoint. It shows a coordinator that its own log lost or changed
-   * entries. Absent: none.
+   * The signed note of that checkpoint. A coordinator uses it to detect that its own log lost or
+   * changed entries. Absent if the agent has no checkpoint.
    */
   checkpoint: z.string().max(16_384).optional(),
-  /** The agent knows every revocation up to this epoch. Absent: none. */
+  /** The agent has every revocation up to this epoch. Absent if it has none. */
   epoch: z.int().nonnegative().default(0),
 })
 
 /**
- * Revocations for a host that lacks more than one intent can carry. They are sent before the
- * intent, oldest first.
+ * Revocations for a host that lacks more of them than fit into the message with the intent. They
+ * are sent before the intent, the oldest first.
  */
 export const learnRequest = z.object({
   revocations: z.array(signedMessage).min(1).max(MAX_REVOCATIONS),
 })
-/** The agent now knows every revocation up to this epoch. */
+/** The agent now has every revocation up to this epoch. */
 export const learnResponse = z.object({ epoch: z.int().nonnegative() })
 
 export const runStatus = z.object({
@@ -80,18 +84,19 @@ export const runStatus = z.object({
   limits: z.string().nullable(),
   containment: z.string().nullable(),
   /**
-   * Requested limits that the host can't enforce. Absent: all are enforced, or the agent is older.
+   * Requested limits that the host can't enforce. Absent if all are enforced or the agent is older.
    */
   unenforced: z.array(limitName).max(3).optional(),
 })
 export type RunStatusMessage = z.infer<typeof runStatus>
 export const statusRequest = z.object({ runs: z.array(runText).max(1000) })
-/** Only the runs that the agent knows. */
+/** The response has only runs that the agent has a record of. */
 export const statusResponse = z.object({ runs: z.array(runStatus) })
-/** Asks for the outcome of exactly this intent. */
+/** Requests the outcome of exactly this intent. */
 export const probeRequest = z.object({ intent: signedMessage })
 /**
- * The outcome that the agent signed. An intent that had not arrived is refused from then on, so
- * that the answer stays true. The outcome is `unknown` if the agent may have forgotten the intent.
+ * The outcome that the agent signed. If the intent has not arrived, the agent refuses it from now
+ * on, so that this response stays correct. The outcome is `unknown` if the agent may have deleted
+ * its record of the intent.
  */
 export const probeResponse = z.object({ outcome: signedMessage })

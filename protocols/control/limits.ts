@@ -1,14 +1,15 @@
-/** Bounds of `/muster/control/1`, each with its reason. */
+/** The limits of `/muster/control/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
 export const limits: Limits = {
   // An intent of 48 KiB and up to 256 values: 128 KiB with their names, and 16 KiB of salts.
   maxRequestBytes: 256 * KIB,
-  // The package list of one host: 5,000 packages of 200 bytes. Longer answers are downloads.
+  // The package list of one host: 5,000 packages of 200 bytes. Longer results are sent as
+  // downloads.
   maxResponseBytes: 16 * MIB,
   maxProgressBytes: 16 * KIB,
-  // Queries answer quickly or fail. operate and run.output have their own limits.
+  // A query returns quickly or fails. operate and run.output have their own limits.
   callMs: 60_000,
   // The command line sends its next request within a second, or has ended.
   idleMs: 60_000,

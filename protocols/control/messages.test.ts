@@ -90,7 +90,7 @@ test('control: messages and their bytes', () => {
   ])
 })
 
-test('ID-01: every control method but the opening of a session declares its capability', () => {
+test('ID-01: every control method except the opening of a session requires a capability', () => {
   const strangers = Object.entries(control.methods).filter(
     ([, method]) => method.capability.kind === 'stranger',
   )

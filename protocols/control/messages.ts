@@ -13,26 +13,26 @@ const runText = z.custom<string>((value) => runId.is(value), 'expected a run id'
 const text = z.string().max(4096)
 const name = z.string().max(256)
 const labels = z.record(z.string(), z.string())
-/** RFC 3339 UTC. */
+/** A time in RFC 3339, UTC. */
 const time = z.string().max(32)
 /** The words after `--on`: host names, ids, prefixes of them, `k=v[,k=v]`, or `all`. */
 export const selectors = z.array(z.string().min(1).max(1024)).min(1).max(256)
 
 export const empty = z.object({})
 
-// Session: proves that this duplex belongs to the operator who signed the delegation.
+// Session: the proof that this duplex belongs to the operator who signed the delegation.
 export const sessionChallenge = z.object({
   nonce: bytesOf(32),
   fleet: z.string(),
   coordinator: z.string(),
   name,
   version: name,
-  /** The coordinator's clock. Absent from versions before 0.2. */
+  /** The coordinator's time. Earlier builds don't send it. */
   at: time.optional(),
 })
 export const sessionOpen = z.object({ delegation: signedMessage, proof: bytesOf(64) })
 
-/** What was found of each package manager. Absent from older coordinators and hosts. */
+/** The state of each package manager. Older coordinators and hosts don't send it. */
 const managers = z.array(factManager).optional()
 
 // Fleet
@@ -51,9 +51,9 @@ export const agentRow = z.object({
   copies: z.array(z.string()).optional(),
   /** The host's clock minus the coordinator's in milliseconds, at the host's last greeting. */
   clockOffsetMs: z.int().optional(),
-  /** The host's report on its disk, such as `disk full: /var/lib/muster`. Absent: no trouble. */
+  /** The host's report on its disk: `disk full: /var/lib/muster`. Absent without a problem. */
   trouble: z.string().optional(),
-  /** The time of the known packages (null if unknown), and the problems with them. */
+  /** The time of the last collection (null if unknown), and the problems with the packages. */
   facts: z.object({ at: time.nullable(), problems: z.array(factProblem), managers }).optional(),
 })
 export type AgentRow = z.infer<typeof agentRow>
@@ -81,7 +81,7 @@ export const statusResponse = z.object({
     startedAt: time,
     addresses: z.array(z.string()),
     http: z.string().nullable(),
-    /** A failure of its disk, because of which it refuses changes. Absent: none. */
+    /** The failure of a disk, because of which the coordinator refuses changes. Absent for none. */
     trouble: z.string().optional(),
   }),
   repositories: z.array(
@@ -102,9 +102,11 @@ export const statusResponse = z.object({
     root: z.string(),
     at: time.nullable(),
     openIntents: z.int(),
-    /** Why the log takes no entries, so that no change is possible. Null: it takes them. */
+    /**
+     * The reason why the log accepts no entries and no change is possible. Null if it accepts them.
+     */
     frozen: z.string().nullable().optional(),
-    /** True while checkpoints fail for a reason that may pass, such as a full disk. */
+    /** True while checkpoints fail for a temporary reason, such as a full disk. */
     unsigned: z.boolean().optional(),
   }),
 })
@@ -190,22 +192,20 @@ export const runRow = z.object({
   droppedBytes: z.int(),
   limits: z.string().nullable(),
   /**
-   * Why Muster or the system ended the run (`timeout`, `oom`), or why it didn't start. Absent: the
-   * coordinator is older.
+   * Why Muster or the system ended the run (`timeout`, `oom`), or why it didn't start. Older
+   * coordinators don't send it.
    */
   reason: z.string().nullable().optional(),
-  /** Requested limits that the host can't enforce. Known while the run lives. */
+  /** Requested limits that the host can't enforce. They are known only until the run ends. */
   unenforced: z.array(z.string()).max(3).optional(),
   actor: z.string(),
-  /**
-   * When the host last reported on the run. Null: never. Absent before 0.2, like the next fields.
-   */
+  /** The host's last report, or null. Earlier builds don't send this and the next fields. */
   seenAt: time.nullable().optional(),
-  /** True if the run had not ended at the host's last report, and the host does not answer now. */
+  /** True if the host does not respond and the run had not ended at its last report. */
   stale: z.boolean().optional(),
-  /** Whether the host answered. `offline`: not connected. `silent`: connected, but no answer. */
+  /** `offline`: the host is not connected. `silent`: it is connected, but does not respond. */
   contact: z.enum(['answered', 'offline', 'silent']).optional(),
-  /** For a stale run: since when its host has not answered. */
+  /** For a stale run: the time since when its host has not responded. */
   unreachableSince: time.nullable().optional(),
 })
 export type RunRow = z.infer<typeof runRow>
@@ -214,7 +214,7 @@ export const runRequest = z.object({ run: z.string().min(1).max(36) })
 export const runListRequest = z.object({
   on: selectors.optional(),
   all: z.boolean(),
-  /** The last run of the previous page. Absent: the first page. */
+  /** The last run of the previous page. Absent for the first page. */
   after: runText.optional(),
 })
 /** One page, newest first. `next`: the last run of this page, if there are more. */
@@ -245,9 +245,7 @@ export const factsResponse = z.object({
   at: time,
   os: z.record(z.string(), z.string()),
   packages: z.array(packageRow),
-  /**
-   * Problems with the packages: not read again, refused or odd. Absent: the coordinator is older.
-   */
+  /** Problems of the host's collections. Older coordinators don't send them. */
   problems: z.array(factProblem).optional(),
   managers,
 })
@@ -265,7 +263,7 @@ export const historyRow = z.object({
 })
 export const historyResponse = z.object({
   events: z.array(historyRow),
-  /** The number of older events that are not listed. Absent: none. */
+  /** The number of older events that are not listed. Absent for none. */
   omitted: z.int().positive().optional(),
 })
 export const findRequest = z.object({
@@ -282,15 +280,15 @@ export const findRow = z.object({
   seenAt: time,
   /** The host is offline, or its packages could not be read again. */
   stale: z.boolean(),
-  /** Why they could not be read. */
+  /** The reason why they could not be read. */
   problem: z.string().optional(),
 })
 export type FindRow = z.infer<typeof findRow>
 export const findResponse = z.object({
   found: z.array(findRow),
-  /** Hosts that have more versions of the package than are listed. Absent: none. */
+  /** Hosts that have more versions of the package than are listed. Absent for none. */
   crowded: z.array(name).optional(),
-  /** Hosts whose packages are unknown or outdated. They may have the package. */
+  /** Hosts whose packages are unknown or outdated. These hosts may have the package. */
   unsure: z.array(z.object({ host: name, reason: z.string() })).optional(),
   unsureCount: z.int().optional(),
 })
@@ -360,10 +358,7 @@ export const providerList = z.object({
 // Operations: all changes
 export const operateRequest = z.object({
   intent: signedMessage,
-  /**
-   * The values to which the intent only commits: the variables of a `run.start`. Absent: it names
-   * none.
-   */
+  /** The variables of a `run.start`, for the intent's commitments. Absent if there are none. */
   values: openingsMessage.optional(),
 })
 export const operateProgress = z.object({
@@ -375,7 +370,7 @@ export const operateProgress = z.object({
   item: text.optional(),
 })
 export type OperateProgress = z.infer<typeof operateProgress>
-/** Plain values of an outcome. An error carries the same. */
+/** The plain values of an outcome. The data of an error has the same form. */
 export const plainValue = z.union([
   z.string(),
   z.number(),

@@ -1,6 +1,6 @@
 /**
- * A session's ephemeral key signs this: the nonce, for this coordinator, with a type that no other
- * protocol signs.
+ * The bytes that a session's ephemeral key signs: the nonce and the coordinator, with a type that
+ * no other protocol signs.
  */
 export const PROOF_TYPE = 'muster/session-proof/v1'
 

@@ -7,10 +7,10 @@ import * as m from './messages.ts'
 const stranger = { kind: 'stranger', why: 'it only proves who the operator is' } as const
 const observe = <const N extends Namespace>(namespace: N) =>
   ({ kind: 'operator', namespace, level: 'observe', scope: 'fleet' }) as const
-/** The handler names the hosts or repositories first. Each is authorised. */
+/** The handler first returns the hosts or repositories of a request. Each one is authorised. */
 const observeEach = <const N extends Namespace>(namespace: N) =>
   ({ kind: 'operator', namespace, level: 'observe', scope: 'targets' }) as const
-/** A day: the longest sync or stream that a person watches. */
+/** A day is longer than any sync or stream that a person watches. */
 const WATCHED_MS = 86_400_000
 
 export const control = defineProtocol({

@@ -1,8 +1,8 @@
 /**
- * Every operation that changes something, with its requirements: the namespace in which the actor
- * must hold `control`, the kind of its targets, and the arguments that the operator signs. The
- * command line signs intents of these shapes, and the coordinator rejects others. An agent checks
- * those that it receives again.
+ * Declares every operation that changes something: the namespace in which the actor needs
+ * `control`, the kind of its targets, and the arguments that the operator signs. The command line
+ * signs only such intents, and the coordinator rejects others. An agent checks each received intent
+ * again.
  */
 import { z } from 'zod'
 import { agentId, blobId, runId, sha256Hex } from '../../shared/ids.ts'
@@ -21,7 +21,7 @@ export const safeName = z
     /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/,
     'expected a letter or digit, then up to 63 letters, digits, dots, dashes, underscores',
   )
-/** The labels that a node certificate can hold. A host with other labels could never join. */
+/** The labels that a node certificate can contain. A host with other labels could not join. */
 export const labelsMessage = labelsField
 
 const agentText = z.custom<string>((value) => agentId.is(value), 'expected an agent id')
@@ -32,8 +32,8 @@ const commitmentText = z.custom<string>(
   'expected the commitment to a value: 64 lower-case hex digits',
 )
 /**
- * A signed statement inside an intent's arguments, its parts in base64. The log entry then holds
- * all that is needed to verify it.
+ * A signed statement inside an intent's arguments, with its parts in base64. So the log entry
+ * contains all data for its verification.
  */
 const statementText = z.strictObject({
   statement: z.string().max(65_536),
@@ -43,7 +43,7 @@ const statementText = z.strictObject({
 })
 
 /**
- * The program that an operator wants to run. The bounds follow those of the kernel (128 KiB for an
+ * The program that an operator starts. The limits follow those of the kernel (128 KiB for an
  * argument, PATH_MAX) and keep a log entry below 64 KiB.
  */
 export const runStartArguments = z.strictObject({
@@ -55,8 +55,8 @@ export const runStartArguments = z.strictObject({
     .max(1024, 'expected at most 1024 words')
     .refine(([program]) => program !== '', 'expected a program, got an empty word'),
   /**
-   * For each variable the commitment to its value (AL-13). The values themselves travel beside the
-   * intent: `protocols/rpc/openings.ts`.
+   * The commitment to the value of each variable (AL-13). The values are sent with the intent:
+   * `protocols/rpc/openings.ts`.
    */
   env: z
     .record(variableName, commitmentText)
@@ -80,7 +80,7 @@ export const runStartArguments = z.strictObject({
     .optional(),
   limits: z.strictObject({
     memoryBytes: z.int().positive().optional(),
-    /** Thousandths of one core, because statements hold only integers. */
+    /** Thousandths of one core, because statements contain only integers. */
     cpuMillis: z.int().positive().optional(),
     pids: z.int().positive().max(4_194_304).optional(),
     timeoutMs: z.int().positive().optional(),
@@ -141,9 +141,9 @@ export const VERBS = {
     arguments: z.strictObject({
       createSnapshot: z.boolean(),
       snapshotName: safeName.optional(),
-      /** Accept a revision that is lower than the last one. */
+      /** Accepts a revision that is lower than the last one. */
       allowRollback: z.boolean(),
-      /** Accept the loss of nearly all packages. */
+      /** Accepts the loss of nearly all packages. */
       acceptShrink: z.boolean(),
     }),
   }),

@@ -1,4 +1,4 @@
-/** Answers to a join that are final: asking again changes nothing. */
+/** Final refusals of a join. A new attempt with the same values fails too. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const enrollRefusal = defineErrors({

@@ -1,4 +1,4 @@
-/** Bounds of `/muster/enroll/1`, each with its reason. */
+/** The limits of `/muster/enroll/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -11,12 +11,12 @@ export const limits: Limits = {
   maxProgressBytes: 1 * KIB,
   // One transaction on a busy database.
   callMs: 30_000,
-  // A candidate that waits for approval asks again on a new stream.
+  // A host that waits for approval sends its next request on a new stream.
   idleMs: 10_000,
   stallMs: 10_000,
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
-  // Each guess of a stranger at a 256-bit secret costs one hash. Ten at once and one in two seconds
-  // are more than a waiting host needs (ID-11).
+  // Each guess at the secret costs one hash. A burst of ten calls, then one call every two seconds,
+  // is more than a waiting host needs (ID-11).
   quota: { burst: 10, perSecond: 0.5 },
 }

@@ -22,10 +22,11 @@ export const joinRequest = z.object({
     .record(z.string().max(64), z.string().max(256))
     .refine((claims) => Object.keys(claims).length <= 32),
   version: z.string().max(64),
-  /** For a host that reconnects: it knows every revocation up to this epoch. */
+  /** A host that reconnects has every revocation up to this epoch. */
   epoch: z.int().nonnegative().optional(),
   /**
-   * Drawn by an agent when it starts. It distinguishes a restarted host from a copy of its disk.
+   * An agent draws this value when it starts. The value distinguishes a restarted host from a copy
+   * of its disk.
    */
   instance: z
     .string()
@@ -44,8 +45,8 @@ export const joinResponse = z.object({
   /** Present after approval. */
   certificate: signedMessage.optional(),
   /**
-   * For an approved host: the revocations after its `epoch`, in order. If there are too many, the
-   * oldest.
+   * For an approved host: the revocations after its `epoch`, in order. If there are too many, only
+   * the oldest ones.
    */
   revocations: z.array(signedMessage).max(MAX_JOIN_REVOCATIONS).optional(),
 })

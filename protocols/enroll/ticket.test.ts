@@ -1,4 +1,6 @@
-/** Tickets survive a round trip. All other texts are rejected. */
+/**
+ * Checks that a formatted ticket parses to the same ticket, and that all other texts are rejected.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -62,7 +64,7 @@ test('ID-10: a token holds only base32, and other texts are rejected with a reas
   )
 })
 
-test('tickets and tokens differ in their first word, and their old form is still read', () => {
+test('tickets and tokens differ in their first word, and their old form is accepted', () => {
   const text = formatTicket(withoutSecret)
   assert.match(text, /^muster-ticket1-[a-z2-7]+$/)
   assert.equal(parseTicket(text).secret, undefined)

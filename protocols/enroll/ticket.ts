@@ -1,8 +1,8 @@
 /**
  * Tickets and tokens. A ticket has the addresses of a fleet's coordinators and pins the fleet's
- * root. It holds nothing secret. A token is a ticket with a single-use secret. They begin with
- * `muster-ticket1-` and `muster-token1-`, then base32: one word that is safe to paste into any
- * shell (ID-10). Earlier builds wrote `muster1-` for both. Muster still reads it.
+ * root. It contains no secret. A token is a ticket with a single-use secret. Both are one word that
+ * is safe in any shell (ID-10): `muster-ticket1-` or `muster-token1-`, and then base32. Earlier
+ * builds wrote `muster1-` for both, and Muster still accepts it.
  */
 import { defined } from '../../shared/defined.ts'
 import { decode, encode } from 'cborg'
@@ -34,14 +34,14 @@ export const ticketError = defineErrors({
 
 const TICKET_PREFIX = 'muster-ticket1-'
 const TOKEN_PREFIX = 'muster-token1-'
-/** Of both, before 0.2. */
+/** The beginning of tickets and tokens of earlier builds. */
 const OLD_PREFIX = 'muster1-'
 /**
- * More than a coordinator has interfaces. Each address that does not answer costs the caller a
- * timeout.
+ * The maximum number of addresses, which is more than the interfaces of a coordinator. Each address
+ * without a response costs the caller a timeout.
  */
 export const MAX_TICKET_ADDRESSES = 16
-/** Room for that many addresses of 256 bytes, twice. */
+/** Twice the space for that many addresses of 256 bytes. */
 const MAX_TICKET_CHARACTERS = 16_384
 
 const bytes32 = z.custom<Uint8Array>(
@@ -95,7 +95,7 @@ export function parseTicket(text: string): Ticket {
   if (!result.success)
     throw ticketError('ticket.malformed', { reason: 'it has another version, or was altered' })
   const { f, r, a, s } = result.data
-  // A token that looks like a ticket would be shown to people, with its secret.
+  // Otherwise a token that looks like a ticket could be shown with its secret.
   if (prefix !== OLD_PREFIX && (prefix === TOKEN_PREFIX) !== (s !== undefined))
     throw ticketError('ticket.malformed', { reason: 'it is cut short or altered' })
   return {

@@ -1,6 +1,6 @@
 /**
- * The hash that replaces a token's secret everywhere, except on the terminal that drew it and on
- * the host that uses it.
+ * Hashes a token's secret. Only the command that creates the token and the host that uses it have
+ * the secret. All other places have this hash.
  */
 import { createHash } from 'node:crypto'
 

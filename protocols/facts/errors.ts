@@ -1,4 +1,4 @@
-/** Why a coordinator rejects the facts of a host. The host reads the reason. */
+/** The error of a coordinator that rejects the facts of a host. The host gets the reason. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const factsRefusal = defineErrors({

@@ -1,4 +1,4 @@
-/** Bounds of `/muster/facts/1`, each with its reason. */
+/** The limits of `/muster/facts/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -13,6 +13,6 @@ export const limits: Limits = {
   stallMs: 30_000,
   maxInboundStreams: 4,
   maxOutboundStreams: 4,
-  // A transaction of the package manager makes one update. A gap makes one pull.
+  // A transaction of the package manager causes one update. A gap causes one pull.
   quota: { burst: 60, perSecond: 2 },
 }

@@ -30,7 +30,7 @@ export const cases: readonly Case[] = [
       6d656e74427b7b`,
   },
   {
-    id: 'an answer that accepts',
+    id: 'a response that accepts the peer',
     method: 'greet',
     part: 'response',
     message: { certificate, capability: 1, at: 0, version: '' },
@@ -41,7 +41,7 @@ export const cases: readonly Case[] = [
       0202020202020202020202020202020202020202020202020202026973746174656d656e74427b7b`,
   },
   {
-    id: 'an answer that refuses',
+    id: 'a response that refuses the peer',
     method: 'greet',
     part: 'response',
     message: { capability: 1, at: 0, version: '0.1.0', refused: 'trust.expired' },

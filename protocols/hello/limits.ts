@@ -1,4 +1,4 @@
-/** Bounds of `/muster/hello/1`, each with its reason. */
+/** The limits of `/muster/hello/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -11,10 +11,10 @@ export const limits: Limits = {
   callMs: 10_000,
   idleMs: 10_000,
   stallMs: 10_000,
-  // Once when a connection opens, and again after a certificate was renewed. Both sides may start
-  // at the same time.
+  // A side calls once when a connection opens, and again after it renewed its certificate. Both
+  // sides may start at the same time.
   maxInboundStreams: 2,
   maxOutboundStreams: 2,
-  // Strangers may call this, and each call costs a signature check.
+  // Peers without a certificate may call this, and each call costs a signature check.
   quota: { burst: 10, perSecond: 0.2 },
 }

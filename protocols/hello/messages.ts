@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { signedMessage } from '../statement.ts'
 
 /**
- * A failure of the sender's disk (shared/storage/storage-error.ts) as data. The receiver makes the
- * text.
+ * A failure of the sender's disk (shared/storage/storage-error.ts) as data. The receiver formats
+ * the text.
  */
 export const troubleMessage = z.object({
   code: z.string().max(64),
@@ -14,25 +14,28 @@ export const troubleMessage = z.object({
 })
 export type Trouble = z.infer<typeof troubleMessage>
 
-/** The introduction of each side. Both directions have the same fields. */
+/** The message of each side. Both directions have the same fields. */
 const introduction = {
-  /** The sender's node certificate; absent for candidates and operators, who have none. */
+  /**
+   * The sender's node certificate. Absent for operators and hosts that wait for approval, because
+   * they have none.
+   */
   certificate: signedMessage.optional(),
-  /** The capability number (protocols/capability.ts); absent means 0. */
+  /** The capability number (protocols/capability.ts). An absent number counts as 0. */
   capability: z.int().min(0).max(65_535).default(0),
   /** The sender's clock, milliseconds since the Unix epoch. */
   at: z.int().nonnegative(),
   /** The program's version, for people. */
   version: z.string().max(64),
-  /** A fault of the sender's machine. Absent: none, or an older program. */
+  /** A fault of the sender's machine. Absent if there is none, or if the program is older. */
   trouble: troubleMessage.optional(),
 }
 export const greetRequest = z.object(introduction)
 export const greetResponse = z.object({
   ...introduction,
   /**
-   * The code of the reason why the caller's certificate was rejected. Absent: it was accepted, or
-   * none was shown.
+   * The error code for the rejection of the caller's certificate. Absent if the certificate was
+   * accepted or not sent.
    */
   refused: z.string().max(64).optional(),
 })

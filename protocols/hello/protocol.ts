@@ -1,4 +1,4 @@
-/** `/muster/hello/1`: two nodes show each other their certificates. Page: README.md. */
+/** `/muster/hello/1`: two nodes exchange their certificates. Page: README.md. */
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { greetRequest, greetResponse } from './messages.ts'

@@ -1,4 +1,4 @@
-/** Bounds of `/muster/local/1`, each with its reason. */
+/** The limits of `/muster/local/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -14,6 +14,6 @@ export const limits: Limits = {
   stallMs: 300_000,
   maxInboundStreams: 16,
   maxOutboundStreams: 16,
-  // The node's own user, for example a script that adds many files.
+  // All callers are the node's own user, for example a script that adds many files.
   quota: { burst: 10_000, perSecond: 2_000 },
 }

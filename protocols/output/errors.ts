@@ -1,4 +1,6 @@
-/** Why a host has no output of a run. The coordinator then asks for its state. */
+/**
+ * The error of a host that has no output of a run. The coordinator then requests the run's state.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const outputRefusal = defineErrors({

@@ -1,4 +1,4 @@
-/** Bounds of `/muster/output/1`, each with its reason. */
+/** The limits of `/muster/output/1`, each with its reason. */
 import { KIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -6,7 +6,7 @@ export const limits: Limits = {
   maxRequestBytes: 1 * KIB,
   maxResponseBytes: 4 * KIB,
   maxProgressBytes: 1 * KIB,
-  // Until the run ends.
+  // A call may take until the run ends.
   callMs: Number.POSITIVE_INFINITY,
   idleMs: 10_000,
   // An operator may pause the stream with Ctrl-S. The run is not affected.

@@ -1,13 +1,18 @@
-/** The messages of `/muster/output/1`. The data before the response are pieces, see pieces.ts. */
+/**
+ * The messages of `/muster/output/1`. The data before the response consists of pieces (pieces.ts).
+ */
 import { z } from 'zod'
 import { runId } from '../../shared/ids.ts'
 import { runStatus } from '../command/messages.ts'
 
 export const outputRequest = z.object({
   run: z.custom<string>((value) => runId.is(value), 'expected a run id'),
-  /** False: only the present output. True: until the run has ended and all output was sent. */
+  /**
+   * False for only the present output. True to continue until the run has ended and all output was
+   * sent.
+   */
   follow: z.boolean(),
-  /** Offsets in bytes at which to begin. */
+  /** The offsets in bytes at which the output begins. */
   stdout: z.int().nonnegative(),
   stderr: z.int().nonnegative(),
 })

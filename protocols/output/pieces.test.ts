@@ -1,4 +1,4 @@
-/** Pieces survive every cut of the stream. Malformed ones are rejected. */
+/** Checks that pieces are read wherever the stream is cut, and that malformed ones are rejected. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -17,7 +17,7 @@ const piece: fc.Arbitrary<Piece> = fc.oneof(
   }),
 )
 
-/** A reader's view of both streams: their bytes, and the places of gaps. */
+/** Reads both streams: their bytes, and the places of gaps. */
 async function read(bytes: Uint8Array, cuts: readonly number[]): Promise<string[]> {
   const seen: string[] = []
   const reader = createPieceReader(async (one) => {
@@ -43,7 +43,7 @@ async function read(bytes: Uint8Array, cuts: readonly number[]): Promise<string[
   return seen
 }
 
-test('output pieces survive any cutting of the stream', async () => {
+test('output pieces are read wherever the stream is cut', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(piece, { maxLength: 12 }),
@@ -71,7 +71,7 @@ test('output pieces survive any cutting of the stream', async () => {
   )
 })
 
-test('output of an unknown kind, a wrong length or without an end is rejected', async () => {
+test('rejects output pieces of an unknown kind, a wrong length or without an end', async () => {
   const refused = (error: unknown): boolean => wireError.is(error, 'protocol.malformed')
   for (const hex of [
     '0000000001',

@@ -1,13 +1,13 @@
 /**
- * A run's output as one byte stream of pieces. Each piece has a header of five bytes: its kind, and
- * its length with the most significant byte first. Pieces describe themselves because a transport
- * may cut the stream anywhere.
+ * Encodes a run's output as one byte stream of pieces. Each piece has a header of five bytes: its
+ * kind, and its length with the most significant byte first. The header is needed because a
+ * transport may cut the stream anywhere.
  */
 import { wireError } from '../wire/errors.ts'
 
 /**
- * `stdout`, `stderr`: its bytes, in order. A gap contains the number of bytes that are missing at
- * this place, because they were not kept.
+ * `stdout` and `stderr` contain the bytes of the stream, in order. A gap contains the number of
+ * bytes that the runner did not keep at this place.
  */
 export type Piece =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
@@ -16,7 +16,7 @@ export type Piece =
 const KINDS = { stdout: 1, stderr: 2, 'gap in stdout': 3, 'gap in stderr': 4 } as const
 const HEADER_BYTES = 5
 const GAP_BYTES = 8
-/** Largest piece. An agent's pieces are at most 128 KiB. */
+/** The largest accepted piece. An agent's pieces have at most 128 KiB. */
 const MAX_PIECE_BYTES = 1024 * 1024
 
 export function encodePiece(piece: Piece): Uint8Array {
@@ -36,7 +36,7 @@ function gapBytes(dropped: number): Uint8Array {
 
 export interface PieceReader {
   /**
-   * Accepts the next bytes, cut anywhere. It calls `onPiece` for what they contain. Bytes of a
+   * Accepts the next bytes, cut anywhere. It calls `onPiece` for each piece in them. Bytes of a
    * stream are passed on as they arrive.
    */
   write(chunk: Uint8Array): Promise<void>

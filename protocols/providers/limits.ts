@@ -1,4 +1,4 @@
-/** Bounds of `/muster/providers/1`, each with its reason. */
+/** The limits of `/muster/providers/1`, each with its reason. */
 import { KIB, MIB } from '../../shared/units.ts'
 import type { Limits } from '../rpc/define-protocol.ts'
 
@@ -11,9 +11,9 @@ export const limits: Limits = {
   callMs: 30_000,
   idleMs: 60_000,
   stallMs: 30_000,
-  // One stream that stays open, and the next one after a reconnect.
+  // One stream stays open, and a second one opens after a reconnect.
   maxInboundStreams: 4,
   maxOutboundStreams: 4,
-  // A new pool of 40,000 blobs needs 40 announcements. A sync of as many asks 625 times.
+  // A new pool of 40,000 blobs needs 40 announcements. A sync of 40,000 blobs sends 625 requests.
   quota: { burst: 1_000, perSecond: 50 },
 }

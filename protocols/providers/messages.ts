@@ -4,14 +4,14 @@ import { HOST_NAME } from '../../shared/host-name.ts'
 import { keyOfPeerId } from '../../shared/identity/peer-id.ts'
 import { MAX_RANGES, blobField, rangeField } from '../blobs/messages.ts'
 
-/** Blobs in one message: a page of a pool's list, 80 bytes each. */
+/** The maximum number of blobs in one message: a page of a pool's list, with 80 bytes each. */
 export const MAX_ANNOUNCED = 1000
 export const MAX_ASKED = 64
-/** Providers of one blob in an answer: more than one fetch uses at once. */
+/** The maximum number of providers of one blob in a response. A fetch uses fewer at once. */
 export const MAX_PROVIDERS = 32
-/** Addresses of one node: two families, two networks. */
+/** The maximum number of addresses of one node: two families in each of two networks. */
 export const MAX_ADDRESSES = 4
-/** Names of hosts in one message: enough to see what they have in common. */
+/** The maximum number of host names in one message. */
 export const MAX_AWAY_NAMES = 5
 
 const size = z.int().nonnegative()
@@ -26,7 +26,7 @@ const peerField = z.string().refine((text) => {
 
 export const announceRequest = z.object({
   /**
-   * The addresses where other members may dial the sender. The coordinator passes on plausible
+   * The addresses at which other members can dial the sender. The coordinator passes on plausible
    * ones.
    */
   addresses,
@@ -35,13 +35,14 @@ export const announceRequest = z.object({
       z.object({
         id: blobField,
         size,
-        /** Absent: all of it. */ ranges: z.array(rangeField).max(MAX_RANGES).optional(),
+        /** Absent if the sender has the whole blob. */
+        ranges: z.array(rangeField).max(MAX_RANGES).optional(),
       }),
     )
     .max(MAX_ANNOUNCED),
-  /** The sender no longer holds these. */
+  /** Blobs that the sender no longer has. */
   drops: z.array(blobField).max(MAX_ANNOUNCED),
-  /** Set on the last message of a complete list of the sender's blobs. */
+  /** True in the last message of a complete list of the sender's blobs. */
   all: z.boolean().optional(),
 })
 /**
@@ -58,7 +59,9 @@ export const findResponse = z.object({
         .array(
           z.object({
             peer: peerField,
-            /** Empty: the coordinator itself, or a node that only the coordinator can reach. */
+            /**
+             * Empty for the coordinator itself, and for a node that only the coordinator can reach.
+             */
             addresses,
             size,
             ranges: z.array(rangeField).max(MAX_RANGES).optional(),
@@ -67,11 +70,13 @@ export const findResponse = z.object({
         .max(MAX_PROVIDERS),
     )
     .max(MAX_ASKED),
-  /** Hosts of the fleet whose blobs the coordinator does not know now. Absent: none. */
+  /**
+   * Hosts of the fleet whose blobs are unknown to the coordinator now. Absent if there are none.
+   */
   away: z
     .object({
       count: z.int().positive(),
-      /** Some of their names, for people. */
+      /** Some of the hosts' names, for people. */
       names: z.array(z.string().regex(HOST_NAME)).max(MAX_AWAY_NAMES),
     })
     .optional(),

@@ -1,4 +1,4 @@
-/** `/muster/providers/1`: which members hold a blob. Page: README.md. */
+/** `/muster/providers/1`: finds the members that have a blob. Page: README.md. */
 import { defineProtocol, method } from '../rpc/define-protocol.ts'
 import { limits } from './limits.ts'
 import { announceRequest, announceResponse, findRequest, findResponse } from './messages.ts'

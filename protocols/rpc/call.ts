@@ -1,6 +1,7 @@
 /**
- * The client of every protocol: typed calls over one duplex, one after another. Responses are
- * checked against schema and limits. Errors of the peer get their text from our own tables.
+ * The client of every protocol. It makes typed calls over one duplex, one after another, and checks
+ * each response against its schema and limits. The text of a peer's error comes from our own
+ * tables.
  */
 import { requireDefined } from '../../shared/require-defined.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -22,14 +23,14 @@ import { wireError } from '../wire/errors.ts'
 import { encodeRequest } from '../wire/request.ts'
 import { decodeError } from '../wire/status.ts'
 
-/** An error frame has only a code and plain data. */
+/** The maximum size of an error frame, which has only a code and plain data. */
 const MAX_ERROR_BYTES = 16 * 1024
 
 export interface CallOptions<M> {
   readonly signal?: AbortSignal
   /** Called for each progress report. The next one waits until the returned promise settles. */
   readonly onProgress?: (report: ProgressOf<M>) => void | Promise<void>
-  /** Sent after the request, for methods that take an upload. */
+  /** The bytes that are sent after the request, for methods with an upload. */
   readonly upload?: AsyncIterable<Uint8Array>
   /**
    * Called for each part of the download. The bytes are valid until the returned promise settles.
@@ -40,8 +41,8 @@ export interface CallOptions<M> {
 
 export interface Client<P extends Protocol> {
   /**
-   * Calls a method. Aborting `signal` ends the whole duplex, because its late response would look
-   * like the next one. Later calls fail with protocol.closed.
+   * Calls a method. Aborting `signal` ends the whole duplex, because a late response would be read
+   * as the response to the next call. Later calls fail with protocol.closed.
    * @throws the peer's error, protocol.timeout, .closed, .malformed, or a callback's error
    */
   call<K extends keyof P['methods'] & string>(
@@ -75,7 +76,7 @@ class SerialCalls {
   readonly #clock: Clock
   readonly #channel: Channel
   #tail: Promise<unknown> = Promise.resolve()
-  /** Why the duplex can't be used any more. */
+  /** The reason why the duplex can't be used any more. */
   #broken: unknown
 
   constructor(protocol: Protocol, duplex: Duplex, deps: { clock: Clock }) {
@@ -150,7 +151,8 @@ function maxFrameBytes(protocol: Protocol): number {
 }
 
 /**
- * Encodes a request. Values of a person may fail the schema, which is the caller's mistake.
+ * Encodes a request. A value that a user typed may fail the schema. This counts as the caller's
+ * mistake.
  * @throws protocol.request, protocol.too-large
  */
 function encodeChecked(
@@ -169,7 +171,7 @@ function encodeChecked(
   return payload
 }
 
-/** The peer returned an error. The duplex is intact, and the next call may follow. */
+/** An error that the peer returned. The duplex can be used for the next call. */
 class Refusal extends Error {
   readonly error: Error
   constructor(error: Error) {
@@ -218,7 +220,7 @@ async function upload(
     }
   } catch (error) {
     if (error !== ANSWERED) throw error
-    // Not awaited: the source may wait for a person.
+    // This is not awaited, because the source may wait for a person.
     chunks.return?.().catch(() => undefined)
   }
   await channel.send('end', new Uint8Array(0))

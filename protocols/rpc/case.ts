@@ -1,13 +1,13 @@
 /**
- * The form of a protocol's `cases.ts`: messages and the exact bytes that stand for them, which
- * `messages.test.ts` runs in both directions.
+ * The form of a protocol's `cases.ts`: messages and their exact bytes. `messages.test.ts` converts
+ * each into the other.
  */
 export interface Case {
-  /** Unique within the protocol; says what the case shows. */
+  /** A unique description within the protocol. */
   readonly id: string
   readonly method: string
   readonly part: 'request' | 'response' | 'progress'
   readonly message: unknown
-  /** The CBOR of the message in hex; blanks are for the reader's eye. */
+  /** The CBOR of the message in hex. Blanks are ignored. */
   readonly hex: string
 }

@@ -1,6 +1,7 @@
 /**
- * Checks a protocol's table of messages and their bytes, for tests: both convert into each other,
- * every part of every method has a case, unknown keys are allowed, and truncated bytes fail.
+ * Checks a protocol's table of messages and their bytes, for tests. Messages and bytes convert into
+ * each other, every part of every method has a case, unknown keys are accepted, and truncated bytes
+ * are rejected.
  */
 import assert from 'node:assert/strict'
 import type { Case } from './case.ts'

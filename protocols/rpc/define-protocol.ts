@@ -1,45 +1,44 @@
 /**
- * Protocols as data: a name, a version, limits, and methods with their messages and the capability
- * that a caller needs. The capability and the limits are required by the types, and `Handlers` has
- * one member per method, so a method without either doesn't compile.
+ * Declares protocols as data: a name, a version, limits, and methods with their messages and the
+ * capability that a caller needs. The types require the capability, the limits, and a handler for
+ * each method.
  */
 import type { z } from 'zod'
 import type { Capability } from '../capability.ts'
 import type { DuplexPeer, Caller, Target } from './peer.ts'
 
-/** Bounds of one method. A protocol states them all; a method may state its own. */
+/** The limits of one method. A protocol declares all of them, and a method may declare its own. */
 export interface MethodLimits {
-  /** Bytes of the encoded request. */
+  /** The maximum bytes of the encoded request. */
   readonly maxRequestBytes: number
-  /** Bytes of the encoded response. */
+  /** The maximum bytes of the encoded response. */
   readonly maxResponseBytes: number
-  /** Bytes of one encoded progress report. */
+  /** The maximum bytes of one encoded progress report. */
   readonly maxProgressBytes: number
   /**
-   * Milliseconds from request to response; Infinity for methods that follow something until the
-   * caller leaves.
+   * The milliseconds from request to response. Infinity for methods that send data until the caller
+   * leaves.
    */
   readonly callMs: number
 }
 
 export interface Limits extends MethodLimits {
   /**
-   * Milliseconds that a stream may rest between two requests, the reading of the next request
-   * included.
+   * The milliseconds between two requests of a stream, including the time to read the second one.
    */
   readonly idleMs: number
   /**
-   * Milliseconds that one write or one awaited piece of an upload may take: a peer that stalls
-   * longer is cut off.
+   * The milliseconds that one write or one awaited piece of an upload may take. The stream of a
+   * peer that takes longer is aborted.
    */
   readonly stallMs: number
-  /** Streams of this protocol that one connection may have open towards us. */
+  /** The maximum number of streams of this protocol that a peer has open on one connection. */
   readonly maxInboundStreams: number
-  /** Streams of this protocol that we open on one connection. */
+  /** The maximum number of streams of this protocol that we open on one connection. */
   readonly maxOutboundStreams: number
   /**
-   * Requests of this protocol per peer: a bucket of `burst`, refilled at `perSecond`. libp2p itself
-   * bounds only concurrent streams.
+   * Limits the requests of each peer for this protocol: a bucket of `burst`, refilled at
+   * `perSecond`. libp2p limits only concurrent streams.
    */
   readonly quota: { readonly burst: number; readonly perSecond: number }
 }
@@ -50,11 +49,11 @@ export interface MethodSpec<Req, Res, Prog, C extends Capability> {
   readonly capability: C
   readonly request: Schema<Req>
   readonly response: Schema<Res>
-  /** Reports between request and response. Left out: the method sends none. */
+  /** The progress reports between request and response. Absent if the method sends none. */
   readonly progress?: Schema<Prog>
-  /** The caller sends bytes after the request. */
+  /** True if the caller sends bytes after the request. */
   readonly upload?: true
-  /** The response is preceded by bytes. */
+  /** True if the server sends bytes before the response. */
   readonly download?: true
   readonly limits?: Partial<MethodLimits>
 }
@@ -65,11 +64,11 @@ export type Method<
   C extends Capability = Capability,
 > = MethodSpec<Req, Res, Prog, C>
 
-// A method of unknown messages would refuse every concrete one.
+// The types of concrete methods are not assignable to a method of `unknown` messages.
 // oxlint-disable-next-line typescript/no-explicit-any -- schemas are invariant
 export type AnyMethod = Method<any, any, any, Capability>
 
-/** Declares a method; exists for inference only. */
+/** Declares a method. The function exists only for type inference. */
 export function method<Req, Res, Prog = never, const C extends Capability = Capability>(
   spec: MethodSpec<Req, Res, Prog, C>,
 ): Method<Req, Res, Prog, C> {
@@ -79,7 +78,7 @@ export function method<Req, Res, Prog = never, const C extends Capability = Capa
 export interface Protocol<
   M extends Readonly<Record<string, AnyMethod>> = Readonly<Record<string, AnyMethod>>,
 > {
-  /** `/muster/<name>/<version>`: what libp2p and the unix socket negotiate. */
+  /** `/muster/<name>/<version>`, which libp2p and the unix socket negotiate. */
   readonly id: string
   readonly name: string
   readonly version: number
@@ -103,7 +102,7 @@ export function defineProtocol<const M extends Readonly<Record<string, AnyMethod
   return { ...spec, id: `/muster/${spec.name}/${spec.version}` }
 }
 
-/** A method's own limits over its protocol's. */
+/** Returns the limits of a method. Its own limits replace those of the protocol. */
 export function limitsOf(protocol: Protocol, method: AnyMethod): MethodLimits {
   return { ...protocol.limits, ...method.limits }
 }
@@ -116,20 +115,20 @@ export type ProgressOf<M> =
   M extends Method<infer _Req, infer _Res, infer Prog, infer _C> ? Prog : never
 type CapabilityOf<M> = M extends Method<infer _Req, infer _Res, infer _Prog, infer C> ? C : never
 
-/** What a handler has besides its request. */
+/** The values that a handler gets with its request. */
 export interface CallContext<Prog = never> {
   readonly caller: Caller
-  /** The duplex's peer; `session.open` sets its session. */
+  /** The peer of the duplex. `session.open` sets its session. */
   readonly peer: DuplexPeer
-  /** Aborts when the caller leaves, the call takes longer than its limit, or the node closes. */
+  /** Aborts if the caller leaves, the call exceeds its time limit, or the node closes. */
   readonly signal: AbortSignal
-  /** Sends a progress report; resolves when more may be sent. */
+  /** Sends a progress report. Resolves when more may be sent. */
   progress(report: Prog): Promise<void>
-  /** What the caller uploads; ends at the end of the upload. Empty for methods without `upload`. */
+  /** The bytes of the upload. Empty for methods without `upload`. */
   readonly upload: AsyncIterable<Uint8Array>
   /**
-   * Sends bytes ahead of the response; resolves when more may be sent. The bytes are given away and
-   * never changed again.
+   * Sends bytes before the response. Resolves when more may be sent. The handler must not change
+   * the bytes afterwards.
    */
   send(bytes: Uint8Array): Promise<void>
 }
@@ -140,8 +139,8 @@ export type PlainHandler<Req, Res, Prog> = (
 ) => Promise<Res>
 export interface TargetedHandler<Req, Res, Prog> {
   /**
-   * What the request touches, each to be authorised; asked before `run`. Must not reveal by its
-   * errors what exists.
+   * Returns the targets of the request, which are authorised before `run`. Its errors must not
+   * reveal whether a target exists.
    */
   targets(request: Req): Promise<readonly Target[]>
   run(request: Req, context: CallContext<Prog>): Promise<Res>

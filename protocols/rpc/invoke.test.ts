@@ -1,4 +1,4 @@
-/** A method is called without a stream, through a line that is a few functions. */
+/** Checks that methods can be called without a stream, through a line of a few functions. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { z } from 'zod'
@@ -40,7 +40,7 @@ const tea = defineProtocol({
   },
 })
 
-/** As a transport with JSON bodies would have it. */
+/** The codec of a transport with JSON bodies. */
 const JSON_CODEC: Codec = {
   decode: (bytes, what) => {
     try {
@@ -167,7 +167,7 @@ test('invoke: asks the policy for the targets once the body is parsed', async ()
   assert.deepEqual(early.steps, ['authorise'], 'the body is not decoded')
 })
 
-test('invoke: refuses unknown methods, bad bodies, and calls past the quota', async () => {
+test('invoke: refuses unknown methods, invalid bodies, and calls above the quota', async () => {
   const { call, steps } = scene()
   assert.deepEqual(await call('toString', '{}'), ['refused', 'error protocol.unsupported'])
   assert.deepEqual(await call('brew', ' '.repeat(201)), ['refused', 'error protocol.too-large'])
@@ -188,7 +188,7 @@ test('invoke: reports a fault of a handler without its details', async () => {
   assert.deepEqual(await long.call('brew', '{"text":"x"}'), ['refused', 'error protocol.internal'])
 })
 
-test('invoke: gives a handler up as stuck if it ignores that its caller left', async () => {
+test('invoke: reports a handler as stuck if it ignores that its caller left', async () => {
   const started = Promise.withResolvers<void>()
   const { call, timers } = scene({
     brew: () => {
@@ -200,7 +200,7 @@ test('invoke: gives a handler up as stuck if it ignores that its caller left', a
   const calling = call('brew', '{"text":"x"}', control)
   await started.promise
   control.abort(wireError('protocol.closed', { what: 'the caller' }))
-  // The last timer is the grace of the handler; the first one is the limit of the call.
+  // The last timer is the grace period of the handler. The first one is the limit of the call.
   timers.at(-1)?.()
   assert.deepEqual(await calling, ['stuck', 'error protocol.closed'])
 })

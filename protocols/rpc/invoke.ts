@@ -1,7 +1,7 @@
 /**
- * One method call, without a stream: authorise, parse, authorise the targets, run, encode. Nothing
- * of a body is decoded before the policy has allowed the call. Streams of libp2p and unix sockets
- * call this through `stream-line.ts`; another transport brings a {@link CallerLine} of its kind.
+ * Runs one method call without a stream: authorise, parse, authorise the targets, run, encode. The
+ * body is decoded only after the policy allowed the call. libp2p and unix sockets use this module
+ * through `stream-line.ts`. Another transport implements {@link CallerLine}.
  */
 import { MusterError } from '../../shared/errors.ts'
 import { createInterrupt } from '../../shared/interrupt.ts'
@@ -18,7 +18,7 @@ import type { Ask, Caller, DuplexPeer, Target } from './peer.ts'
 import { type Quota, createQuota } from './quota.ts'
 import type { ServeDeps } from './serve.ts'
 
-/** How long a handler may go on after its signal aborted, to leave its things in order. */
+/** The time that a handler gets for its cleanup after its signal aborted. */
 const HANDLER_GRACE_MS = 5_000
 
 type Handler =
@@ -28,7 +28,9 @@ type Handler =
       run(request: unknown, context: CallContext<unknown>): Promise<unknown>
     }
 
-/** A protocol with its handlers. All calls of one peer share its quota, on whichever line. */
+/**
+ * A protocol with its handlers. All calls of one peer share the peer's quota, over all transports.
+ */
 export interface Service {
   readonly protocol: Protocol
   readonly handlers: Readonly<Record<string, Handler>>
@@ -42,11 +44,12 @@ export function createService<P extends Protocol>(
   deps: ServeDeps,
 ): Service {
   const quota = createQuota(deps, protocol.limits.quota)
-  // `Handlers` has each method's own types; here a request has passed its method's schema.
+  // `Handlers` has the types of each method. A request passes its method's schema before it gets
+  // here.
   return { protocol, handlers: handlers as Service['handlers'], deps, quota }
 }
 
-/** The method of that name, undefined if the protocol has none. */
+/** Returns the method with this name. Undefined if the protocol has none. */
 export function methodOf({ methods }: Protocol, name: string): AnyMethod | undefined {
   return Object.hasOwn(methods, name) ? methods[name] : undefined
 }
@@ -58,36 +61,39 @@ export interface Call {
   readonly peer: DuplexPeer
 }
 
-/** How a transport writes values down. */
+/** The encoding of a transport. */
 export interface Codec {
   /** @throws protocol.malformed; `what` names the bytes in the error */
   decode(bytes: Uint8Array, what: string): unknown
   encode(value: unknown): Uint8Array
 }
 
-/** What a transport does for one call. */
+/** The functions of a transport for one call. */
 export interface CallerLine {
   readonly codec: Codec
-  /** Aborted by the line when the caller leaves, and by `invoke` when the call takes too long. */
+  /** The line aborts it when the caller leaves. `invoke` aborts it when the call takes too long. */
   readonly call: AbortController
-  /** Ends at the end of the upload. Empty for methods without one. */
+  /** The bytes of the upload. Empty for methods without one. */
   readonly upload: AsyncIterable<Uint8Array>
-  /** The call is allowed and its handler begins: from now on the line watches for the caller. */
+  /**
+   * Called when the call is allowed and its handler begins. From now on the line detects that the
+   * caller leaves.
+   */
   began(method: AnyMethod): void
   progress(report: Uint8Array): Promise<void>
-  /** The bytes are given away and never changed again. */
+  /** The caller of this function must not change the bytes afterwards. */
   data(bytes: Uint8Array): Promise<void>
   respond(response: Uint8Array): Promise<void>
   refuse(error: MusterError): Promise<void>
 }
 
 /**
- * How a call ended. After `stuck` its handler has ignored its signal and may still use the line,
- * which must be given up.
+ * How a call ended. `stuck`: the handler ignored its signal and may still use the line, so the line
+ * must be closed.
  */
 export type Ended = 'answered' | 'refused' | 'stuck'
 
-/** Answers one call. Rejects only if the line can't take the answer. */
+/** Runs one call and sends its response. Rejects only if the line can't send it. */
 export async function invoke(service: Service, call: Call, line: CallerLine): Promise<Ended> {
   const running = { service, call, line, open: true, stuck: false }
   try {
@@ -107,8 +113,8 @@ export async function invoke(service: Service, call: Call, line: CallerLine): Pr
 }
 
 /**
- * What the caller may learn of an error: Muster's own by code and data, of anything else only that
- * there is a fault.
+ * Returns the error that the caller gets. It has the code and the data of Muster's errors. For any
+ * other error it only reports an internal fault.
  */
 export function publicError(
   { deps }: Pick<Service, 'deps'>,
@@ -128,7 +134,7 @@ interface Running {
   readonly service: Service
   readonly call: Call
   readonly line: CallerLine
-  /** False once the answer is on its way: what a handler sends after that is refused. */
+  /** False after the response was sent. Later data of the handler is rejected. */
   open: boolean
   stuck: boolean
 }
@@ -141,7 +147,8 @@ interface Admitted {
 }
 
 /**
- * The encoded response. Rejects with what the caller gets, or with any error if a handler fails.
+ * Returns the encoded response. Rejects with the error for the caller, or with any error if a
+ * handler fails.
  */
 async function responseOf(running: Running): Promise<Uint8Array> {
   const { service, line } = running
@@ -184,7 +191,7 @@ function withinBounds({ protocol, handlers, quota }: Service, call: Call): Admit
   return { name, method, limits, handler }
 }
 
-/** Asks the policy before the body is decoded, and again with the targets of the request. */
+/** Calls the policy before the body is decoded, and again with the targets of the request. */
 async function authorise(
   { service, call, line }: Running,
   { name, method, handler }: Admitted,
@@ -246,8 +253,8 @@ function callTimer(
 }
 
 /**
- * The handler's result. Once the signal aborted, the handler has a bounded time to leave; then it
- * is given up.
+ * Returns the handler's result. After the signal aborted, the handler has a limited time to end.
+ * Then the call ends without it.
  */
 async function settled<T>(running: Running, run: Promise<T>): Promise<T> {
   const { clock, log } = running.service.deps
@@ -273,7 +280,7 @@ async function settled<T>(running: Running, run: Promise<T>): Promise<T> {
 
 const closed = (what: string): MusterError => wireError('protocol.closed', { what })
 
-/** The key paths that are wrong, without the values: those belong to the caller. */
+/** Returns the paths of the wrong keys, but not the caller's values. */
 function issuesOf(error: {
   issues: readonly { path: readonly PropertyKey[]; code?: string }[]
 }): string {

@@ -1,22 +1,27 @@
 /**
- * Values that travel beside a signed intent, each with the salt that opens its commitment
- * (shared/trust/commitment.ts): from the command line to a coordinator, and from there to the hosts
- * that the intent names. Receivers keep them only in memory, and only while they act.
+ * Values that are sent with a signed intent, each with the salt that opens its commitment
+ * (shared/trust/commitment.ts). The command line sends them to a coordinator, which sends them to
+ * the hosts that the intent names. Receivers keep them only in memory, until the operation ends.
  */
 import { z } from 'zod'
 import { SALT_BYTES } from '../../shared/trust/commitment.ts'
 import { KIB } from '../../shared/units.ts'
 
-/** The names of environment variables that every shell supports. */
+/** Accepts the names of environment variables that every shell supports. */
 export const variableName = z
   .string()
   .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'expected letters, digits and underscores, no digit first')
   .max(256, 'expected at most 256 characters')
   .refine((name) => name !== '__proto__', 'expected another name than __proto__')
 
-/** More than any program reads. Their commitments leave room for the rest of an intent. */
+/**
+ * The maximum number of variables, which is more than a program reads. Their commitments leave
+ * space for the rest of an intent.
+ */
 export const MAX_VARIABLES = 256
-/** All names and values together. The kernel allows 128 KiB for one variable. */
+/**
+ * The maximum bytes of all names and values together. The kernel allows 128 KiB for one variable.
+ */
 export const MAX_VALUES_BYTES = 128 * KIB
 
 const opening = z.object({

@@ -1,14 +1,14 @@
-/** Who is on the other side of a duplex, and the policy that decides what they may do. */
+/** The peer on the other side of a duplex, and the policy that decides which calls it may make. */
 import type { Fingerprint, AgentId } from '../../shared/ids.ts'
 import type { Capability, Namespace, Role } from '../capability.ts'
 
-/** What a checked, unexpired, unrevoked node certificate says of the peer. */
+/** The content of the peer's node certificate, which is verified, not expired and not revoked. */
 export interface Member {
   readonly role: Role
   readonly name: string
   /** Set for agents. */
   readonly agent: AgentId | undefined
-  /** From the coordinator's log by way of the certificate, never from the agent's own word. */
+  /** The labels of the certificate. They come from the coordinator's log, never from the agent. */
   readonly labels: Readonly<Record<string, string>>
   readonly epoch: number
   /** Milliseconds since the Unix epoch. */
@@ -18,7 +18,7 @@ export interface Member {
 /** An operator whose delegation and proof were checked on this duplex. */
 export interface OperatorSession {
   readonly operator: Fingerprint
-  /** Milliseconds since the Unix epoch; the policy refuses a session past it. */
+  /** Milliseconds since the Unix epoch. The policy refuses the session after this time. */
   readonly notAfter: number
 }
 
@@ -26,40 +26,37 @@ export interface PeerContext {
   readonly transport: 'libp2p' | 'unix'
   /** The libp2p peer id that the transport authenticated; undefined on a unix socket. */
   readonly peerId: string | undefined
-  /** Where the peer comes from, for logs. */
+  /** The peer's address, for logs. */
   readonly address: string
   /**
-   * The membership as it stands at this moment: read it for every request, never keep it. Undefined
-   * for strangers.
+   * The current membership. Read it for every request and never store it. Undefined for strangers.
    */
   readonly member: Member | undefined
 }
 
-/**
- * The peer id of a libp2p connection. Only protocols that are served on a unix socket can lack it.
- */
+/** Returns the peer id of a libp2p connection. Only a peer on a unix socket has none. */
 export function requirePeerId({ peerId, transport }: PeerContext): string {
   if (peerId === undefined) throw new TypeError(`a peer on ${transport} has no peer id`)
   return peerId
 }
 
 /**
- * A peer on one duplex. `serveProtocol` makes it from the connection's context; a session lasts as
- * long as its duplex.
+ * A peer on one duplex. `serveProtocol` creates it from the connection's context. A session ends
+ * with its duplex.
  */
 export interface DuplexPeer extends PeerContext {
   session: OperatorSession | undefined
 }
 
-/** What an operator's request touches; each target is authorised on its own. */
+/** A target of an operator's request. Each target is authorised separately. */
 export interface Target {
   readonly agent?: AgentId
   readonly labels?: Readonly<Record<string, string>>
-  /** Narrows the capability's namespace to one thing of it, such as `repo/today`. */
+  /** Limits the capability's namespace to one object, such as `repo/today`. */
   readonly namespace?: Namespace
 }
 
-/** The caller as the policy recognised them; handlers and log lines use it. */
+/** The caller that the policy identified, for handlers and log lines. */
 export type Caller =
   | { readonly kind: 'stranger'; readonly name: string; readonly peerId: string | undefined }
   | {
@@ -75,16 +72,17 @@ export interface Ask {
   readonly protocol: string
   readonly method: string
   /**
-   * Undefined in the first question, before the request's body is parsed; the handler's targets in
-   * the second one.
+   * Undefined in the first check, before the request's body is parsed. The second check has the
+   * handler's targets.
    */
   readonly targets: readonly Target[] | undefined
 }
 
 /**
- * Decides. Asked before the body of every request is parsed, and for methods of scope `targets`
- * again with the targets (an empty list is a request that touches nothing). Rejects with
- * protocol.denied or another error. Its decision must not show whether the target exists.
+ * Decides whether a peer may make a call. It is called before the body of every request is parsed.
+ * For methods of scope `targets` it is called again with the targets, which may be an empty list.
+ * Rejects with protocol.denied or another error. Its decision must not reveal whether the target
+ * exists.
  */
 export interface Policy {
   allow(capability: Capability, peer: DuplexPeer, ask: Ask): Promise<Caller>

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { type Clock, systemClock } from '../../shared/clock.ts'
 import { createQuota } from './quota.ts'
 
-/** A clock that stands still until it is moved. */
+/** Creates a clock that only the test moves. */
 function standing(): { clock: Clock; move(ms: number): void } {
   let at = 0
   return { clock: { ...systemClock, monotonic: () => at }, move: (ms) => (at += ms) }

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../shared/clock.ts'
 
-/** More peers than a fleet has; some 2 MiB of buckets at most. */
+/** The maximum number of buckets. A fleet has fewer peers, and the buckets take at most 2 MiB. */
 const MAX_PEERS = 10_000
 
 export interface Quota {

@@ -82,7 +82,7 @@ interface Served {
 }
 
 /**
- * Serves `tea` on a real unix socket with a policy that allows everything but what `refuse` names.
+ * Serves `tea` on a real unix socket. Its policy allows all calls except those that `refuse` names.
  */
 async function serveTea(
   t: TestContext,
@@ -162,7 +162,7 @@ async function serveTea(
   return { path: server.path, seen, log, client }
 }
 
-test('serve: requests follow one another on one stream, each authorised anew', async (t) => {
+test('serve: authorises each request of a stream again', async (t) => {
   const { seen, client } = await serveTea(t)
   const caller = await client()
   const answers = await Promise.all(['a', 'b', 'c'].map((text) => caller.call('echo', { text })))
@@ -194,7 +194,7 @@ test('serve: asks the policy before it parses the body, and again with targets',
   })
   const duplex = await dialSocket(path, tea.id)
   const reply = duplex.source[Symbol.asyncIterator]()
-  // The body isn't CBOR: the error must come from the policy, not from the parser.
+  // The body isn't CBOR. The error must come from the policy, not from the parser.
   const request = encodeRequest('echo', {}).slice(0, -1)
   await duplex.write(encodeFrame('request', Buffer.concat([request, Buffer.from('ff', 'hex')])))
   const answer = Buffer.from((await reply.next()).value as Uint8Array).toString('latin1')
@@ -225,7 +225,7 @@ test('call: never sends a request that its schema rejects', async (t) => {
 
 async function* none(): AsyncGenerator<Uint8Array> {}
 
-test('serve: refusals carry a code; a bug carries nothing but that there is one', async (t) => {
+test('serve: a refusal has its code; a bug is reported without details', async (t) => {
   const { client, log } = await serveTea(t)
   const caller = await client()
   const bug = await caller.call('echo', { text: 'bug' }).catch((error: unknown) => error as Error)
@@ -264,7 +264,7 @@ test('serve: rejects unknown methods and invalid requests, and keeps the stream'
   await assert.rejects(caller.call('echo', { text: 'x' }), { code: 'protocol.closed' })
 })
 
-test('serve: more requests than the quota are refused with busy', async (t) => {
+test('serve: refuses requests above the quota as busy', async (t) => {
   const { client } = await serveTea(t, { quota: { burst: 3, perSecond: 0.001 } })
   const caller = await client()
   for (let n = 0; n < 3; n += 1) await caller.call('echo', { text: 'a' })
@@ -274,7 +274,7 @@ test('serve: more requests than the quota are refused with busy', async (t) => {
   })
 })
 
-test('serve: an aborted call and a caller that vanished both abort the handler', async (t) => {
+test('serve: aborts the handler if the call is aborted or the caller disconnects', async (t) => {
   const { seen, client } = await serveTea(t)
   const caller = await client()
   const stop = new AbortController()
@@ -354,7 +354,7 @@ test('serve: uploads arrive whole; a rejected one leaves the stream usable', asy
   })
 })
 
-test('TR-05: a download waits for its reader, and one that never reads is cut off', async (t) => {
+test('TR-05: a download waits for its reader; one that never reads is disconnected', async (t) => {
   const { seen, client } = await serveTea(t)
   const caller = await client()
   let got = 0

@@ -1,7 +1,7 @@
 /**
- * The server of every protocol. Requests of a duplex run one after another. Each is authorised
- * before its body is parsed, and checked against its limits. Only the code and plain data of a
- * handler's error are sent.
+ * Serves every protocol. Requests of a duplex run one after another. Each is authorised before its
+ * body is parsed, and checked against its limits. Of a handler's error, only the code and the plain
+ * data are sent.
  */
 import { asError } from '../../shared/as-error.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -18,7 +18,7 @@ import { wireError } from '../wire/errors.ts'
 import { splitRequest } from '../wire/request.ts'
 import { encodeError } from '../wire/status.ts'
 
-/** Room for the name of the method in front of the body. */
+/** The space for the name of the method before the body. */
 const NAME_BYTES = 65
 
 /**
@@ -64,7 +64,10 @@ export function serveProtocol<P extends Protocol>(
   }
 }
 
-/** The peer with a new session. A getter, so that each request reads the current `member`. */
+/**
+ * Returns the peer with a new session. `member` is a getter, so that each request reads the current
+ * value.
+ */
 function duplexPeer(peer: PeerContext): DuplexPeer {
   return {
     transport: peer.transport,
@@ -95,14 +98,15 @@ async function converse(
       await answer(service, channel, peer, frame.payload, signal)
     }
   } catch (error) {
-    // The framing is lost, so the stream ends. A peer that still reads gets the reason first.
+    // The next frame can't be found, so the stream ends. A peer that still reads gets the reason
+    // first.
     if (error instanceof MusterError)
       await channel.send('error', encodeError(error)).then(channel.close, () => undefined)
     throw error
   }
 }
 
-/** Answers one request. Rejects only if the stream can't go on. */
+/** Serves one request. Rejects only if the stream must end. */
 async function answer(
   service: Service,
   channel: Channel,

@@ -55,7 +55,7 @@ async function start(t: TestContext, path: string): Promise<SocketServer> {
   return server
 }
 
-test('socket: only its owner may open it, and it is gone after close', async (t) => {
+test('socket: only its owner may open it, and closing removes it', async (t) => {
   const folder = await folderFor(t)
   await mkdir(join(folder, 'run'), { mode: 0o755 })
   const server = await serveSocket(deps, {
@@ -129,7 +129,7 @@ test('socket: paths that cannot hold a socket are refused with the reason', asyn
   await assert.rejects(dialSocket(join(folder, 's'), bell.id, signal), { message: 'stop' })
 })
 
-test('socket: a server that accepts and says nothing ends a call at its deadline', async (t) => {
+test('socket: a call ends at its deadline if the server accepts and sends nothing', async (t) => {
   const path = join(await folderFor(t), 's')
   const silent = createServer(() => undefined).listen(path)
   t.after(() => silent.close())

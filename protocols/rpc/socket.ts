@@ -1,7 +1,7 @@
 /**
- * Protocols over a unix socket: a select frame with the protocol's id, then the protocol as over
- * libp2p. The socket has mode 0600 in a folder of mode 0700, so only the node's user and root can
- * open it. This is the capability `local`.
+ * Serves protocols over a unix socket. A connection begins with a select frame that has the
+ * protocol's id. Then the protocol runs as over libp2p. The socket has mode 0600 in a folder of
+ * mode 0700, so only the node's user and root can open it. This is the capability `local`.
  */
 import { errno } from '../../shared/errno.ts'
 import { defined } from '../../shared/defined.ts'
@@ -55,28 +55,30 @@ export const socketError = defineErrors({
 
 /** sockaddr_un.sun_path of Linux without its final zero (unix(7)). */
 const MAX_PATH_BYTES = 107
-/** The first frame has a protocol id. */
+/** The maximum size of the first frame, which has a protocol id. */
 const MAX_SELECT_BYTES = 128
-/** Time for a caller to send the protocol id. */
+/** The time limit for a caller to send the protocol id. */
 const SELECT_MS = 10_000
 /** A caller waits this long for a starting node. Recovery after a crash may take longer. */
 const STARTING_MS = 5_000
 const STARTING_AGAIN_MS = 50
-/** Callers at once: a person, a handful of scripts, a dashboard. */
+/** The maximum number of callers at once: a person, a few scripts, a dashboard. */
 const MAX_CALLERS = 256
 
 export interface SocketServer {
   readonly path: string
-  /** Stops listening, ends every connection, removes the socket. */
+  /** Stops listening, ends every connection and removes the socket. */
   close(): Promise<void>
 }
 
 export interface ServeSocketOptions {
-  /** Absolute path of the socket. Its folder is created, or must be ours, and gets mode 0700. */
+  /**
+   * The absolute path of the socket. Its folder is created or must belong to us. It gets mode 0700.
+   */
   readonly path: string
   /** The served protocols, by protocol id. */
   readonly protocols: ReadonlyMap<string, Serve>
-  /** True while protocols will be added. Default: false. */
+  /** True as long as more protocols will be added. Default: false. */
   readonly isStarting?: () => boolean
 }
 
@@ -190,7 +192,7 @@ async function whenStarted(
   return protocols.get(id)
 }
 
-/** Reads the select frame. `rest` are the bytes after it. */
+/** Reads the select frame. `rest` contains the bytes after it. */
 async function selected(
   deps: { clock: Clock },
   duplex: Duplex,

@@ -1,4 +1,4 @@
-/** A protocol that a node registers before it can answer: early callers wait a little. */
+/** Registers a protocol before the node can serve it. Early callers wait a few seconds. */
 import type { Clock } from '../../shared/clock.ts'
 import { MusterError } from '../../shared/errors.ts'
 import type { Serve } from './serve.ts'
@@ -6,15 +6,18 @@ import { socketError } from './socket.ts'
 import { encodeFrame } from '../wire/frame.ts'
 import { encodeError } from '../wire/status.ts'
 
-/** As at the socket. */
+/** The same values as for the unix socket. */
 const STARTING_MS = 5_000
 const AGAIN_MS = 50
 
-/** Lets callers in once the node has started. One that comes earlier waits a little. */
+/** Serves callers after the node has started. Earlier callers wait a few seconds. */
 export interface StartGate {
-  /** What the node registers before it can answer. `name`: of the node, for the refusal. */
+  /**
+   * Returns the server that the node registers during its start. `name` is the node's name in the
+   * refusal.
+   */
   serve(name: string): Serve
-  /** From now on callers are served by this. */
+  /** Serves the waiting callers and all later ones with `serve`. */
   open(serve: Serve): void
 }
 

@@ -1,4 +1,7 @@
-/** One call on a stream: frames carry its answer, and the end of the source means that it left. */
+/**
+ * Connects one call to a stream. The response is sent in frames. The end of the source means that
+ * the caller left.
+ */
 import type { MusterError } from '../../shared/errors.ts'
 import { decodeCbor, encodeCbor } from '../wire/cbor.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -10,7 +13,7 @@ import type { Upload } from './upload.ts'
 const CBOR: Codec = { decode: decodeCbor, encode: encodeCbor }
 
 export interface StreamLine extends CallerLine {
-  /** True if the caller sent more before its answer, so the stream can't go on. */
+  /** True if the caller sent more data before its response. The stream must end then. */
   sentEarly(): boolean
 }
 
@@ -24,9 +27,9 @@ export function createStreamLine(
   const state = { answered: false, sentEarly: false }
 
   /**
-   * A caller that has gone ends its side of the stream, on a unix socket in the same way as a
-   * half-close. So an end before the answer means that the caller left. A caller that sends more
-   * before its answer is cut off: its end could not be seen behind what it sent.
+   * Aborts the call if the caller leaves or sends more data before its response. A caller that
+   * leaves ends its side of the stream. On a unix socket this looks the same as a half-close. Early
+   * data is not accepted, because it would hide the end of the stream.
    */
   const watch = (): void => {
     channel.peek().then(
@@ -38,7 +41,7 @@ export function createStreamLine(
             ? wireError('protocol.closed', { what })
             : wireError('protocol.malformed', {
                 what: 'stream',
-                reason: `${frame.kind} before the answer`,
+                reason: `${frame.kind} before the response`,
               })
         call.abort(reason)
       },

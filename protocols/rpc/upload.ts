@@ -1,12 +1,15 @@
 /**
- * The upload after a request: data frames up to an end frame. After an early response `drain` drops
- * the rest, so that the next request can be read.
+ * Reads the upload after a request: data frames up to an end frame. After an early response,
+ * `drain` drops the rest, so that the next request can be read.
  */
 import { MIB } from '../../shared/units.ts'
 import type { Channel } from '../wire/channel.ts'
 import { wireError } from '../wire/errors.ts'
 
-/** Bytes under way when a caller gets the rejection of its upload: several transport windows. */
+/**
+ * The most bytes that a caller can have sent before it receives the rejection: several transport
+ * windows.
+ */
 const MAX_DRAIN_BYTES = 32 * MIB
 
 export interface Upload {

@@ -3,7 +3,7 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { decodeCbor, encodeCbor } from './cbor.ts'
 
-test('cbor: values round-trip with one encoding, whatever the order of their keys', () => {
+test('cbor: a value has one encoding in any order of its keys, and decodes to itself', () => {
   assert.equal(
     Buffer.from(
       encodeCbor({ b: 1, a: [true, null, 'x', new Uint8Array([1])], c: undefined }),

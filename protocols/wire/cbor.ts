@@ -1,8 +1,8 @@
 /**
- * Deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text keys, arrays, integers,
- * booleans, null, text, byte strings. Decoding is strict: no indefinite lengths, duplicate keys,
- * overlong numbers, NaN, infinities, tags or undefined. Nesting is bounded before it can exhaust
- * the stack. An absent value is a missing key, never `undefined`.
+ * Encodes and decodes deterministic CBOR (RFC 8949 section 4.2) of plain values: maps with text
+ * keys, arrays, integers, booleans, null, text, byte strings. Decoding rejects indefinite lengths,
+ * duplicate keys, overlong numbers, NaN, infinities, tags and undefined. Nesting is bounded before
+ * it can exhaust the stack. An absent value is a missing key, never `undefined`.
  */
 import { type DecodeOptions, Tokenizer, decode, encode } from 'cborg'
 import { wireError } from './errors.ts'
@@ -28,7 +28,7 @@ const OPTIONS: DecodeOptions = {
  * recurses without a bound.
  */
 class BoundedTokenizer extends Tokenizer {
-  /** Items that are missing in each open container. Owned by next(). */
+  /** The number of missing items of each open container. Owned by next(). */
   readonly #open: number[] = []
 
   override next(): ReturnType<Tokenizer['next']> {
@@ -45,7 +45,7 @@ class BoundedTokenizer extends Tokenizer {
   }
 }
 
-/** The only encoding of `value`. Properties that are `undefined` are omitted. */
+/** Returns the only encoding of `value`. Properties that are `undefined` are left out. */
 export function encodeCbor(value: unknown): Uint8Array {
   return encode(value, { ignoreUndefinedProperties: true })
 }

@@ -1,7 +1,7 @@
 /**
- * A duplex with frames and deadlines. It reads at most one frame ahead and writes one at a time. A
- * write that the other side doesn't accept within `stallMs` aborts the duplex. Both sides of a
- * protocol use it.
+ * Adds frames and deadlines to a duplex, for both sides of a protocol. It reads at most one frame
+ * ahead and writes one at a time. If the other side doesn't accept a write within `stallMs`, the
+ * duplex is aborted.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { Duplex } from './duplex.ts'
@@ -10,11 +10,11 @@ import { type Frame, type FrameKind, FrameReader, encodeFrame, writeData } from 
 
 export interface Channel {
   /**
-   * The next frame, without taking it: the same promise until it is taken. It shows the end of the
-   * source while other work runs.
+   * Returns the next frame without taking it. Every call returns the same promise until the frame
+   * is taken. So the end of the source can be detected while other work runs.
    */
   peek(): Promise<Frame | undefined>
-  /** The next frame or piece of data; undefined at the end of the source. */
+  /** Takes the next frame or piece of data. Undefined at the end of the source. */
   take(): Promise<Frame | undefined>
   /** Like `take`, but aborts the duplex if nothing arrives within `ms`. */
   takeWithin(ms: number, what: string): Promise<Frame | undefined>
@@ -52,8 +52,8 @@ export function createChannel(
   }
   const queue = (write: () => Promise<void>): Promise<void> => {
     const mine = tail.then(() => within(options.stallMs, 'a write', write()))
-    // A failed write aborts the duplex, and the queued writes then fail too. The chain itself must
-    // not reject.
+    // A failed write aborts the duplex, and then the queued writes fail too. The chain must not
+    // reject.
     tail = mine.catch(() => undefined)
     return mine
   }

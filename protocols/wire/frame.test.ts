@@ -25,7 +25,7 @@ async function readAll(
   return frames
 }
 
-test('frame: the same frames come out, wherever the bytes are cut', async () => {
+test('frame: reads the same frames wherever the bytes are cut', async () => {
   const kinds = fc.constantFrom('request', 'response', 'progress', 'error', 'select', 'end')
   await fc.assert(
     fc.asyncProperty(
@@ -44,7 +44,7 @@ test('frame: the same frames come out, wherever the bytes are cut', async () => 
   )
 })
 
-test('frame: bulk bytes are cut into data frames and come out whole', async () => {
+test('frame: sends bulk bytes in data frames, and reads them back unchanged', async () => {
   const bytes = Buffer.alloc(3 * MAX_DATA_BYTES + 5, 'muster')
   const written: Uint8Array[] = []
   const duplex = {
@@ -107,8 +107,8 @@ test('frame: rest() returns the bytes after the frames that were read', async ()
 
 test('TR-08: a frame that arrives byte by byte is kept in one buffer', async () => {
   const payload = Buffer.from(Array.from({ length: 3000 }, (_, i) => i % 251))
-  // A source that reuses one byte of memory. A reader that keeps references instead of copies would
-  // read the last byte everywhere.
+  // This source reuses one byte of memory. If the reader kept references instead of copies, each
+  // byte would become the last one.
   const source = async function* (): AsyncGenerator<Uint8Array> {
     const one = new Uint8Array(1)
     for (const byte of encodeFrame('request', payload)) {

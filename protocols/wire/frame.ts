@@ -1,8 +1,8 @@
 /**
- * Frames: an unsigned varint with the length of the rest, one byte with the kind, the payload. A
- * length is checked against its limit before memory is allocated, and memory grows only with
- * received bytes. The payload of a data frame is passed on as it arrives, without a copy. All
- * others arrive whole.
+ * Reads and writes frames: an unsigned varint with the length of the rest, one byte with the kind,
+ * the payload. A length is checked against its limit before memory is allocated, and memory grows
+ * only with received bytes. The payload of a data frame is passed on in parts, without a copy. All
+ * other frames are passed on whole.
  */
 import { KIB } from '../../shared/units.ts'
 import type { Duplex } from './duplex.ts'
@@ -35,13 +35,13 @@ const NAMES: readonly (FrameKind | undefined)[] = [
 ]
 
 /**
- * Sixteen chunk groups with their tree nodes. Large enough for a low overhead of framing, small
- * enough that other streams don't wait.
+ * The size of sixteen chunk groups with their tree nodes. Larger frames would delay other streams.
+ * Smaller ones would have more overhead.
  */
 export const MAX_DATA_BYTES = 256 * KIB
 const MAX_HEADER_BYTES = 5
 /**
- * First allocation for a frame that arrives in parts. It doubles with the received bytes, never
+ * The first allocation for a frame that arrives in parts. It grows with the received bytes, never
  * with the announced length.
  */
 const MIN_GATHER_BYTES = 4 * KIB
@@ -49,13 +49,13 @@ const MIN_GATHER_BYTES = 4 * KIB
 export interface Frame {
   readonly kind: FrameKind
   /**
-   * The whole payload, or for a data frame the part that arrived. A view into the transport's
-   * buffer, valid until the next read.
+   * The whole payload. For a data frame, the part that arrived: a view into the transport's buffer,
+   * valid until the next read.
    */
   readonly payload: Uint8Array
 }
 
-/** A frame in one buffer, for everything except bulk data. */
+/** Encodes a frame in one buffer. Bulk data uses data frames instead. */
 export function encodeFrame(kind: FrameKind, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(MAX_HEADER_BYTES + payload.length)
   const start = writeHeader(frame, kind, payload.length)
@@ -87,12 +87,12 @@ export class FrameReader {
   // Owned by next().
   #chunk: Uint8Array = new Uint8Array(0)
   #offset = 0
-  /** Bytes of the current data frame that are not passed on yet. */
+  /** The number of bytes of the current data frame that are not passed on yet. */
   #dataLeft = 0
 
   /**
-   * `maxBytes` bounds the payload of every frame but data frames, whose bound is
-   * {@link MAX_DATA_BYTES}.
+   * `maxBytes` limits the payload of every frame except data frames. Their limit is {@link
+   * MAX_DATA_BYTES}.
    */
   constructor(source: AsyncIterable<Uint8Array>, options: { maxBytes: number }) {
     this.#source = source[Symbol.asyncIterator]()
@@ -100,8 +100,8 @@ export class FrameReader {
   }
 
   /**
-   * The next frame, or the next part of a data frame; undefined if the source ended between two
-   * frames.
+   * Returns the next frame, or the next part of a data frame. Undefined if the source ended between
+   * two frames.
    * @throws protocol.malformed, protocol.too-large, protocol.closed if the source ended inside a
    * frame, and the errors of the transport
    */
@@ -133,8 +133,8 @@ export class FrameReader {
   }
 
   /**
-   * The bytes after the frames that were read, for a caller that continues without frames. Call it
-   * between two frames, and do not call `next` afterwards.
+   * Returns the bytes after the frames that were read, for a caller that continues without frames.
+   * Call it between two frames, and do not call `next` afterwards.
    */
   async *rest(): AsyncGenerator<Uint8Array> {
     if (this.#offset < this.#chunk.length) yield this.#chunk.subarray(this.#offset)
@@ -155,8 +155,8 @@ export class FrameReader {
     if (length > 0 && this.#offset === this.#chunk.length && !(await this.#fill()))
       throw truncated()
     if (this.#chunk.length - this.#offset >= length) return this.#take(length)
-    // Copied as it arrives. Otherwise a sender that sends single bytes would make this side keep an
-    // object for each.
+    // Each part is copied when it arrives. Otherwise this side would keep one object for each byte
+    // of a sender that sends single bytes.
     let gathered = Buffer.allocUnsafeSlow(
       Math.min(length, Math.max(MIN_GATHER_BYTES, this.#chunk.length)),
     )
@@ -177,7 +177,7 @@ export class FrameReader {
     }
   }
 
-  /** A view of the next bytes of the chunk. They are not read again. */
+  /** Takes the next bytes of the chunk and returns a view of them. */
   #take(length: number): Uint8Array {
     this.#offset += length
     return this.#chunk.subarray(this.#offset - length, this.#offset)

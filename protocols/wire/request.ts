@@ -1,7 +1,7 @@
 /**
- * The payload of a request frame: one byte with the length of the method's name, the name in ASCII,
- * the body in CBOR. The name comes first, so that a request is authorised before its body is
- * parsed.
+ * Encodes the payload of a request frame: one byte with the length of the method's name, the name
+ * in ASCII, the body in CBOR. The name is first, so that a request can be authorised before its
+ * body is parsed.
  */
 import { encodeCbor } from './cbor.ts'
 import { wireError } from './errors.ts'
@@ -17,7 +17,7 @@ export function encodeRequest(method: string, body: unknown): Uint8Array {
   return payload
 }
 
-/** The method's name and the bytes of the body, which are not parsed. */
+/** Returns the method's name and the bytes of the body, which are not parsed. */
 export function splitRequest(payload: Uint8Array): { method: string; body: Uint8Array } {
   const length = payload[0] ?? 0
   if (length === 0 || length > MAX_NAME || payload.length < 1 + length) {

@@ -1,6 +1,6 @@
 /**
- * A connected socket of node:net as a {@link Duplex}. The socket must allow half-open connections
- * and must not have been read from.
+ * Makes a {@link Duplex} from a connected socket of node:net. The socket must allow half-open
+ * connections, and no code may have read from it.
  */
 import type { Socket } from 'node:net'
 import { MusterError } from '../../shared/errors.ts'

@@ -6,7 +6,7 @@ import { decodeCbor, encodeCbor } from './cbor.ts'
 import { wireError } from './errors.ts'
 import { STATUS, decodeError, encodeError, statusOf } from './status.ts'
 
-test('status: an error travels as code and data, and the receiver makes the text', () => {
+test('status: an error is sent as code and data, and the receiver formats the text', () => {
   const sent = wireError('protocol.busy', { what: 'blobs fetch' })
   const frame = decodeCbor(encodeError(sent), 'frame') as Record<string, unknown>
   assert.deepEqual(frame, { status: 'busy', code: 'protocol.busy', data: { what: 'blobs fetch' } })
@@ -51,7 +51,7 @@ test('status: unknown codes become protocol.refused, bad frames protocol.malform
   )
 })
 
-test('status: text of another node is cut and has no control characters', () => {
+test('status: cuts text of another node and removes control characters', () => {
   const what = `\u001b[2J\u202e${'x'.repeat(5000)}`
   const got = decodeError(
     encodeCbor({ status: 'busy', code: 'protocol.busy', data: { what } }),

@@ -1,7 +1,7 @@
 /**
- * The wire form of a refusal: a status of a closed set, the code of the error and its plain data.
- * Text is never sent: each side makes it from its own tables. Received data is foreign, so it is
- * cut and freed of control characters before it is shown.
+ * Encodes a refusal: a status of a fixed set, the code of the error and its plain data. Text is
+ * never sent, because each side formats it from its own tables. Received data is cut and its
+ * control characters are removed before it is shown.
  */
 import { z } from 'zod'
 import { type ErrorData, type ErrorValue, MusterError, restoreError } from '../../shared/errors.ts'
@@ -33,10 +33,7 @@ const BY_CODE: Readonly<Record<string, Status>> = {
   'protocol.busy': 'busy',
   'protocol.internal': 'internal',
 }
-/**
- * Exit codes that aren't listed become `failed` for the other side. They only matter in this
- * process.
- */
+/** Exit codes that aren't listed are sent as `failed`. They are useful only in this process. */
 const BY_EXIT: Partial<Readonly<Record<ExitName, Status>>> = {
   done: 'internal',
   usage: 'malformed',
@@ -52,7 +49,10 @@ export function statusOf(error: MusterError): Status {
   return BY_CODE[error.code] ?? BY_EXIT[error.exit] ?? 'failed'
 }
 
-/** Longest code and text of an honest error. The rest of a foreign text is cut. */
+/**
+ * The maximum length of codes and texts. Errors of Muster are shorter. The rest of a received text
+ * is cut.
+ */
 const MAX_CODE = 64
 const MAX_TEXT = 1024
 const MAX_FIELDS = 16
@@ -66,7 +66,7 @@ const ErrorFrame = z.object({
     .refine((data) => Object.keys(data).length <= MAX_FIELDS, 'too many fields'),
 })
 
-/** The payload of an error frame. */
+/** Encodes the payload of an error frame. */
 export function encodeError(error: MusterError): Uint8Array {
   const data = Object.fromEntries(
     Object.entries(error.data).map(([key, value]) => [key, cut(value)]),
@@ -75,8 +75,8 @@ export function encodeError(error: MusterError): Uint8Array {
 }
 
 /**
- * The error that the other side sent for `method`, with text from our own tables; protocol.refused
- * if its code is unknown here.
+ * Returns the error that the other side sent for `method`, with text from our own tables. Returns
+ * protocol.refused if the code is unknown here.
  */
 export function decodeError(payload: Uint8Array, method: string): MusterError {
   const frame = ErrorFrame.safeParse(decodeCbor(payload, 'error frame'))
@@ -100,15 +100,15 @@ function restored(code: string, data: ErrorData): MusterError | undefined {
   try {
     return restoreError(code, data)
   } catch {
-    // The data doesn't fit our table: the other side has another version, or lies. The status is
-    // still useful.
+    // The data doesn't fit our table, because the other side has another version or is malicious.
+    // The status is still useful.
     return undefined
   }
 }
 
 function cut(value: ErrorValue): ErrorValue {
   if (typeof value === 'string') return cutText(value)
-  // Our CBOR has no NaN or infinity. The data of an error must never make the refusal itself fail.
+  // Our CBOR has no NaN or infinity. Such data must not prevent that the refusal is sent.
   if (typeof value === 'number') return Number.isFinite(value) ? value : null
   return Array.isArray(value) ? value.slice(0, 64).map((text: string) => cutText(text)) : value
 }

@@ -1,7 +1,7 @@
 /**
- * Unsigned varints for lengths of frames, as in multiformats/unsigned-varint: seven bits in each
- * byte, least significant first. They have at most four bytes (2^28 - 1), because no frame is
- * longer. Only the shortest form is accepted, so a length has one encoding.
+ * Encodes the lengths of frames as unsigned varints, as in multiformats/unsigned-varint: seven bits
+ * in each byte, least significant first. They have at most four bytes (2^28 - 1), because no frame
+ * is longer. Only the shortest form is accepted, so a length has one encoding.
  */
 import { wireError } from './errors.ts'
 
