@@ -22,8 +22,8 @@ export interface EnrolmentVerbsDeps {
   readonly access: Access
   readonly runs: Pick<Runs, 'lose'>
   /**
-   * Called after the rights of hosts changed. Their old certificates are void, so their connections
-   * must be renewed or closed.
+   * Called after the status or the labels of hosts changed. Their connections must be renewed or
+   * closed.
    */
   readonly changed: (agents: readonly AgentId[]) => void
 }
