@@ -5,7 +5,7 @@ export const mirrorError = defineErrors({
   'mirror.lost': {
     exit: 'partly',
     message: (d: { file: string }) =>
-      `${d.file} is to be kept, but it is damaged or missing in the pool, ` +
+      `${d.file} must be kept, but it is damaged or missing in the pool, ` +
       'and neither the upstream nor an agent has it',
     hint: () =>
       'start an agent that holds the file and sync again, or give it up with --accept-shrink',
@@ -27,7 +27,7 @@ export const mirrorError = defineErrors({
   'mirror.denied': {
     exit: 'denied',
     message: (d: { url: string; status: number }) =>
-      `${d.url} answered ${d.status}: the upstream does not accept our credentials`,
+      `${d.url} answered ${d.status}: the upstream denied access`,
     hint: () =>
       'check credentials in the repository file; an entitlement certificate may have expired',
   },
@@ -47,7 +47,7 @@ export const mirrorError = defineErrors({
     exit: 'unreachable',
     retryable: true,
     message: (d: { url: string; seconds: number; most: number }) =>
-      `${d.url} asks us to come back in ${d.seconds} seconds; a sync waits ${d.most} at most`,
+      `${d.url} requires a wait of ${d.seconds} seconds; a sync waits at most ${d.most}`,
     hint: () => 'sync again later',
   },
   'mirror.slow': {
@@ -66,18 +66,18 @@ export const mirrorError = defineErrors({
   'mirror.encoding': {
     exit: 'verification',
     message: (d: { url: string; encoding: string }) =>
-      `${d.url} was sent with Content-Encoding ${d.encoding} though we asked for the file as it is`,
+      `${d.url} was sent with Content-Encoding ${d.encoding}, although the request allows none`,
     hint: () => 'the upstream or a proxy before it changes files on the way',
   },
   'mirror.too-big': {
     exit: 'verification',
     message: (d: { file: string; limit: number }) => `${d.file} is longer than ${d.limit} bytes`,
-    hint: () => 'the file is not what the repository metadata says, or the upstream is hostile',
+    hint: () => 'the file differs from the repository metadata, or the upstream is hostile',
   },
   'mirror.changed': {
     exit: 'verification',
     retryable: true,
-    message: (d: { file: string }) => `${d.file} changed on the upstream while we fetched it`,
+    message: (d: { file: string }) => `${d.file} changed on the upstream during the download`,
   },
   'mirror.digest': {
     exit: 'verification',

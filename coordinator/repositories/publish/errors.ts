@@ -50,7 +50,7 @@ export const publishError = defineErrors({
   },
   'publish.unsound': {
     exit: 'verification',
-    message: (d: { path: string; reason: string }) => `${d.path} was laid out wrong: ${d.reason}`,
+    message: (d: { path: string; reason: string }) => `${d.path} was built wrong: ${d.reason}`,
     hint: () =>
       'another program writes to the publish folder, or its disk is failing; nothing was switched',
   },

@@ -30,18 +30,18 @@ export const snapshotError = defineErrors({
       d.repository === ''
         ? `there is no snapshot ${d.name}`
         : `${d.repository} has no snapshot ${d.name}`,
-    hint: () => 'see what there is with `muster snapshot list`',
+    hint: () => 'run `muster snapshot list` to list the snapshots',
   },
   'snapshot.ambiguous': {
     exit: 'usage',
     message: (d: { name: string; repositories: readonly string[] }) =>
       `several repositories have a snapshot ${d.name}: ${d.repositories.join(', ')}`,
-    hint: () => 'say which with --repo-id',
+    hint: () => 'name the repository with --repo-id',
   },
   'snapshot.nothing': {
     exit: 'notFound',
     message: (d: { repository: string }) =>
-      `${d.repository} has nothing to take a snapshot of: no sync of it has completed`,
+      `${d.repository} has no version for a snapshot: no sync of it has completed`,
     hint: (d: { repository: string }) => `run \`muster repo sync --repo-id ${d.repository}\` first`,
   },
 })

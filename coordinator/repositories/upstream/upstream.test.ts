@@ -160,7 +160,7 @@ test('RS-32: a Retry-After of a day ends the file instead of hanging the sync', 
   await using opened = open(server.url)
   await assert.rejects(read(opened.upstream, 'a.rpm'), {
     code: 'mirror.busy',
-    message: /come back in 86400 seconds/,
+    message: /requires a wait of 86400 seconds/,
   })
   assert.equal(server.asked.length, 1)
 })
