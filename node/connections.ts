@@ -20,7 +20,7 @@ export interface Peer {
 }
 
 export interface Connections {
-  /** The open connections to the peer. */
+  /** Returns the open connections to the peer. */
   of(id: string): readonly Connection[]
   peer(id: string): Peer | undefined
   ids(): readonly string[]

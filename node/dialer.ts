@@ -34,12 +34,13 @@ export function createDialer(deps: DialerDeps, closing: AbortSignal): Dial {
     const before = new Set<object>(connections.of(id))
     const connection = await connect(address, id, signal)
     try {
-      // Also greets known members on every new connection: the other side may have forgotten us.
+      // Known members are greeted on every new connection too, because the peer may have lost its
+      // record of this node.
       if (!greeted.has(connection)) await greeter.greet(id, signal)
       greeted.add(connection)
     } catch (error) {
       connection.abort(asError(error))
-      // The other side may just have closed a connection from before. The caller needs a new one.
+      // The peer may have just closed an earlier connection. The caller needs a new one.
       if (before.has(connection) && signal?.aborted !== true) return dial(address, signal)
       throw error
     }

@@ -2,8 +2,8 @@
 import { createListeners, type Listeners } from './ground/listeners.ts'
 
 /**
- * `connect`: a peer has greeted or was greeted. `disconnect`: its last connection ended. `member`,
- * `stranger`: its membership changed.
+ * `connect`: a greeting with the peer has ended, in either direction. `disconnect`: the peer's last
+ * connection ended. `member`, `stranger`: the peer's membership changed.
  */
 export type NodeEvent = 'connect' | 'disconnect' | 'member' | 'stranger'
 

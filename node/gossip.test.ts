@@ -11,7 +11,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(20)
 }
 
-/** Listens to facts and keeps what it accepted. */
+/** Listens to facts and keeps the messages that it accepted. */
 function listen(
   node: { gossip: Gossip },
   judge: (text: string, author: string) => Verdict = () => 'accept',
@@ -26,7 +26,7 @@ function listen(
   return heard
 }
 
-test("gossip: fourteen members behind one address receive each other's messages", async (t) => {
+test('gossip: fourteen members behind one address receive all messages', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agents = await Promise.all(
@@ -40,8 +40,8 @@ test("gossip: fourteen members behind one address receive each other's messages"
       coordinator.gossip.listeners('facts').length === 13 &&
       agents.every((agent) => agent.gossip.listeners('facts').length === 1),
   )
-  // The score of a peer needs some heartbeats to turn; the default score would by then have
-  // silenced all of them.
+  // The score of a peer changes after some heartbeats. With the default score, all of them would be
+  // ignored by then.
   for (let round = 0; round < 3; round += 1) {
     for (const [i, node] of everybody.entries())
       await node.gossip.publish('facts', Buffer.from(`${round}:${i}`))
@@ -52,7 +52,7 @@ test("gossip: fourteen members behind one address receive each other's messages"
     assert.ok(!list.includes(`0:${i}`) && new Set(list).size === 39)
 })
 
-test('gossip: strangers send and receive nothing, members do after their greeting', async (t) => {
+test('gossip: only members send and receive, strangers do so after a greeting', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -82,7 +82,7 @@ test('FG-01: drops rejected messages, and ignores the sender of three of them', 
       fleet.node(t, { role: name === 'hub' ? 'coordinator' : 'agent', name }),
     ),
   )) as [TestNode, TestNode, TestNode]
-  // A fact names its author; here that is the text before the colon.
+  // A fact contains its author. In this test, the author is the text before the colon.
   const judge = (text: string, author: string): Verdict =>
     text.startsWith(`${author}:`) ? 'accept' : 'reject'
   listen(a)
@@ -103,7 +103,7 @@ test('FG-01: drops rejected messages, and ignores the sender of three of them', 
   assert.deepEqual(atB, [`${a.peerId}:mine`])
 })
 
-test("FG-13: a validator that throws or hangs doesn't block the next message", async (t) => {
+test('FG-13: a handler that throws or hangs does not block the next message', async (t) => {
   const fleet = await createTestFleet()
   const [a, b] = [
     await fleet.node(t, { role: 'coordinator', name: 'a' }),
@@ -126,7 +126,7 @@ test("FG-13: a validator that throws or hangs doesn't block the next message", a
   assert.ok(b.log.lines.some(({ message }) => message === 'gossip handler failed'))
 })
 
-test('gossip: rejects large messages; sending without listeners succeeds', async (t) => {
+test('gossip: rejects large messages, and sends without listeners', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'agent', name: 'web-1' })
   await assert.rejects(node.gossip.publish('facts', Buffer.alloc(GOSSIP_MESSAGE_BYTES + 1)), {
@@ -136,7 +136,7 @@ test('gossip: rejects large messages; sending without listeners succeeds', async
   assert.equal(topicName(fleet.id, 'facts'), `muster/${fleet.id}/facts`)
 })
 
-/** A length-delimited protobuf field; lengths of up to 2^28. */
+/** Encodes a length-delimited protobuf field with a length of up to 2^28. */
 function field(number: number, bytes: Uint8Array): Buffer {
   const prefix = new Uint8Array(8)
   return Buffer.concat([
@@ -146,7 +146,7 @@ function field(number: number, bytes: Uint8Array): Buffer {
   ])
 }
 
-test('FG-03: drops frames with too many items, and memory stays flat', async (t) => {
+test('FG-03: drops frames with too many items, and memory does not grow', async (t) => {
   const fleet = await createTestFleet()
   const hub = await fleet.node(t, { role: 'coordinator', name: 'hub' })
   const honest = await fleet.node(t, { role: 'agent', name: 'honest' })

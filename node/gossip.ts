@@ -1,6 +1,7 @@
 /**
- * Gossip among the members of a fleet, over gossipsub: signed with the author's node key, validated
- * before it is forwarded, and bounded. A message may be lost, and its receiver checks its content.
+ * Gossip among the members of a fleet, over gossipsub. Messages are signed with the author's node
+ * key, checked before they are forwarded, and limited in size. A message may be lost. Its receiver
+ * checks the content.
  */
 import {
   type GossipSub,
@@ -29,16 +30,16 @@ export const TOPICS = ['facts', 'audit', 'policy'] as const
 export type Topic = (typeof TOPICS)[number]
 
 export interface GossipMessage {
-  /** The peer id of the author, whose signature gossipsub has checked. */
+  /** The peer id of the author. gossipsub has checked the author's signature. */
   readonly author: string
-  /** The peer that forwarded it. */
+  /** The peer that sent or forwarded the message. */
   readonly from: string
   readonly bytes: Uint8Array
 }
 
 /**
- * `accept`: forward it. `ignore`: it is old or can't be checked now. `reject`: it is invalid, which
- * counts against its sender.
+ * `accept`: forward the message. `ignore`: the message is old or can't be checked now. `reject`:
+ * the message is invalid, which lowers the score of its sender.
  */
 export type Verdict = 'accept' | 'ignore' | 'reject'
 
@@ -46,19 +47,20 @@ export type GossipHandler = (message: GossipMessage) => Promise<Verdict> | Verdi
 
 export interface Gossip {
   /**
-   * Sends to all members that listen. Resolves also without connections.
+   * Sends to all members that listen. Also resolves if there are no connections.
    * @throws protocol.too-large above 64 KiB
    */
   publish(topic: Topic, bytes: Uint8Array): Promise<void>
   /**
-   * Sets the only handler of a topic. A message is ignored if the handler throws or takes longer
-   * than five seconds. Without a handler, no message of the topic is forwarded.
+   * Sets the only handler of a topic. If the handler throws or takes longer than five seconds, the
+   * message is ignored. If there is no handler, no message of the topic is forwarded.
    */
   on(topic: Topic, handler: GossipHandler): () => void
-  /** The connected members that listen to the topic. */
+  /** Returns the connected members that listen to the topic. */
   listeners(topic: Topic): string[]
   /**
-   * The listeners with which this node exchanges all messages. Others request the ones they lack.
+   * Returns the listeners with which this node exchanges all messages. Others request the messages
+   * that they lack.
    */
   mesh(topic: Topic): string[]
 }
@@ -70,7 +72,7 @@ const VERDICTS = {
   reject: TopicValidatorResult.Reject,
 } as const
 
-/** Methods that are public on the class of @libp2p/gossipsub and missing in its interface. */
+/** Methods that the class of @libp2p/gossipsub has, but not its interface. */
 type Service = GossipSub & {
   reportMessageValidationResult(id: string, from: string, verdict: TopicValidatorResult): void
   getMeshPeers(topic: string): string[]
@@ -80,7 +82,7 @@ export function topicName(fleet: FleetId, topic: Topic): string {
   return `muster/${fleet}/${topic}`
 }
 
-/** The score of a peer in a topic, by gossipsub v1.1, "peer scoring". */
+/** The parameters of a peer's score in a topic (gossipsub v1.1, "peer scoring"). */
 const TOPIC_SCORE = {
   topicWeight: 1,
   timeInMeshWeight: 0.01,
@@ -89,7 +91,7 @@ const TOPIC_SCORE = {
   firstMessageDeliveriesWeight: 0.1,
   firstMessageDeliveriesDecay: 0.9,
   firstMessageDeliveriesCap: 50,
-  // The topics are quiet for hours, so a peer that delivers nothing isn't faulty.
+  // The topics can be quiet for hours, so a peer that delivers no message isn't faulty.
   meshMessageDeliveriesWeight: 0,
   meshMessageDeliveriesDecay: 0.5,
   meshMessageDeliveriesCap: 100,
@@ -98,12 +100,13 @@ const TOPIC_SCORE = {
   meshMessageDeliveriesActivation: 5_000,
   meshFailurePenaltyWeight: 0,
   meshFailurePenaltyDecay: 0.5,
-  // Squared: one rejected message is forgiven (-10), three at once exceed the graylist (-80).
+  // The number is squared: one rejected message is forgiven (-10), three at once are below the
+  // graylist threshold (-80).
   invalidMessageDeliveriesWeight: -10,
   invalidMessageDeliveriesDecay: 0.9,
 }
 
-/** The service for libp2p's `services`. docs/PROTOCOLS.md explains the options. */
+/** Creates the service for libp2p's `services`. docs/PROTOCOLS.md explains the options. */
 export function gossipService(deps: { clock: Clock; membership: Membership }, fleet: FleetId) {
   const topics = TOPICS.map((topic) => topicName(fleet, topic))
   return (
@@ -133,15 +136,16 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
         maxPeerInfos: 0,
       },
       scoreParams: {
-        // A fleet may share one address. By default, gossip of more than ten such peers is dropped.
+        // All hosts of a fleet may share one address. By default, gossipsub ignores more than ten
+        // peers of one address.
         IPColocationFactorWeight: 0,
-        // A busy host breaks a few promises, a hostile one many.
+        // A busy host breaks a few promises to send a message. A hostile host breaks many.
         behaviourPenaltyThreshold: 6,
         behaviourPenaltyWeight: -10,
         topics: Object.fromEntries(topics.map((topic) => [topic, TOPIC_SCORE])),
       },
     })({
-      // libp2p's components are a proxy that can't be spread.
+      // libp2p's components are a proxy, which the spread syntax can't copy.
       privateKey: components.privateKey,
       peerId: components.peerId,
       peerStore: components.peerStore,
@@ -151,7 +155,10 @@ export function gossipService(deps: { clock: Clock; membership: Membership }, fl
     })
 }
 
-/** Call `begin` once the service has started. It subscribes the topics with handlers. */
+/**
+ * Creates the gossip of a node. Call `begin` after the service has started. It subscribes to the
+ * topics with handlers.
+ */
 export function createGossip(
   deps: { clock: Clock; log: Logger },
   service: GossipSub,

@@ -1,4 +1,4 @@
-/** Both sides of `/muster/hello/1`: each connection starts with a greeting in one direction. */
+/** Both sides of `/muster/hello/1`. Each connection begins with a greeting in one direction. */
 import { hello } from '../protocols/hello/protocol.ts'
 import { openClient } from '../protocols/rpc/call.ts'
 import type { Handlers } from '../protocols/rpc/define-protocol.ts'
@@ -20,7 +20,7 @@ export interface GreeterDeps {
 }
 
 export interface Greeter {
-  /** Greets a connected peer and stores its answer. @throws what opening or calling throws */
+  /** Greets a connected peer and stores its response. @throws the errors of opening and calling */
   greet(peer: string, signal?: AbortSignal): Promise<void>
   /** Greets all connected peers. Failures are logged. */
   greetAll(): Promise<void>

@@ -26,7 +26,7 @@ interface Services extends Record<string, unknown> {
 }
 export type Network = Libp2p<Services>
 
-/** A libp2p node that listens after its `start()` is called. */
+/** Creates a libp2p node, which listens after its `start()` is called. */
 export function createNetwork(
   deps: { clock: Clock; membership: Membership; gater: Gater },
   options: NodeOptions,
@@ -50,7 +50,7 @@ function networkOptions(
       tcp({
         inboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
         outboundSocketInactivityTimeout: bounds.SOCKET_IDLE_MS,
-        // The connection manager rejects earlier. Further sockets are closed at once.
+        // The connection manager rejects connections earlier. Further sockets are closed at once.
         maxConnections: maxConnections + maxPending,
       }),
     ],

@@ -18,7 +18,7 @@ import { MAX_PEER_CONNECTIONS } from './libp2p/limits.ts'
 import { createNodePolicy } from './membership/policy.ts'
 import { addressOf, createTestFleet } from './testing/fleet.ts'
 
-/** Waits until the condition holds; the test's own timeout ends a wait in vain. */
+/** Waits until the condition holds. The timeout of the test ends a wait without success. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await systemClock.sleep(10)
 }
@@ -39,7 +39,7 @@ test('node: two members greet and know each other', async (t) => {
   assert.deepEqual(met, [agent.peerId])
 })
 
-test('ID-01: a stranger reaches only open methods; others are denied before parsing', async (t) => {
+test('ID-01: strangers reach only open methods, others are denied before parsing', async (t) => {
   const fleet = await createTestFleet()
   const folders = readdirSync(new URL('../protocols/', import.meta.url), {
     withFileTypes: true,
@@ -96,7 +96,8 @@ test('ID-01: a stranger reaches only open methods; others are denied before pars
     for (const [name, { capability }] of Object.entries(protocol.methods)) {
       assert.ok(capability.kind.length > 0, `${protocol.id} ${name} has no capability`)
       const duplex = await stranger.open(coordinator.peerId, protocol.id)
-      // Not CBOR: code that parses it before it asks the policy would return `malformed`.
+      // These bytes are not CBOR. If the node parsed them before the policy's check, it would
+      // return `malformed`.
       const request = Buffer.concat([
         encodeRequest(name, 0).subarray(0, -1),
         Buffer.from('ffff', 'hex'),
@@ -172,7 +173,8 @@ test('node: a membership ends with its certificate and returns with a new one', 
     changes.push(`member ${peer?.member?.name} ${peer?.member?.epoch}`),
   )
   coordinator.on('stranger', () => changes.push('stranger'))
-  // Only a greeting of nodes that are connected already has to be over before this certificate is.
+  // The certificate is short, because only a greeting of connected nodes must end before it
+  // expires.
   agent.certificate = await fleet.certify(agent.key, {
     role: 'agent',
     name: 'web-1',
@@ -187,7 +189,7 @@ test('node: a membership ends with its certificate and returns with a new one', 
   assert.deepEqual(changes, ['member web-1 2', 'stranger', 'member web-1 3'])
 })
 
-test('node: a revocation closes the connection and ends the membership for good', async (t) => {
+test('node: a revocation closes the connection and ends the membership', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
   const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
@@ -238,7 +240,8 @@ test('FG-06: rejects strangers above their limit and still admits members', asyn
       ),
     )
   assert.deepEqual(results, ['in', 'in', 'in', 'out', 'out', 'out'])
-  // A member that the coordinator expects, as it does all of its registry, needs no free place.
+  // A member that the coordinator expects needs no free place. It expects all hosts of its
+  // registry.
   const key = generateKey({ random: systemRandom })
   const second = await fleet.node(
     t,
@@ -250,7 +253,7 @@ test('FG-06: rejects strangers above their limit and still admits members', asyn
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
 })
 
-test('FG-06: strangers of one address get at most half of many places', async (t) => {
+test('FG-06: strangers of one address get at most half of the places', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(
     t,
@@ -273,7 +276,7 @@ test('FG-06: strangers of one address get at most half of many places', async (t
   assert.equal((await agent.dial(addressOf(coordinator))).member?.role, 'coordinator')
 })
 
-test('TR-01: silent or slow connections are closed and keep no member out', async (t) => {
+test('TR-01: silent or slow connections are closed, and a member can connect', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(
     t,
@@ -291,7 +294,7 @@ test('TR-01: silent or slow connections are closed and keep no member out', asyn
   for (const [i, socket] of sockets.entries()) {
     socket.on('error', () => undefined).on('close', () => (closed += 1))
     socket.resume()
-    // TR-02: every other one is a slow loris.
+    // TR-02: every second connection sends a byte a second (slow loris).
     if (i % 2 === 0) t.after(systemClock.every(1_000, () => socket.write('\x13')))
   }
   await Promise.all(
@@ -299,16 +302,17 @@ test('TR-01: silent or slow connections are closed and keep no member out', asyn
       .filter((socket) => socket.connecting)
       .map((socket) => once(socket, 'connect').catch(() => undefined)),
   )
-  // Those beyond the rate of one address are refused at once.
+  // Connections above the rate of one address are closed at once.
   await until(() => closed >= 10)
   const member = await fleet.node(t, { role: 'agent', name: 'member' }, { listen: [] })
   assert.equal((await member.dial(addressOf(node))).member?.name, 'origin')
-  // The rest at the end of the time for a handshake; the test's own timeout bounds the wait.
+  // The others are closed at the end of the handshake time. The timeout of the test limits the
+  // wait.
   await until(() => closed === sockets.length)
   assert.equal(node.peers().length, 1)
 })
 
-test('TR-03: limits the connections of one key, and other keys still connect', async (t) => {
+test('TR-03: limits the connections of one key, while other keys can connect', async (t) => {
   const fleet = await createTestFleet()
   const node = await fleet.node(t, { role: 'coordinator', name: 'origin' })
   const key = generateKey({ random: systemRandom })

@@ -1,6 +1,6 @@
 /**
- * A node of a fleet on the network. It greets the nodes that it dials, knows for each connection
- * whether the peer is a member or a stranger, and serves the protocols of docs/PROTOCOLS.md. It
+ * A node of a fleet on the network. It greets the nodes that it dials, and serves the protocols of
+ * docs/PROTOCOLS.md. It records for each connection whether the peer is a member or a stranger. It
  * dials only the addresses that its caller passes: no discovery, no relay, no advertised address.
  */
 import type { Protocol } from '../protocols/rpc/define-protocol.ts'
@@ -32,20 +32,20 @@ export type { NodeDeps, NodeOptions } from './options.ts'
 
 export interface MusterNode {
   readonly peerId: string
-  /** The addresses on which the node listens. Each ends with its peer id. */
+  /** Returns the addresses on which the node listens. Each ends with its peer id. */
   addresses(): string[]
   /**
-   * Connects to `…/p2p/PEER` and greets. Returns the peer, a member or a stranger. An existing
-   * connection is used again.
+   * Connects to `…/p2p/PEER` and greets. Returns the peer, a member or a stranger. If there is a
+   * connection, it is used again.
    * @throws node.address, node.unreachable, node.wrong-peer, node.key-type, protocol.unsupported
    * (the peer is not a Muster node), or the signal's reason
    */
   dial(address: string, signal?: AbortSignal): Promise<Peer>
   peer(id: string): Peer | undefined
   peers(): Peer[]
-  /** Serves a protocol to every peer. The policy inside `serve` authorises the requests. */
+  /** Serves a protocol to every peer. The policy inside `serve` authorises each request. */
   handle(protocol: Protocol, serve: Serve): Promise<void>
-  /** The protocols that are served. */
+  /** Returns the protocols that are served. */
   served(): Protocol[]
   /**
    * Opens a stream to a connected peer.
@@ -54,22 +54,25 @@ export interface MusterNode {
   open(peer: string, protocolId: string, signal?: AbortSignal): Promise<Duplex>
   /** @returns the function that removes the listener */
   on(event: NodeEvent, listener: (peer: string) => void): () => void
-  /** Greets every connected peer again, after this node's certificate or its trouble changed. */
+  /**
+   * Greets every connected peer again. Call it after this node's certificate or its trouble
+   * changed.
+   */
   reintroduce(): Promise<void>
   /**
-   * Checks all memberships again, after a revocation or a new root. Disconnects the peers that lost
-   * theirs.
+   * Checks all memberships again. Call it after a revocation or a new root. Disconnects the peers
+   * that lost their membership.
    */
   recheck(): void
   readonly gossip: Gossip
   readonly membership: Membership
-  /** Ends every stream and connection. Idempotent. */
+  /** Ends every stream and connection. It may be called again. */
   close(): Promise<void>
 }
 
-/** A node that doesn't listen yet. */
+/** A node that is built and does not listen yet. */
 export interface BuiltNode extends MusterNode {
-  /** Listens and joins gossip. Call it once. @throws node.listen; the node is closed then */
+  /** Listens and joins gossip. Call it once. @throws node.listen, after which the node is closed */
   listen(): Promise<void>
 }
 
@@ -100,7 +103,7 @@ export async function buildNode(deps: NodeDeps, options: NodeOptions): Promise<B
   const network = await createNetwork({ ...deps, membership, gater }, options)
   const gossip = createGossip(deps, network.services.gossip, options.fleet)
   const node = await assemble(deps, { network, gater, membership, gossip })
-  // Owned by listen().
+  // Only listen() changes this variable.
   let endWatch = (): void => undefined
   return {
     ...node,

@@ -1,4 +1,4 @@
-/** The peer ids that shared/identity writes without libp2p are libp2p's own. */
+/** shared/identity writes peer ids without libp2p. They must equal the ids that libp2p writes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { publicKeyFromRaw } from '@libp2p/crypto/keys'
@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { keyOfPeerId, peerIdOfKey } from '../shared/identity/peer-id.ts'
 import { keyFromSeed } from '../shared/identity/signer.ts'
 
-test('peer ids convert like those of libp2p, in both directions', () => {
+test('peer ids are converted as by libp2p, in both directions', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (seed) => {
       const { publicKey } = keyFromSeed(seed)

@@ -9,7 +9,7 @@ import { MIB } from '../shared/units.ts'
 
 export interface LostContent {
   readonly blob: BlobId
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number
 }
 
@@ -20,18 +20,18 @@ export interface CheckProgress {
 }
 
 export interface Hashed {
-  /** Blobs in the pool. */
+  /** The number of blobs in the pool. */
   readonly blobs: number
   readonly hashed: number
   readonly hashedBytes: number
   readonly damaged: readonly LostContent[]
 }
 
-/** A person waits for a sample, and it must not load the disk more than a sync. */
+/** An operator waits for a sample. It must not load the disk more than a sync. */
 const SAMPLE = { bytes: 512 * MIB, ms: 20_000 }
-/** Half the rate of a slow SSD. A check of everything isn't urgent. */
+/** This is half the rate of a slow SSD. A check of all blobs isn't urgent. */
 const MAX_BYTES_PER_SECOND = 256 * MIB
-/** While one blob is hashed, another one is read. */
+/** Another blob is read while one is hashed. */
 const AT_ONCE = 2
 const REPORT_MS = 500
 
@@ -53,7 +53,7 @@ export async function hashSample(
   return { ...sampled, damaged: sampled.damaged.map(({ id, size }) => ({ blob: id, size })) }
 }
 
-/** Stops at the first failure, also inside other blobs. @throws that failure */
+/** Hashes all blobs. Stops at the first failure, even inside other blobs. @throws that failure */
 export async function hashAll(
   { pool, clock }: { readonly pool: Pool; readonly clock: Clock },
   ids: readonly BlobId[],
@@ -93,7 +93,7 @@ function createPace(
   progress: (progress: CheckProgress) => Promise<void>,
 ) {
   const started = clock.monotonic()
-  // Owned by passed().
+  // Only passed() changes these counts.
   const count = { checked: 0, hashed: 0, bytes: 0 }
   let reportedAt = started
   const report = (): Promise<void> => {

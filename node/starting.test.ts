@@ -1,4 +1,4 @@
-/** `protocols/rpc/starting.ts` over libp2p, where remote operators and agents come. */
+/** Tests `protocols/rpc/starting.ts` over libp2p, which remote operators and agents use. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { openClient } from '../protocols/rpc/call.ts'
@@ -17,7 +17,8 @@ test('starting: remote callers wait for a starting node, up to a limit', async (
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(t, { role: 'coordinator', name: 'c1' })
   const caller = await fleet.node(t, { role: 'agent', name: 'a1' })
-  // Time runs only while the node sleeps, so that the wait is exact and costs nothing.
+  // The clock advances only while the node sleeps, so that the wait is exact and takes no real
+  // time.
   let now = 0
   let stuck = false
   const asked = Promise.withResolvers<void>()

@@ -73,12 +73,17 @@ test('every bad input has its exit code and hint, and the fleet still works', as
     ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /is not a selector/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
     // b1 joined but isn't running, so it is unknown whether it has the blob.
-    ['unknown blob', ['blob', 'get', ZERO, '--to', 'none'], 7, /1 host may hold it: b1/],
+    [
+      'unknown blob',
+      ['blob', 'get', ZERO, '--to', 'none'],
+      7,
+      /1 unreachable host may hold it: b1/,
+    ],
     [
       'unknown blob on an agent',
       ['blob', 'get', ZERO, '--to', 'none'],
       7,
-      /1 host may hold it: b1/,
+      /1 unreachable host may hold it: b1/,
       { home: 'a1' },
     ],
     ['malformed blob id', ['blob', 'get', 'XYZ', '--to', 'none'], 2, /not a blob id/],

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import test from 'node:test'
 import { type Ended, type Fleet, startFleet, within } from '../testing/fleet.ts'
 
-const HOLDERS_AWAY = /its holders can't be reached: 1 host may hold it: a1/
+const HOLDERS_AWAY = /not found on the connected hosts; 1 unreachable host may hold it: a1/
 const UNKNOWN = '0'.repeat(64)
 
 /** Adds a blob only to the pool of a1. */

@@ -1,4 +1,4 @@
-/** Announces this node's blobs to the coordinators: all of them regularly, and each new one. */
+/** Announces this node's blobs to the coordinators: all blobs regularly, and each new one. */
 import { MAX_ANNOUNCED } from '../../protocols/providers/messages.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
 import type { Clock } from '../../shared/clock.ts'
@@ -6,7 +6,7 @@ import type { Logger } from '../../shared/logger.ts'
 import { EXPIRES_MS } from '../transfer/provider-index.ts'
 import type { Held, Tracker } from '../transfer/tracker.ts'
 
-/** An announcement that a coordinator did not accept is sent again after this. */
+/** The time after which an announcement is sent again if a coordinator did not accept it. */
 const RETRY_MS = 5_000
 
 export interface Announcer {
@@ -14,7 +14,7 @@ export interface Announcer {
   announceAll(signal: AbortSignal): Promise<void>
   /** Announces one more blob. Failures are logged. */
   announce(held: Held): void
-  /** Announces all blobs regularly. Returns the function that ends this. */
+  /** Announces all blobs regularly. Returns a function that ends this. */
   repeat(): () => void
   close(): void
 }
@@ -38,9 +38,11 @@ export function createAnnouncer(
         holds = []
       }
     }
-    // Without blobs too, so that the coordinator gets this node's addresses.
+    // This call is sent even if there are no blobs, so that the coordinator gets this node's
+    // addresses.
     isAccepted = (await tracker.announce(holds, { all: isAccepted })) && isAccepted
-    // A coordinator that is starting may reject it, and would know none of the blobs.
+    // A starting coordinator may reject the announcement. Without a retry it would have no record
+    // of these blobs.
     if (!isAccepted && !closing.aborted) cancelRetry ??= clock.after(RETRY_MS, announceAgain)
   }
   const announceAgain = (): void => {

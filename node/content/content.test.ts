@@ -31,8 +31,8 @@ interface Site {
 }
 
 /**
- * A node with content, connected to the coordinators. `distort` replaces parts of how it serves
- * blobs.
+ * Creates a node with content that is connected to the coordinators. `distort` replaces parts of
+ * how it serves blobs.
  */
 async function site(
   t: TestContext,
@@ -40,7 +40,7 @@ async function site(
   name: string,
   options: {
     coordinators?: TestNode[]
-    /** The approved hosts, of a coordinator. */
+    /** The approved hosts of the fleet. Only for a coordinator. */
     hosts?: FleetHost[]
     disk?: Disk
     distort?: (honest: Handlers<typeof blobs>) => Partial<Handlers<typeof blobs>>
@@ -53,8 +53,8 @@ async function site(
   })
   const pool = await temporaryPool(t, options.disk)
   const policy = createNodePolicy()
-  // createContent registers its own handlers, so it gets a node that puts the distorted ones in
-  // their place.
+  // createContent registers its own handlers. This node replaces some of them with the distorted
+  // ones.
   const handle: TestNode['handle'] = (protocol, serve) => {
     const honest = blobHandlers(pool)
     const distorted = serveProtocol(
@@ -87,7 +87,7 @@ async function site(
   return { node, pool, content }
 }
 
-/** Resolves once `done` says so; asks again whenever the event loop has turned. */
+/** Resolves when `done` returns true. Checks it in each turn of the event loop. */
 async function until(done: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await done())) await systemClock.sleep(5)
 }
@@ -105,7 +105,7 @@ test('content: fetches many blobs at once over few streams', async (t) => {
   for (const { id, content: bytes } of wanted) assert.ok(bytes.equals(await contentOf(pool, id)))
 })
 
-test('content: finds blobs of connected hosts, not of a host that left', async (t) => {
+test('content: finds blobs of connected hosts, not those of a host that left', async (t) => {
   const fleet = await createTestFleet()
   const tracker = await site(t, fleet, 'tracker')
   const [holder, reader] = [
@@ -118,7 +118,7 @@ test('content: finds blobs of connected hosts, not of a host that left', async (
   const opened = await reader.content.open(id, forever)
   assert.equal(opened.size, content.length)
   assert.ok(content.equals(Buffer.concat(await Array.fromAsync(opened.read(undefined, forever)))))
-  // The reader tells of it by itself.
+  // The reader announces the blob after its fetch.
   await until(async () => (await tracker.content.providers(id, forever)).length === 2)
   const later = await addContent(holder.pool, 10)
   holder.content.added(later.id, 10)
@@ -131,7 +131,7 @@ test('content: finds blobs of connected hosts, not of a host that left', async (
   )
 })
 
-test('content: without a coordinator only local blobs are known', async (t) => {
+test('content: a node without a coordinator finds only local blobs', async (t) => {
   const fleet = await createTestFleet()
   const alone = await site(t, fleet, 'alone', { coordinators: [] })
   const id = blobId.parse('7'.repeat(64))
@@ -148,7 +148,7 @@ test('content: without a coordinator only local blobs are known', async (t) => {
   )
 })
 
-test('content: a blob is absent only after announcements of all known hosts', async (t) => {
+test('content: a blob is absent only if all known hosts have announced their blobs', async (t) => {
   const fleet = await createTestFleet()
   const hosts: FleetHost[] = []
   const tracker = await site(t, fleet, 'tracker', { hosts })
@@ -157,7 +157,7 @@ test('content: a blob is absent only after announcements of all known hosts', as
   hosts.push(
     { peerId: reader.node.peerId, name: 'reader', wasConnected: false },
     { peerId: holder.node.peerId, name: 'holder', wasConnected: true },
-    // A host that never ran holds nothing that the fleet could miss.
+    // A host that was never connected holds no blob of the fleet.
     { peerId: 'unborn', name: 'unborn', wasConnected: false },
   )
   const id = blobId.parse('7'.repeat(64))
@@ -166,7 +166,7 @@ test('content: a blob is absent only after announcements of all known hosts', as
     exit: 'unreachable',
     data: { id, count: names.length, names },
   })
-  // The tracker may have restarted: it has connections and no announcements.
+  // As after a restart of the tracker, there are connections and no announcements.
   await assert.rejects(reader.content.open(id, forever), away(['holder']))
   await assert.rejects(reader.content.providers(id, forever), away(['holder']))
   await assert.rejects(tracker.content.fetch(id, forever), away(['reader', 'holder']))
@@ -176,7 +176,8 @@ test('content: a blob is absent only after announcements of all known hosts', as
     await assert.rejects(content.open(id, forever), { code: 'blob.unknown', exit: 'notFound' })
     assert.deepEqual(await content.providers(id, forever), [])
   }
-  // One that holds nothing of it says so; the other one, which left, may hold it.
+  // The reader announced that it does not hold the blob. The holder disconnected, so it may hold
+  // it.
   await holder.node.close()
   await until(() => tracker.node.peer(holder.node.peerId) === undefined)
   await assert.rejects(reader.content.open(id, forever), away(['holder']))
@@ -196,7 +197,7 @@ test('content: a lookup waits for the announcement of a new host', async (t) => 
   assert.equal((await opened).size, 1000)
 })
 
-test("content: an unreachable holder doesn't count as one without the blob", async (t) => {
+test('content: an unreachable holder is not a host without the blob', async (t) => {
   const fleet = await createTestFleet()
   const tracker = await site(t, fleet, 'tracker')
   const unreachable = await fleet.node(t, { role: 'agent', name: 'gone' })
@@ -213,19 +214,20 @@ test("content: an unreachable holder doesn't count as one without the blob", asy
   await client.close()
 })
 
-test("content: a silent coordinator doesn't hide another one's answer", async (t) => {
+test('content: uses the response of one coordinator if another one fails', async (t) => {
   const fleet = await createTestFleet()
   const refusing = await fleet.node(t, { role: 'coordinator', name: 'refusing' })
   const origin = await site(t, fleet, 'origin')
   const host = await site(t, fleet, 'host', { coordinators: [refusing, origin.node] })
   const { id } = await addContent(origin.pool, 1000)
   assert.equal((await host.content.open(id, forever)).size, 1000)
-  // The refusing one speaks no such protocol; alone, that is what the caller hears.
+  // The refusing coordinator does not support the protocol. Without another coordinator, the caller
+  // gets this error.
   const { content } = await site(t, fleet, 'other', { coordinators: [refusing] })
   await assert.rejects(content.open(id, forever), { code: 'protocol.unsupported' })
 })
 
-test("content: a silent coordinator doesn't delay the fetch", async (t) => {
+test('content: a coordinator that does not respond does not delay the fetch', async (t) => {
   const fleet = await createTestFleet()
   const silent = await fleet.node(t, { role: 'coordinator', name: 'silent' })
   const ended = Promise.withResolvers<never>()
@@ -243,7 +245,9 @@ test("content: a silent coordinator doesn't delay the fetch", async (t) => {
   assert.equal((await host.content.open(id, systemClock.timeout(15_000))).size, 1000)
 })
 
-/** A coordinator that sends `first` bytes in all, and everything else once the gate opens. */
+/**
+ * Starts a coordinator that sends `first` bytes in all. It sends the others when the gate opens.
+ */
 async function gated(t: TestContext, fleet: TestFleet, first: number) {
   const gate = Promise.withResolvers<void>()
   const seen = { calls: 0, aborted: 0 }
@@ -272,7 +276,7 @@ async function gated(t: TestContext, fleet: TestFleet, first: number) {
   return { ...made, gate, seen }
 }
 
-test('content: with a known size, reads any range while the blob arrives', async (t) => {
+test('content: if the size is known, reads any range during the fetch', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate } = await gated(t, fleet, 600_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -296,7 +300,7 @@ test('content: with a known size, reads any range while the blob arrives', async
   )
 })
 
-/** Files of the pool's transfers that this process has open. */
+/** Returns the files of the pool's transfers that this process has open. */
 async function openTransfers(pool: Pool): Promise<number> {
   const names = await readdir('/proc/self/fd')
   const paths = names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => ''))
@@ -304,7 +308,7 @@ async function openTransfers(pool: Pool): Promise<number> {
   return (await Promise.all(paths)).filter((path) => path.startsWith(folder)).length
 }
 
-test('content: a reader of a queued fetch holds no file open', async (t) => {
+test('content: a reader of a queued fetch has no file open', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate, seen } = await gated(t, fleet, 0)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -314,7 +318,7 @@ test('content: a reader of a queued fetch holds no file open', async (t) => {
     const got = Buffer.concat(await Array.fromAsync(opened.read(undefined, forever)))
     assert.ok(content.equals(got))
   })
-  // Eight fetches run at once, each with the two files of a small blob.
+  // Eight fetches run at the same time. Each has the two files of a small blob open.
   await until(() => seen.calls >= 8)
   assert.equal(await openTransfers(host.pool), 8 * 2)
   gate.resolve()
@@ -340,7 +344,7 @@ test('content: a failed fetch ends all its readers', async (t) => {
   assert.equal(await openTransfers(host.pool), 0)
 })
 
-test('BT-10: readers of one blob share a fetch, which ends with the last of them', async (t) => {
+test('BT-10: readers of one blob share a fetch, which ends with the last reader', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, gate, seen } = await gated(t, fleet, 100_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -365,7 +369,7 @@ test('BT-10: readers of one blob share a fetch, which ends with the last of them
   assert.ok(content.equals(await contentOf(host.pool, id)))
 })
 
-test('content: the fetch ends with its reader or with the node', async (t) => {
+test('content: the fetch ends when its reader leaves or the node closes', async (t) => {
   const fleet = await createTestFleet()
   const { node, pool, seen } = await gated(t, fleet, 600_000)
   const host = await site(t, fleet, 'host', { coordinators: [node] })
@@ -386,7 +390,7 @@ test('content: the fetch ends with its reader or with the node', async (t) => {
   await assert.rejects(host.content.open(id, forever), { code: 'queue.closed' })
 })
 
-test('CA-10: reports a full disk as such, and the fetch works again with space', async (t) => {
+test('CA-10: reports a full disk, and fetches again when there is space', async (t) => {
   const fleet = await createTestFleet()
   const origin = await site(t, fleet, 'origin')
   let full = false

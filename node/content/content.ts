@@ -1,7 +1,7 @@
 /**
- * Blobs by id, from this node's pool or from other nodes that hold them. Readers get only verified
- * bytes. Serves the pool to members, announces its blobs, and on a coordinator keeps the index of
- * holders.
+ * Finds and reads blobs by id, from this node's pool or from other nodes. Readers get only verified
+ * bytes. The node also serves its pool to members and announces its blobs. On a coordinator, it
+ * keeps the index of holders.
  */
 import { blobs } from '../../protocols/blobs/protocol.ts'
 import type { Policy } from '../../protocols/rpc/peer.ts'
@@ -28,14 +28,17 @@ import { readWhileFetching } from './read-while-fetching.ts'
 
 export interface ByteRange {
   readonly start: number
-  /** After the last byte. */
+  /** The offset after the last byte. */
   readonly end: number
 }
 
 export interface Opened {
-  /** Bytes of the whole blob. */
+  /** The size of the whole blob in bytes. */
   readonly size: number
-  /** @throws blob.range, or blob.unknown and transfer.* if no node has the missing bytes */
+  /**
+   * Reads a range.
+   * @throws blob.range, or blob.unknown and transfer.* if no node has the missing bytes
+   */
   read(range: ByteRange | undefined, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
@@ -47,8 +50,8 @@ export interface Provider {
 
 export interface Content {
   /**
-   * Opens the blob. With a size from verified metadata, it can be read while it is fetched.
-   * Without, it is fetched first.
+   * Opens the blob. If the size is known from verified metadata, the blob can be read during its
+   * fetch. Otherwise it is fetched first.
    * @throws blob.unknown if no host holds it, transfer.* or node.not-connected if that is uncertain
    */
   open(id: BlobId, signal: AbortSignal, known?: { size: number }): Promise<Opened>
@@ -75,17 +78,17 @@ export interface ContentDeps {
 }
 
 export interface ContentOptions {
-  /** Keeps the index of holders for the fleet, on a coordinator. */
+  /** True on a coordinator, to keep the index of holders for the fleet. */
   readonly tracker: boolean
-  /** The approved hosts, for a tracker. Each may hold any blob. Default: none. */
+  /** Returns the approved hosts, for a tracker. Each may hold any blob. Default: none. */
   readonly hosts?: () => readonly FleetHost[]
-  /** Peer ids of the connected coordinators. */
+  /** Returns the peer ids of the connected coordinators. */
   readonly coordinators: () => readonly string[]
 }
 
-/** Blobs fetched at once. Each may use several providers. */
+/** The number of blobs that are fetched at the same time. Each may use several providers. */
 const FETCHES = 8
-/** Waiting fetches: dnf requests a few at a time, scripts many. */
+/** The number of waiting fetches. dnf requests a few files at a time, and scripts request many. */
 const WAITING = 10_000
 
 export async function createContent(deps: ContentDeps, options: ContentOptions): Promise<Content> {
@@ -104,7 +107,10 @@ export async function createContent(deps: ContentDeps, options: ContentOptions):
   const endRepeat = index === undefined ? announcer.repeat() : undefined
   const find: Find = index?.find ?? tracker.find
 
-  /** Callers share one fetch of a blob. It ends when the last of them leaves. */
+  /**
+   * Fetches a blob. Callers for the same blob share one fetch, which ends when the last of them
+   * leaves.
+   */
   const fetch: Fetch = (id, signal, { size, onStart } = {}) =>
     queue.run(
       async (shared) => {
@@ -197,7 +203,7 @@ async function providersOf(
 ): Promise<Provider[]> {
   const own = await holdingOf(pool, id)
   const { providers: hints, away } = await find(id, signal).catch((error: unknown) => {
-    // Without a coordinator this node still knows its own blobs.
+    // Without a coordinator, this node still finds its own blobs.
     if (own.size === undefined) throw error
     return { providers: [], away: undefined }
   })

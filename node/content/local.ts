@@ -14,9 +14,9 @@ export interface LocalInfo {
   readonly name: string
   readonly peerId: string
   readonly gateway: string | null
-  /** The connected coordinator of an agent. Absent on a coordinator. */
+  /** Returns the connected coordinator of an agent. Absent on a coordinator. */
   readonly coordinator?: () => string | undefined
-  /** The repositories that the gateway serves. */
+  /** Returns the repositories that the gateway serves. */
   readonly repositories: (
     signal: AbortSignal,
   ) => Promise<{ id: string; type?: string | undefined; gpgkey: string | null }[]>
@@ -27,7 +27,7 @@ export interface LocalInfo {
   ) => Promise<ResponseOf<(typeof localProtocol)['methods']['facts.report']>>
 }
 
-/** The largest blob that a person can add, larger than any image. */
+/** The size of the largest blob that a person can add. It is larger than any image. */
 const MAX_BLOB_BYTES = 1024 ** 4
 
 export function localHandlers(

@@ -32,7 +32,7 @@ async function overwrite(path: string): Promise<void> {
   await file.close()
 }
 
-/** Heals from another pool, as a node does from the fleet. */
+/** Repairs blobs from another pool, as a node does from the fleet. */
 const from =
   (pool: Pool, source: Pool): PoolCheckDeps['heal'] =>
   async (lost) => {
@@ -50,7 +50,7 @@ const from =
 
 const quiet = { signal, progress: async () => undefined }
 
-test('a pool check finds damage, heals it if it can, and reports the rest', async () => {
+test('a pool check finds damage, repairs it if possible, and reports the rest', async () => {
   for (const deep of [false, true]) {
     await using pool = await testPool()
     await using source = await testPool()
@@ -79,7 +79,7 @@ test('a pool check finds damage, heals it if it can, and reports the rest', asyn
   }
 })
 
-test('a pool check reports progress, can be aborted, and runs alone', async () => {
+test('a pool check reports progress, can be aborted, and is the only one that runs', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 30)
   const gate = Promise.withResolvers<void>()
@@ -106,14 +106,15 @@ test('a pool check reports progress, can be aborted, and runs alone', async () =
   assert.equal((await check({ ...quiet, deep: true })).hashed, ids.length)
 })
 
-test('a pool check stops at the first failure, also inside a blob', async () => {
+test('a pool check stops at the first failure, even inside another blob', async () => {
   await using pool = await testPool()
   const ids = await filled(pool, 30)
   const begun: BlobId[] = []
   const stopped: unknown[] = []
   const failing: Pool = {
     ...pool,
-    // The first blob is hashed until it is stopped; the second fails once the first is under way.
+    // The first blob is hashed until the check stops. The second one fails while the first is
+    // hashed.
     async check(id, given) {
       begun.push(id)
       if (begun.length > 1) throw new Error('the disk has failed')

@@ -1,6 +1,6 @@
 /**
- * Checks a sample of a node's pool, or all of it. Damaged blobs go to quarantine and are fetched
- * again if another node has them. Only one check runs at a time, at a limited rate.
+ * Checks a sample of a node's pool, or all of it. Damaged blobs go to quarantine. If another node
+ * has them, they are fetched again. Only one check runs at a time, at a limited rate.
  */
 import type { CheckedBlob, CheckResponse } from '../../protocols/local/messages.ts'
 import type { Pool } from '../../shared/blobs/pool.ts'
@@ -16,7 +16,7 @@ export type { LostContent } from '../pool-hashing.ts'
 
 /** The result for damaged or missing content. */
 export interface HealedContent extends LostContent {
-  /** The source that had it. Undefined if none had. */
+  /** The source from which it was fetched again. Undefined if no source had it. */
   readonly from?: string | undefined
   readonly reason?: string | undefined
 }
@@ -25,16 +25,16 @@ export interface PoolCheckDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly random: Random
-  /** Fetches content into the pool again. Returns one result for each. */
+  /** Fetches content into the pool again. Returns one result for each item. */
   readonly heal: (lost: readonly LostContent[], signal: AbortSignal) => Promise<HealedContent[]>
-  /** Content that must be in the pool and is missing. Default: none. */
+  /** Finds content that must be in the pool and is missing. Default: none. */
   readonly missing?: (signal: AbortSignal) => Promise<LostContent[]>
-  /** The names of files with this content, for people. Default: none. */
+  /** Returns names of files with this content, for people. Default: none. */
   readonly filesOf?: (blob: BlobId) => Promise<string[]>
   /**
-   * Compares published files with their manifests, and publishes altered ones again. They may be
-   * hard links to damaged blobs that were healed earlier. `everything`: snapshots too. Default:
-   * nothing is published.
+   * Compares published files with their manifests, and publishes altered files again. An altered
+   * file may be a hard link to a damaged blob that was repaired earlier. `everything` includes the
+   * snapshots. Default: nothing is published.
    */
   readonly repair?: (options: { everything: boolean; signal: AbortSignal }) => Promise<Repaired>
 }
@@ -47,7 +47,7 @@ export interface Repaired {
 }
 
 export interface CheckOptions {
-  /** All blobs instead of a sample. */
+  /** True to check all blobs. False to check a sample. */
   readonly deep: boolean
   readonly signal: AbortSignal
   readonly progress: (progress: CheckProgress) => Promise<void>
@@ -55,13 +55,13 @@ export interface CheckOptions {
 
 export type PoolCheck = (options: CheckOptions) => Promise<CheckResponse>
 
-/** Blobs that one response names. Further ones are only counted. */
+/** The number of blobs that one response names. Further ones are only counted. */
 const MAX_NAMED = 200
 const MAX_FILES = 3
 const MAX_TEXT = 300
 
 export function createPoolCheck(deps: PoolCheckDeps): PoolCheck {
-  // Owned by the returned function.
+  // Only the returned function changes this variable.
   let running = false
   return async (options) => {
     if (running) throw nodeError('node.pool-check')
@@ -103,7 +103,7 @@ interface Found extends HealedContent {
 
 const isHealed = ({ from }: HealedContent): boolean => from !== undefined
 
-/** Heals damaged and missing content, and returns the result for each. */
+/** Repairs damaged and missing content. Returns the result for each item. */
 async function heal(
   deps: PoolCheckDeps,
   damaged: readonly LostContent[],
@@ -121,7 +121,7 @@ async function heal(
   })
 }
 
-/** As many as one response can hold. Content that needs a person comes first. */
+/** Returns as many blobs as one response can hold. Those that need an operator are first. */
 async function named(deps: PoolCheckDeps, found: readonly Found[]): Promise<CheckedBlob[]> {
   const inOrder = [...found.filter((each) => !isHealed(each)), ...found.filter(isHealed)]
   const checked: CheckedBlob[] = []
@@ -142,7 +142,7 @@ async function named(deps: PoolCheckDeps, found: readonly Found[]): Promise<Chec
 const shortened = (texts: readonly string[]): string[] =>
   texts.slice(0, MAX_NAMED).map((text) => text.slice(0, MAX_TEXT))
 
-/** Fetches content into a node's pool from other nodes. `from` names them in the response. */
+/** Fetches content from other nodes into a node's pool. The response calls these nodes `from`. */
 export function healFromNodes(
   content: Pick<Content, 'fetch'>,
   from: string,

@@ -5,20 +5,20 @@ import type { BlobId } from '../../shared/ids.ts'
 import { KIB } from '../../shared/units.ts'
 import type { ByteRange } from '../../shared/blake3/geometry.ts'
 
-/** A reader follows a fetch in steps of this size. */
+/** The size of the steps in which a reader follows a fetch. */
 const STEP_BYTES = 256 * KIB
 
 export interface FetchedBlob {
   readonly pool: Pool
   readonly id: BlobId
   readonly size: number
-  /** Fetches the whole blob. Calls `onStart` once the fetch runs. */
+  /** Fetches the whole blob. Calls `onStart` when the fetch begins. */
   readonly fetch: (onStart: () => void) => Promise<unknown>
 }
 
 /**
- * Yields each step of the range once it is verified, and the rest from the pool once the blob is
- * whole.
+ * Yields each step of the range when it is verified. When the whole blob is in the pool, yields the
+ * rest from there.
  */
 export async function* readWhileFetching(
   blob: FetchedBlob,
@@ -30,7 +30,7 @@ export async function* readWhileFetching(
   if (start < 0 || end > size || start > end) throw blobError('blob.range', { start, end, size })
   const fetching = watchFetch(blob)
   const either = AbortSignal.any([signal, fetching.failed])
-  // A transfer holds up to three descriptors. A reader of a queued fetch must not open any.
+  // A transfer has up to three descriptors open. A reader of a queued fetch must not open any.
   await fetching.started
   either.throwIfAborted()
   if (fetching.isWhole()) return yield* pool.read(id, { start, end }, signal)
@@ -43,7 +43,7 @@ export async function* readWhileFetching(
       yield await incoming.read({ start: at, end: next })
       at = next
     }
-    // The reader has all its bytes. Its fetch must still end, or the pool never gets the blob.
+    // The reader has all its bytes. The fetch must still end, or the pool never gets the blob.
     await fetching.ended
     fetching.failed.throwIfAborted()
   } finally {
@@ -52,10 +52,10 @@ export async function* readWhileFetching(
 }
 
 interface WatchedFetch {
-  /** Resolves once the fetch runs or has ended. */
+  /** Resolves when the fetch begins or has ended. */
   readonly started: Promise<void>
   readonly ended: Promise<void>
-  /** Aborts with the failure of the fetch. */
+  /** Aborts with the error of the fetch. */
   readonly failed: AbortSignal
   isWhole(): boolean
 }

@@ -1,4 +1,6 @@
-/** Errors of nodes below the protocols: listening, dialling and the identity of the peer. */
+/**
+ * Errors of nodes below the protocols: errors of listening, of dialling and of the peer's identity.
+ */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const nodeError = defineErrors({

@@ -1,4 +1,4 @@
-/** The listeners of one kind of event. */
+/** A list of listeners for one kind of event. */
 export interface Listeners<Args extends readonly unknown[]> {
   /** @returns the function that removes the listener */
   on(listener: (...args: Args) => void): () => void

@@ -64,12 +64,12 @@ const cases: [string, RequestHeaders, Decision][] = [
   ],
 ]
 
-test('PB-14: decides conditional and range requests as in RFC 9110', () => {
+test('PB-14: decides on conditional and range requests as RFC 9110 requires', () => {
   for (const [name, headers, expected] of cases)
     assert.deepEqual(decide(headers, FILE), expected, name)
 })
 
-test('a granted range is inside the file and not empty', () => {
+test('http: a granted range is inside the file and not empty', () => {
   fc.assert(
     fc.property(
       fc.string(),

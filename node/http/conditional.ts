@@ -1,18 +1,21 @@
-/** Conditional and range requests (RFC 9110 sections 13 and 14), decided from headers alone. */
+/**
+ * Conditional and range requests (RFC 9110 sections 13 and 14). The decisions need only the
+ * headers.
+ */
 export interface Validators {
-  /** Strong entity tag with its quotes. */
+  /** A strong entity tag with its quotes. */
   readonly etag: string
   /** Milliseconds since the epoch. */
   readonly modifiedAt?: number
 }
 
-/** Header names in lower case, as node:http gives them. */
+/** Header names in lower case, as node:http returns them. */
 export type RequestHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 export interface ByteRange {
-  /** First byte. */
+  /** The offset of the first byte. */
   readonly start: number
-  /** After the last byte. */
+  /** The offset after the last byte. */
   readonly end: number
 }
 
@@ -23,7 +26,7 @@ export type Decision =
   | { readonly status: 412 }
   | { readonly status: 416 }
 
-/** The response to a GET or HEAD of a file with these validators and this size. */
+/** Decides on the response to a GET or HEAD of a file with these validators and this size. */
 export function decide(
   headers: RequestHeaders,
   file: Validators & { readonly size: number },
@@ -50,9 +53,9 @@ export function decide(
 }
 
 /**
- * The single range of a Range header. Undefined if it is outside the file. `whole` for headers that
- * a server may ignore: another unit, bad syntax, or several ranges, which can cost more than the
- * file.
+ * Parses a Range header with a single range. Returns undefined if the range is outside the file.
+ * Returns `whole` for headers that a server may ignore: another unit, bad syntax, or several
+ * ranges. Several ranges can cost more than the file.
  */
 export function parseRange(header: string, size: number): ByteRange | 'whole' | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header.trim())
@@ -67,7 +70,10 @@ export function parseRange(header: string, size: number): ByteRange | 'whole' | 
   return start >= size ? undefined : { start, end }
 }
 
-/** If-Range has a strong tag or an exact date. Any other value requests the whole file. */
+/**
+ * Returns true if the range applies. If-Range has a strong tag or an exact date. Any other value
+ * requests the whole file.
+ */
 function rangeStillHolds(condition: string | undefined, file: Validators): boolean {
   if (condition === undefined) return true
   if (condition.startsWith('"')) return condition === file.etag
@@ -85,7 +91,7 @@ function matches(list: string, etag: string, strength: 'strong' | 'weak'): boole
   })
 }
 
-/** HTTP dates have whole seconds. */
+/** Returns true if the file changed after this time. HTTP dates have whole seconds. */
 function modifiedAfter(file: Validators, at: number): boolean {
   return file.modifiedAt !== undefined && seconds(file.modifiedAt) > seconds(at)
 }

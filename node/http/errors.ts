@@ -1,4 +1,4 @@
-/** What can keep a web server from starting, as data. */
+/** Errors that prevent the start of a web server. */
 import { defineErrors } from '../../shared/errors.ts'
 
 export const httpError = defineErrors({

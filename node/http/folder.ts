@@ -1,6 +1,6 @@
 /**
- * Serves a folder on disk: only its regular files and folders. Symbolic links, devices and sockets
- * are not served, so a client can't reach anything outside the folder.
+ * Serves a folder on disk, but only its regular files and folders. Symbolic links, devices and
+ * sockets are not served, so a client can't reach files outside of the folder.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, lstat, open, readdir } from 'node:fs/promises'
@@ -9,12 +9,12 @@ import { defined } from '../../shared/defined.ts'
 import { errno } from '../../shared/errno.ts'
 import { type FolderEntry, MAX_ENTRIES, type Served } from './served.ts'
 
-/** Bytes read at once: large enough that the disk is not the limit. */
+/** The number of bytes of one read. It is large enough for the speed of the disk. */
 const READ_BYTES = 256 * 1024
 
 const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'EACCES'])
 
-/** The file or folder at `segments` below `root`. `cacheControl` is called for each file. */
+/** Finds the file or folder at `segments` below `root`. Calls `cacheControl` for each file. */
 export async function resolveInFolder(
   root: string,
   segments: readonly string[],
@@ -68,7 +68,7 @@ async function closeQuietly(handle: FileHandle): Promise<void> {
   try {
     await handle.close()
   } catch {
-    // The caller throws an earlier error, which has the cause.
+    // An earlier error has the cause. The caller throws it.
   }
 }
 

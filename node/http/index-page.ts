@@ -1,4 +1,7 @@
-/** The page that lists a folder: plain links for people, mirror tools and our own sync. */
+/**
+ * Builds the page that lists a folder. It has plain links for people, mirror tools and Muster's
+ * sync.
+ */
 import { rfc3339 } from '../../shared/clock.ts'
 import { formatSize } from '../../shared/units.ts'
 import { type FolderEntry, MAX_ENTRIES } from './served.ts'
@@ -23,7 +26,7 @@ ${up}${rows.join('')}</table>${cut}</body></html>
 
 function row(entry: FolderEntry): string {
   const slash = entry.kind === 'folder' ? '/' : ''
-  // Without `./`, a browser would read a name with a colon as an address.
+  // Without `./`, a browser would parse a name with a colon as a URL with a scheme.
   const link = `./${encodeURIComponent(entry.name)}${slash}`
   const modified = entry.modifiedAt === undefined ? '' : rfc3339(entry.modifiedAt)
   const size = entry.size === undefined ? '' : formatSize(entry.size)

@@ -5,9 +5,9 @@ import { errno } from '../../shared/errno.ts'
 import { httpError } from './errors.ts'
 
 export interface WebServer {
-  /** `http://host:port` with the real port, also if port 0 was requested. */
+  /** `http://host:port` with the port in use, also if port 0 was requested. */
   readonly url: string
-  /** Gives running responses {@link GRACE_MS} to finish, then closes their connections. */
+  /** Waits {@link GRACE_MS} for running responses, then closes their connections. */
   close(): Promise<void>
 }
 
@@ -16,16 +16,19 @@ export interface ListenOptions {
   readonly listen: string
 }
 
-/** All hosts of a fleet may run dnf at once. Further connections wait in the kernel. */
+/**
+ * The number of connections, because all hosts of a fleet may run dnf at once. Further ones wait in
+ * the kernel.
+ */
 const MAX_CONNECTIONS = 4096
-/** Time for the whole request head. Our requests have no body. */
+/** The time for the whole request head. Requests have no body. */
 const REQUEST_MS = 20_000
-/** A connection without traffic for this long is closed. */
+/** A connection without traffic for this time is closed. */
 const IDLE_MS = 120_000
-/** How long close() waits for running responses. */
+/** The time that close() waits for running responses. */
 const GRACE_MS = 3_000
 
-/** @throws `http.address-taken`, `http.address` */
+/** Starts a web server. @throws `http.address-taken`, `http.address` */
 export async function listen(
   deps: { clock: Clock },
   options: ListenOptions,

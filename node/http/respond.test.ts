@@ -62,7 +62,7 @@ interface Got {
   headers: Record<string, string | string[] | undefined>
   body: Buffer
 }
-/** node:http sends the path as it is; fetch would tidy it first. */
+/** Sends a request with node:http, which sends the path unchanged. fetch would normalise it. */
 function get(
   path: string,
   options: { method?: string; headers?: Record<string, string> } = {},
@@ -85,7 +85,7 @@ function get(
 }
 const NAME = `/Packages/${encodeURIComponent('a & b#1 %41?漢.rpm')}`
 
-test('PB-14: serves a file whole, in part, as headers, or as unchanged', async () => {
+test('PB-14: serves a file, a range, only headers, or 304', async () => {
   const whole = await get(NAME)
   assert.equal(whole.status, 200)
   assert.deepEqual(whole.body, BYTES)
@@ -137,14 +137,14 @@ test('PB-14: serves only regular files inside the folder', async () => {
   assert.equal((await get(`/${'a/'.repeat(5000)}`)).status, 400)
 })
 
-test('PB-14: rejects other methods by name', async () => {
+test('PB-14: rejects other methods and lists the allowed ones', async () => {
   for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PROPFIND']) {
     const got = await get(NAME, { method })
     assert.deepEqual([got.status, got.headers.allow], [405, 'GET, HEAD'])
   }
 })
 
-test('lists a folder with escaped names, at an address with a final slash', async () => {
+test('http: lists a folder with escaped names and redirects to a final slash', async () => {
   const moved = await get('/Packages')
   assert.deepEqual([moved.status, moved.headers.location], [301, '/Packages/'])
   const page = (await get('/Packages/')).body.toString()
@@ -158,7 +158,7 @@ test('lists a folder with escaped names, at an address with a final slash', asyn
   assert.equal((await get('/?C=M;O=D')).status, 200)
 })
 
-test('logs an internal error and hides it from the client', async () => {
+test('http: logs an internal error and does not send it to the client', async () => {
   const broken = await get('/broken')
   assert.deepEqual([broken.status, broken.body.toString()], [500, 'internal error\n'])
   assert.deepEqual(logged, ['a request failed'])
@@ -169,7 +169,7 @@ test('logs an internal error and hides it from the client', async () => {
   )
 })
 
-test('reports a listening address that is taken, foreign or invalid', async () => {
+test('http: reports a listening address that is taken, foreign or invalid', async () => {
   const deps = { clock: systemClock }
   const address = server.url.slice('http://'.length)
   await assert.rejects(
@@ -195,7 +195,7 @@ test('reports a listening address that is taken, foreign or invalid', async () =
   }
 })
 
-test('a client that disconnects inside a file leaves nothing open', async () => {
+test('http: a client that disconnects inside a file leaves no file open', async () => {
   const asked = request(`${server.url}${NAME}`, { agent: false })
   asked.end()
   await new Promise<void>((resolve) =>

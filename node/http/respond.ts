@@ -1,7 +1,7 @@
 /**
- * Answers one GET or HEAD from whatever {@link Resolve} finds: files with Range, ETag and
- * conditions, folders as index pages. Knows nothing of where bytes come from, so the coordinator's
- * published trees and the agent's gateway answer alike.
+ * Responds to one GET or HEAD with the result of {@link Resolve}. Files have Range, ETag and
+ * conditions. Folders have index pages. The coordinator's published trees and the agent's gateway
+ * share this module, so their responses are alike.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
@@ -17,8 +17,8 @@ import { parseTarget } from './target.ts'
 const TEXT = 'text/plain; charset=utf-8'
 
 /**
- * Never rejects. An internal failure is logged, and the client gets status 500, or a closed
- * connection if bytes were sent before.
+ * Responds to a request. Never rejects. An internal failure is logged. The client gets status 500
+ * or, if bytes were sent before, a closed connection.
  */
 export async function respond(
   deps: { log: Logger; resolve: Resolve },

@@ -1,25 +1,28 @@
-/** What a path of a web server names: a file with its validators, a folder, or a status. */
+/** The result for a path of a web server: a file with its validators, a folder, or a status. */
 import type { ByteRange, Validators } from './conditional.ts'
 
 export interface ServedFile extends Validators {
   readonly kind: 'file'
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number
-  /** Value of Cache-Control. Default `no-cache`: caches must validate it for each use. */
+  /** The value of Cache-Control. Default: `no-cache`, so caches must validate it for each use. */
   readonly cacheControl?: string
-  /** The bytes of a range, or all bytes. Called at most once. */
+  /** Yields the bytes of a range, or all bytes. Called at most once. */
   read(range: ByteRange | undefined, signal: AbortSignal): AsyncIterable<Uint8Array>
-  /** Always called after the response, whether or not `read` was called. */
+  /** Releases the file. Always called after the response, even if `read` was not called. */
   close?(): Promise<void>
 }
 
-/** Entries of one listing. Each costs a stat call, and longer lists don't help people. */
+/**
+ * The number of entries of one listing. Each costs a stat(2) call, and longer lists don't help
+ * people.
+ */
 export const MAX_ENTRIES = 20_000
 
 export interface FolderEntry {
   readonly name: string
   readonly kind: 'file' | 'folder'
-  /** Bytes, of a file. */
+  /** The size of a file in bytes. */
   readonly size?: number
   /** Milliseconds since the epoch. */
   readonly modifiedAt?: number
@@ -30,7 +33,7 @@ export interface ServedFolder {
   entries(): Promise<readonly FolderEntry[]>
 }
 
-/** For a path that exists and can't be served now. */
+/** The status of a path that exists and can't be served now. */
 export interface ServedStatus {
   readonly kind: 'status'
   readonly status: 403 | 502 | 503 | 504
@@ -41,8 +44,8 @@ export interface ServedStatus {
 export type Served = ServedFile | ServedFolder | ServedStatus
 
 /**
- * Finds what decoded path segments name. Undefined: nothing. Segments are never empty, `.` or `..`,
- * and contain no slash.
+ * Finds the object at a path of decoded segments. Returns undefined if there is none. Segments are
+ * never empty, `.` or `..`, and contain no slash.
  */
 export type Resolve = (
   segments: readonly string[],

@@ -1,18 +1,21 @@
 /**
- * The path of a request as segments. Rejects `..`, encoded slashes and NUL before any code joins
- * the segments.
+ * Parses the path of a request into segments. Rejects `..`, encoded slashes and NUL before any code
+ * joins the segments.
  */
-/** Longer than any published path (1,024 bytes, each percent-encoded). */
+/** The limit is longer than any published path (1,024 bytes, each percent-encoded). */
 const MAX_TARGET = 8192
 
 export interface Target {
-  /** Decoded, none of them empty. */
+  /** The decoded segments. None of them is empty. */
   readonly segments: readonly string[]
-  /** Whether the path ended in `/`, like that of a folder. */
+  /** True if the path ended in `/`, like that of a folder. */
   readonly folder: boolean
 }
 
-/** The target of a request line. Undefined if it is invalid. Ignores the query. */
+/**
+ * Parses the target of a request line. Ignores the query. Returns undefined if the target is
+ * invalid.
+ */
 export function parseTarget(url: string | undefined): Target | undefined {
   if (url === undefined || url.length > MAX_TARGET || !url.startsWith('/')) return undefined
   const path = url.replace(/[?#].*$/s, '')

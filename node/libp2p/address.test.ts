@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sameHost } from './address.ts'
 
-test('address: a host is its IPv4 address, or the /64 of its IPv6 address', () => {
+test('address: a host has one IPv4 address, or the /64 of its IPv6 address', () => {
   const near = (one: string, other: string): boolean => sameHost(`/${one}/tcp/1`)(`/${other}/tcp/2`)
   assert.deepEqual(
     [

@@ -1,6 +1,9 @@
 /**
- * Addresses of nodes as multiaddrs of one form: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`, and
- * `/p2p/PEER` at the end of an address to dial.
+ * Addresses of nodes as multiaddrs of one form: `/ip4
+ * ip6
+ * dns
+ * dns4
+ * dns6/HOST/tcp/PORT`. An address to dial ends in `/p2p/PEER`.
  */
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -22,7 +25,10 @@ const FAMILIES: Readonly<Record<string, NodeAddress['family']>> = {
   dns6: 'dns6',
 }
 
-/** @throws node.address for any other form, and for peer ids of other keys than ed25519 */
+/**
+ * Parses an address. @throws node.address for any other form, and for peer ids of keys other than
+ * ed25519
+ */
 export function parseAddress(text: string): NodeAddress {
   const components = componentsOf(text)
   const [host, tcp, p2p] = components
@@ -53,7 +59,7 @@ export function parseAddress(text: string): NodeAddress {
   }
 }
 
-/** @throws node.address */
+/** Converts an address to a multiaddr. @throws node.address */
 export function toMultiaddr(text: string): Multiaddr {
   parseAddress(text)
   return multiaddr(text)
@@ -72,9 +78,9 @@ function componentsOf(text: string): readonly { name: string; value?: string }[]
 }
 
 /**
- * Whether other nodes may dial an address that a node announced. It needs a port and a normal
- * address; loopback is accepted only from a node on loopback. A member can't send other nodes to a
- * metadata service with it.
+ * Returns true if other nodes may dial an address that a node announced. It needs a port and an IP
+ * address that is not link-local or reserved. Loopback is accepted only from a node on loopback. So
+ * a member can't send other nodes to a metadata service.
  */
 export function plausible(announced: string, seenAt: string): boolean {
   let address: NodeAddress
@@ -95,12 +101,15 @@ export function plausible(announced: string, seenAt: string): boolean {
   }
 }
 
-/** Whether an address is of the machine that dials it. */
+/** Returns true for a loopback address. */
 export function isLoopback(address: string): boolean {
   return scopeOf(hostOf(address)) === 'loopback'
 }
 
-/** Whether another address is of the same host. In IPv6 a host has a whole /64. */
+/**
+ * Returns a function that checks whether another address is of the same host. A host has a whole
+ * /64 of IPv6.
+ */
 export function sameHost(address: string): (other: string) => boolean {
   const host = hostOf(address)
   if (!isIPv6(host) || host.toLowerCase().startsWith('::ffff:'))

@@ -1,11 +1,16 @@
-/** Turns errors of libp2p and of the system into our errors. The original error is the cause. */
+/**
+ * Converts errors of libp2p and of the system to Muster errors. The original error is the cause.
+ */
 import { asError } from '../../shared/as-error.ts'
 import { errno } from '../../shared/errno.ts'
 import { MusterError } from '../../shared/errors.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { nodeError } from '../ground/errors.ts'
 
-/** The error of a failed dial. An own error inside, such as a rejected key, has priority. */
+/**
+ * Returns the error of a failed dial. A Muster error inside it, such as a rejected key, has
+ * priority.
+ */
 export function dialFailure(
   error: unknown,
   target: { address: string; peer: string; signal: AbortSignal | undefined },
@@ -14,7 +19,7 @@ export function dialFailure(
   const chain = causesOf(error)
   const own = chain.find((item) => item instanceof MusterError)
   if (own !== undefined) return own
-  // libp2p's upgrader keeps only the message of an encrypter's error. This is the one of
+  // libp2p's upgrader keeps only the message of an encrypter's error. This is the message of
   // UnexpectedPeerError.
   if (
     chain.some((item) => /unexpected peer|does not match expected remote peer/i.test(item.message))
@@ -32,7 +37,7 @@ export function dialFailure(
   )
 }
 
-/** The error of a stream that could not be opened. */
+/** Returns the error of a stream that could not be opened. */
 export function openFailure(
   error: unknown,
   target: { peer: string; protocol: string; signal: AbortSignal | undefined },

@@ -7,7 +7,7 @@ const peer = (name: string, type = 'Ed25519'): PeerId =>
   ({ type, toString: () => name }) as unknown as PeerId
 const connection = { remoteAddr: '/ip4/192.0.2.1/tcp/1' } as never
 
-test('gater: allows a dial only while exactly this peer is being dialled', async () => {
+test('gater: allows a dial only to the peer that the node dials now', async () => {
   const gater = createGater({
     mayTakeStranger: () => true,
     isMember: () => false,
@@ -32,7 +32,7 @@ test('gater: allows a dial only while exactly this peer is being dialled', async
   assert.equal(gater.filterMultiaddrForPeer?.(peer('a'), connection), false)
 })
 
-test('gater: rejects other key types, and strangers without room', async () => {
+test('gater: rejects other key types, and strangers above the limit', async () => {
   let room = true
   let enough = false
   const gater = createGater({

@@ -1,6 +1,7 @@
 /**
- * Admits connections by key and address: only ed25519 keys, in both directions. Ignores addresses
- * that peers advertise, and allows a dial only while the node's own `dial` runs.
+ * Accepts connections by key and address. Only ed25519 keys are accepted, in both directions.
+ * Addresses that peers advertise are ignored. A dial is allowed only while the node's own `dial`
+ * runs.
  */
 import type { ConnectionGater, PeerId } from '@libp2p/interface'
 
@@ -10,9 +11,9 @@ export interface Gater extends ConnectionGater {
 }
 
 export interface GaterOptions {
-  /** Whether the peer has its maximum of connections. */
+  /** Returns true if the peer has its maximum number of connections. */
   hasEnough(peer: string): boolean
-  /** Whether one more connection of a stranger from this multiaddr is allowed. */
+  /** Returns true if one more connection of a stranger from this multiaddr is allowed. */
   mayTakeStranger(from: string): boolean
   isMember(peer: string): boolean
 }

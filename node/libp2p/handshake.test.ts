@@ -23,7 +23,7 @@ type Encrypter = NonNullable<
   NonNullable<Parameters<typeof createLibp2p>[0]>['connectionEncrypters']
 >[number]
 
-/** A libp2p node as others build it, with one encrypter. */
+/** Creates a plain libp2p node with one encrypter, as other programs do. */
 async function plainNode(
   t: TestContext,
   encrypter: Encrypter,
@@ -46,7 +46,7 @@ async function member(t: TestContext): Promise<TestNode> {
   return fleet.node(t, { role: 'coordinator', name: 'coord' })
 }
 
-/** Sends a line of multistream-select and gives the next line of the other side. */
+/** Sends a line of multistream-select and returns the next line of the peer. */
 async function select(socket: Socket, protocol: string): Promise<string> {
   socket.write(Buffer.from([protocol.length + 1, ...Buffer.from(`${protocol}\n`)]))
   for (;;) {
@@ -58,7 +58,7 @@ async function select(socket: Socket, protocol: string): Promise<string> {
   }
 }
 
-/** Resolves when the socket is closed, for whatever reason. */
+/** Resolves when the socket is closed for any reason. */
 function closed(socket: Socket): Promise<void> {
   socket.on('error', () => undefined)
   return new Promise((resolve) => {
@@ -75,7 +75,7 @@ async function openSocket(node: TestNode): Promise<Socket> {
   return socket
 }
 
-test('handshake: TLS runs on the socket itself, on both sides', async (t) => {
+test('handshake: TLS uses the TCP socket directly on both sides', async (t) => {
   const [a, b] = [
     await plainNode(t, directTls({ clock: systemClock })),
     await plainNode(t, directTls({ clock: systemClock })),
@@ -96,7 +96,7 @@ test("handshake: connects with libp2p's TLS and with noise, in both directions",
     await other.dial(multiaddr(addressOf(node)))
     assert.ok((await other.services.ping.ping(peerIdFromString(node.peerId))) >= 0)
     await other.hangUp(peerIdFromString(node.peerId))
-    // Their handshake works; only our protocols are not there.
+    // The handshake succeeds. The peer only lacks the protocols of Muster.
     const [address] = other.getMultiaddrs()
     await assert.rejects(node.dial(String(address)), { code: 'protocol.unsupported' })
   }
@@ -113,8 +113,8 @@ test('ID-07: rejects RSA and secp256k1 keys, over TLS and over noise', async (t)
       const other = await plainNode(t, encrypter, key)
       const outcome = await other.dial(multiaddr(addressOf(node))).then(
         async (connection) => {
-          // With TLS 1.3 the client is done before the server has looked at it: the refusal comes
-          // as the end of the connection.
+          // In TLS 1.3, the client has finished before the server checks its certificate. The
+          // refusal is the end of the connection.
           while (connection.status === 'open') await systemClock.sleep(5)
           return 'refused'
         },
@@ -131,7 +131,7 @@ test('ID-07: rejects RSA and secp256k1 keys, over TLS and over noise', async (t)
   }
 })
 
-test('ID-06: a hundred handshakes with forged keys cost little', async (t) => {
+test('ID-06: a hundred handshakes with forged keys need little processor time', async (t) => {
   const node = await member(t)
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
   const forged = {
@@ -160,7 +160,7 @@ test('ID-06: a hundred handshakes with forged keys cost little', async (t) => {
   await other.dial(multiaddr(addressOf(node)))
 })
 
-test("TR-11: doesn't offer plaintext or mplex", async (t) => {
+test('TR-11: does not offer plaintext or mplex', async (t) => {
   const node = await member(t)
   const socket = await openSocket(node)
   assert.equal(await select(socket, '/plaintext/2.0.0'), 'na')
@@ -183,7 +183,7 @@ test("TR-11: doesn't offer plaintext or mplex", async (t) => {
   assert.equal(await select(secure, '/yamux/1.0.0'), '/yamux/1.0.0')
 })
 
-test('handshake: rejects TLS 1.2, a missing certificate and a broken handshake', async (t) => {
+test('handshake: rejects TLS 1.2, a missing certificate and an incomplete handshake', async (t) => {
   const node = await member(t)
   const attempts: { maxVersion?: 'TLSv1.2'; half?: boolean }[] = [
     {},
@@ -194,7 +194,7 @@ test('handshake: rejects TLS 1.2, a missing certificate and a broken handshake',
     const socket = await openSocket(node)
     await select(socket, '/tls/1.0.0')
     if (options.half === true) {
-      // A client hello that breaks off.
+      // The client hello is incomplete.
       socket.end(Buffer.from('16030100f8010000f4', 'hex'))
       socket.resume()
       await closed(socket)

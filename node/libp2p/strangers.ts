@@ -1,5 +1,6 @@
 /**
- * Closes incoming connections of strangers without a Muster stream for {@link STRANGER_IDLE_MS}.
+ * Closes incoming connections of strangers that have had no Muster stream for {@link
+ * STRANGER_IDLE_MS}.
  */
 import type { Connection } from '@libp2p/interface'
 import type { Clock } from '../../shared/clock.ts'
@@ -9,11 +10,11 @@ import type { Membership } from '../membership/membership.ts'
 
 export interface StrangerOptions {
   connections(): readonly Connection[]
-  /** For tests. Default {@link STRANGER_IDLE_MS}. */
+  /** The time, for tests. Default: {@link STRANGER_IDLE_MS}. */
   idleMs?: number
 }
 
-/** @returns the function that ends the watch */
+/** Starts the watch. Returns a function that ends it. */
 export function watchStrangers(
   deps: { clock: Clock; log: Logger; membership: Membership },
   options: StrangerOptions,

@@ -9,7 +9,7 @@ import { MAX_STREAM_WINDOW_BYTES, STREAM_BUFFER_BYTES } from './limits.ts'
 import { streamDuplex } from './stream-duplex.ts'
 import { addressOf, createTestFleet } from '../testing/fleet.ts'
 
-/** Both ends of a stream between two real nodes; `open` opens one more. */
+/** Returns both ends of a stream between two real nodes. `open` opens one more stream. */
 async function ends(
   t: TestContext,
 ): Promise<{ open(): Promise<{ near: Duplex; far: Duplex }>; streams(): number }> {
@@ -63,7 +63,7 @@ test('duplex: a reset ends both directions after the bytes sent before it', asyn
   near.abort(new Error('twice'))
 })
 
-test("TR-05: a writer stops at the window of a reader that doesn't read", async (t) => {
+test('TR-05: a writer stops at the window of a reader that does not read', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   const reader = near.source[Symbol.asyncIterator]()
@@ -79,7 +79,8 @@ test("TR-05: a writer stops at the window of a reader that doesn't read", async 
     before = sent
     await systemClock.sleep(150)
   }
-  // The window, what waits on our side, one chunk, and the sockets of the system.
+  // The sum of the window, the bytes that wait in the writer, one chunk, and the sockets of the
+  // system.
   assert.ok(
     sent <= MAX_STREAM_WINDOW_BYTES + STREAM_BUFFER_BYTES + 8 * MIB,
     `${sent} bytes are on their way to a reader that reads nothing`,
@@ -91,12 +92,12 @@ test("TR-05: a writer stops at the window of a reader that doesn't read", async 
   assert.equal(got, total)
 })
 
-test('TR-05: single bytes for a paused reader are stored together', async (t) => {
+test('TR-05: joins single bytes for a paused reader into blocks', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   const reader = far.source[Symbol.asyncIterator]()
-  // Past what we hold back, so that libp2p's own buffer fills too; then the rest of the window in
-  // single bytes.
+  // The test first sends more than the Duplex buffers, so that libp2p's buffer fills too. It then
+  // sends the rest of the window in single bytes.
   const first = Buffer.alloc(600 * KIB, 255)
   await near.write(first)
   const singles = 30_000
@@ -115,10 +116,10 @@ test('TR-05: single bytes for a paused reader are stored together', async (t) =>
   assert.ok(chunks.length < 1000, `${chunks.length} pieces were kept`)
 })
 
-test("TR-05: libp2p's buffer of a paused stream stores single bytes together", async () => {
+test("TR-05: libp2p's buffer of a paused stream joins single bytes into blocks", async () => {
   const [near, far] = await streamPair()
   const reader = streamDuplex(far).source[Symbol.asyncIterator]()
-  // As the muxer hands frames of one byte over.
+  // The muxer passes frames of one byte in this way.
   const inside = far as unknown as {
     onData(bytes: Uint8Array): void
     readBuffer: { bufs: Uint8Array[] }
@@ -162,7 +163,7 @@ test('duplex: a slow reader gets every byte in order', async (t) => {
   assert.equal(at, total)
 })
 
-test('duplex: forty streams stay separate while every third is reset', async (t) => {
+test('duplex: forty streams stay separate while a third of them is reset', async (t) => {
   const { open } = await ends(t)
   const work = async (n: number): Promise<void> => {
     const { near, far } = await open()

@@ -10,14 +10,20 @@ import { KIB } from '../../shared/units.ts'
 import type { Duplex } from '../../protocols/wire/duplex.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 
-/** Bytes that wait for the reader before the stream is paused. The stream's window is extra. */
+/**
+ * The number of bytes that wait for the reader before the stream is paused. The stream's window is
+ * added to this.
+ */
 const PAUSE_ABOVE_BYTES = 512 * KIB
 const RESUME_BELOW_BYTES = 128 * KIB
-/** Taken chunks stay in the queue's array up to this number. Removing each would be quadratic. */
+/**
+ * Up to this number, chunks that were taken stay in the queue's array. The removal of each single
+ * chunk would take quadratic time.
+ */
 const COMPACT_ABOVE = 256
 
 /**
- * Chunks below this are copied together while they wait. An object for each byte would need a
+ * Smaller chunks are copied into one block while they wait. One object for each byte would need a
  * hundred times the memory of the window.
  */
 const SMALL_BYTES = 512
@@ -83,12 +89,13 @@ function untilDrained(stream: Stream, reason: () => Error): Promise<void> {
 function createGatherer(): (list: Uint8Array[], chunk: Uint8Array) => void {
   let block = new Uint8Array(0)
   let filled = 0
-  // The last chunk of the block, which can still grow, and its start.
+  // `tail` is the last chunk in the block and can still grow. `start` is the offset of its first
+  // byte.
   let tail: Uint8Array | undefined
   let start = 0
   return (list, chunk) => {
     const last = list.at(-1)
-    // The first chunk of a list will be taken next, so copying it is useless.
+    // The first chunk of a list is taken next, so a copy of it is useless.
     if (last === undefined || chunk.length >= SMALL_BYTES) return void list.push(chunk)
     if (block.length - filled < chunk.length) {
       block = new Uint8Array(BLOCK_BYTES)
@@ -113,8 +120,8 @@ interface ReadBuffer {
 }
 
 /**
- * Makes libp2p's buffer of a paused stream copy small chunks together too. It uses internals of two
- * libraries with pinned versions. A test detects when this has no effect any more.
+ * Makes libp2p's buffer of a paused stream join small chunks too. It uses internals of two
+ * libraries, whose versions are pinned. A test detects when this has no effect any more.
  */
 function gatherWhilePaused(stream: Stream): void {
   const { readBuffer } = stream as Stream & { readonly readBuffer?: ReadBuffer }
@@ -128,7 +135,7 @@ function gatherWhilePaused(stream: Stream): void {
   }
 }
 
-/** Chunks that wait for the reader, in order. */
+/** The chunks that wait for the reader, in order. */
 class ChunkQueue {
   readonly #chunks: Uint8Array[] = []
   readonly #gather = createGatherer()
@@ -211,8 +218,8 @@ class StreamReader implements AsyncIterator<Uint8Array> {
   }
 
   #resume(): void {
-    // `resume` delivers all buffered data before it opens the window. A pause in between would be
-    // lost.
+    // `resume` delivers all buffered data before it opens the window. A pause during that time
+    // would be lost.
     this.#resuming = true
     try {
       this.#stream.resume()

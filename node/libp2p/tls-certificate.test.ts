@@ -13,7 +13,9 @@ async function certificateOf(key: PrivateKey): Promise<Buffer> {
   return new X509Certificate(cert).raw
 }
 
-/** A certificate whose host key is of this type and these bytes, whatever they are. */
+/**
+ * Creates a certificate with a host key of this type and these bytes. The key need not be valid.
+ */
 function forged(type: string, raw: Uint8Array): Promise<Buffer> {
   return certificateOf({
     type,
@@ -27,9 +29,8 @@ test('tls certificate: finds the ed25519 host key where @libp2p/tls puts it', as
   assert.deepEqual(hostKeyOf(await certificateOf(key)), key.publicKey.raw)
 })
 
-test('ID-06: rejects a host key of another type or forged length unparsed', async () => {
-  // An RSA public key in DER whose inner length says four gigabytes; and one that repeats itself
-  // 4,000 times.
+test('ID-06: rejects a host key of another type or length without parsing it', async () => {
+  // An RSA public key in DER with an inner length of four gigabytes. Then 250 copies of it.
   const der = Buffer.from('30820122300d06092a864886f70d01010105000384ffffffff', 'hex')
   for (const raw of [
     der,
@@ -45,7 +46,7 @@ test('ID-06: rejects a host key of another type or forged length unparsed', asyn
   await assert.rejects(async () => hostKeyOf(await forged('Ed25519', new Uint8Array(31))), {
     code: 'node.key-type',
   })
-  // The identity point, under which any signature verifies.
+  // The identity point. Any signature verifies with it.
   await assert.rejects(
     async () => hostKeyOf(await forged('Ed25519', Uint8Array.of(1, ...new Uint8Array(31)))),
     { code: 'node.key-type' },

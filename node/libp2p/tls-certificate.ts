@@ -1,12 +1,12 @@
 /**
- * The host key inside a libp2p TLS certificate (libp2p specs, tls/tls.md), in the extension
+ * Finds the host key in a libp2p TLS certificate (libp2p specs, tls/tls.md). It is in the extension
  * 1.3.6.1.4.1.53594.1.1. The parser reads only lengths and tags. It rejects every key that is not
  * ed25519 before any other code parses it.
  */
 import { publicKeyFault } from '../../shared/identity/ed25519.ts'
 import { nodeError } from '../ground/errors.ts'
 
-/** DER of OBJECT IDENTIFIER 1.3.6.1.4.1.53594.1.1 without tag and length. */
+/** The DER of OBJECT IDENTIFIER 1.3.6.1.4.1.53594.1.1 without tag and length. */
 const EXTENSION = Uint8Array.from([0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xa2, 0x5a, 0x01, 0x01])
 /** PublicKey { Type: Ed25519, Data: 32 bytes } in protobuf, up to the data. */
 const KEY_PREFIX = Uint8Array.from([0x08, 0x01, 0x12, 0x20])
@@ -19,7 +19,8 @@ const OBJECT_IDENTIFIER = 0x06
 const EXTENSIONS = 0xa3
 
 /**
- * The 32-byte ed25519 host key in the certificate. The handshake checks that the peer has it.
+ * Returns the 32-byte ed25519 host key in the certificate. The handshake checks that the peer has
+ * the private key.
  * @throws node.key-type
  */
 export function hostKeyOf(certificate: Uint8Array): Uint8Array {
@@ -69,14 +70,14 @@ function isHostKey(bytes: Uint8Array, extension: Element): boolean {
   )
 }
 
-/** The single element of the span. @throws node.key-type if it has another tag */
+/** Returns the single element of the span. @throws node.key-type if its tag is different */
 function only(bytes: Uint8Array, span: Span, tag: number): Element {
   const found = children(bytes, span)
   if (found.length !== 1 || found[0]?.tag !== tag) throw refused('its certificate is malformed')
   return found[0]
 }
 
-/** The elements of the span (X.690, definite lengths of at most two bytes). */
+/** Returns the elements of the span (X.690, definite lengths of at most two bytes). */
 function children(bytes: Uint8Array, span: Span): Element[] {
   const found: Element[] = []
   for (let at = span.start; at < span.end; ) {

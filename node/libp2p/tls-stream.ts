@@ -1,6 +1,6 @@
 /**
- * A TLS socket as a message stream of libp2p. Data go straight from the socket to the muxer. Pause
- * and drain are those of the socket.
+ * A TLS socket as a message stream of libp2p. Data goes directly from the socket to the muxer.
+ * Pause and drain are those of the socket.
  */
 import { once } from 'node:events'
 import type { TLSSocket } from 'node:tls'
@@ -35,7 +35,7 @@ export class TlsStream extends AbstractMessageStream {
     else socket.once('close', onClose)
     transport.addEventListener('close', (event) => {
       socket.destroy()
-      // A reset must not look like a clean end.
+      // A reset must not look like a normal end.
       if (event.error === undefined) this.onTransportClosed()
       else if (event.local === true) this.abort(event.error)
       else this.onRemoteReset()
@@ -54,7 +54,7 @@ export class TlsStream extends AbstractMessageStream {
   override sendData(data: SendData): SendResult {
     const socket = this.#socket
     let sentBytes = 0
-    // One record layer pass for a header and its payload.
+    // The TLS layer gets a header and its payload together.
     socket.cork()
     for (const bytes of data) {
       sentBytes += bytes.byteLength

@@ -21,11 +21,14 @@ import { hostKeyOf } from './tls-certificate.ts'
 import { TlsStream } from './tls-stream.ts'
 
 export const TLS_PROTOCOL = '/tls/1.0.0'
-/** Limits the use of a stolen ephemeral key. A new certificate costs a few milliseconds. */
+/**
+ * The lifetime of the ephemeral key, which limits the use of a stolen one. A new certificate costs
+ * a few milliseconds.
+ */
 const CERTIFICATE_MS = 3_600_000
-/** Four bulk frames may wait in the socket, so that disk and network work at the same time. */
+/** Four large frames may wait in the socket, so that disk and network work at the same time. */
 const HIGH_WATER_BYTES = 1024 * 1024
-/** The name for "no muxer yet" that libp2p offers beside the muxers in ALPN. */
+/** libp2p's ALPN name for "no muxer yet". libp2p offers it together with the muxers. */
 const NO_MUXER = 'libp2p'
 
 interface Components {
@@ -33,7 +36,7 @@ interface Components {
   readonly upgrader: { getStreamMuxers(): Map<string, StreamMuxerFactory> }
 }
 
-/** The encrypter to list first in libp2p's `connectionEncrypters`. */
+/** Returns the encrypter. List it first in libp2p's `connectionEncrypters`. */
 export function directTls(deps: { clock: Clock }): (components: Components) => DirectTls {
   return (components) => new DirectTls(deps, components)
 }
@@ -42,7 +45,7 @@ type Transport = Parameters<ConnectionEncrypter['secureInbound']>[0]
 
 class DirectTls implements ConnectionEncrypter {
   readonly protocol = TLS_PROTOCOL
-  // libp2p sets the upgrader after it made its encrypters.
+  // libp2p sets the upgrader after it has created its encrypters.
   readonly #components: Components
   readonly #certificate: (signal?: AbortSignal) => Promise<Credentials>
 
@@ -88,7 +91,7 @@ class DirectTls implements ConnectionEncrypter {
       ? new TLSSocket(raw, { ...settings, ...serverSettings(choice) })
       : connect({ socket: raw, ...settings })
     // libp2p resets the sockets of connections that it rejects. That would free the TLS state
-    // inside of OpenSSL's handshake, see `handshake`.
+    // during OpenSSL's handshake (see `handshake`).
     raw.resetAndDestroy = () => {
       socket.destroy()
       return raw
@@ -107,14 +110,14 @@ class DirectTls implements ConnectionEncrypter {
 const SETTINGS: TLSSocketOptions & { highWaterMark: number } = {
   minVersion: 'TLSv1.3',
   maxVersion: 'TLSv1.3',
-  // Both certificates are self-signed. verifyPeerCertificate checks them by libp2p's rules.
+  // Both certificates are self-signed. verifyPeerCertificate checks them by the rules of libp2p.
   rejectUnauthorized: false,
   highWaterMark: HIGH_WATER_BYTES,
 }
 
 interface MuxerChoice {
   readonly muxers: readonly string[]
-  /** Set during the handshake of a server. */
+  /** This field is set during the handshake of a server. */
   chosen: string | undefined
 }
 
@@ -131,7 +134,9 @@ function serverSettings(choice: MuxerChoice): TLSSocketOptions {
 
 type Credentials = Awaited<ReturnType<typeof generateCertificate>>
 
-/** One certificate for all handshakes of an hour, as the spec allows. */
+/**
+ * Returns the source of certificates. All handshakes of an hour share one, which the spec allows.
+ */
 function createCertificateSource(
   deps: { clock: Clock },
   privateKey: PrivateKey,
@@ -150,13 +155,13 @@ function createCertificateSource(
   }
 }
 
-/** The TCP socket of a connection of @libp2p/tcp, a node's only transport. */
+/** Returns the TCP socket of a connection of @libp2p/tcp, which is a node's only transport. */
 function rawSocket(connection: object): Socket {
   if ('socket' in connection && connection.socket instanceof Socket) return connection.socket
   throw nodeError('node.handshake', { reason: 'the transport is not a TCP socket of @libp2p/tcp' })
 }
 
-/** Bytes that @libp2p/tcp has read and no one has taken. Not in its interface. */
+/** The bytes that @libp2p/tcp has read and no reader has taken. They are not in its interface. */
 interface ReadBuffer {
   readonly byteLength: number
   subarray(): Uint8Array
@@ -199,8 +204,8 @@ async function handshake(
   try {
     if (signal?.aborted === true) onAbort()
     await promise
-    // The event fires inside of OpenSSL's handshake, and promises continue inside of it too.
-    // Closing the connection there makes Node.js 24 crash, because OpenSSL still uses its memory.
+    // The event is emitted inside of OpenSSL's handshake. Promises also continue inside of it. If
+    // the connection is closed there, Node.js 24 crashes, because OpenSSL still uses its memory.
     await setImmediate()
     const { raw } = socket.getPeerCertificate()
     if (raw === undefined)
@@ -212,7 +217,7 @@ async function handshake(
     throw error
   } finally {
     signal?.removeEventListener('abort', onAbort)
-    // The error listener stays: an error before the stream listens must not end the process.
+    // The error listener stays. Otherwise an error before the stream listens would end the process.
     socket.off('close', onClose)
   }
 }

@@ -1,7 +1,7 @@
 /**
- * libp2p's registrar as gossipsub sees it: it shows only members. gossipsub talks to every peer
- * that speaks its protocol, and would send the fleet's facts to strangers. A stream waits while the
- * peer's greeting is under way. A stranger's stream is reset.
+ * The libp2p registrar that gossipsub gets. It reports only members. gossipsub uses every peer that
+ * supports its protocol. Without this filter, it would send the fleet's facts to strangers. A
+ * stream waits for the peer's greeting. The stream of a stranger is reset.
  */
 import type { Connection, PeerId, StreamHandler, Topology } from '@libp2p/interface'
 import type { Registrar } from '@libp2p/interface-internal'
@@ -9,7 +9,9 @@ import type { Clock } from '../../shared/clock.ts'
 import { nodeError } from '../ground/errors.ts'
 import type { Membership } from './membership.ts'
 
-/** A greeting is one round trip and a signature check. An early stream waits at most this long. */
+/**
+ * The maximum time that an early stream waits. A greeting is one round trip and a signature check.
+ */
 const GREETING_MS = 10_000
 
 interface RegistrarDeps {
@@ -42,7 +44,7 @@ function membersOnly(deps: RegistrarDeps, handler: StreamHandler): StreamHandler
   }
 }
 
-/** Waits for the peer's greeting. */
+/** Waits for the peer's greeting. Returns false if the peer does not become a member. */
 async function becomesMember({ clock, membership }: RegistrarDeps, peer: string): Promise<boolean> {
   if (membership.member(peer) !== undefined) return true
   const { promise, resolve } = Promise.withResolvers<boolean>()
@@ -63,7 +65,10 @@ interface Speaker {
   readonly connection: Connection
 }
 
-/** Connects a peer once it speaks the protocol and is a member. Disconnects it when either ends. */
+/**
+ * Reports a peer to gossipsub when it supports the protocol and is a member. Reports the
+ * disconnection when one of these ends.
+ */
 function memberTopology(membership: Membership, topology: Topology): Topology {
   const speakers = new Map<string, Speaker>()
   const joined = new Set<string>()

@@ -10,7 +10,7 @@ import { toWire } from '../../shared/trust/transport.ts'
 import { createMembership } from './membership.ts'
 import { createTestFleet } from '../testing/fleet.ts'
 
-test('FG-06: greetings of many strangers displace no member', async () => {
+test('FG-06: greetings of many strangers remove no member', async () => {
   const fleet = await createTestFleet()
   const check = (signed: Parameters<typeof checkCertificate>[0]) =>
     checkCertificate(signed, { root: fleet.root, revocations: [], at: systemClock.now() })
@@ -23,13 +23,13 @@ test('FG-06: greetings of many strangers displace no member', async () => {
   const greeting = { capability: 1, at: systemClock.now(), version: 'x' }
   const certificate = toWire(await fleet.certify(key, { role: 'agent', name: 'host' }))
   assert.equal(membership.learn(peer, { ...greeting, certificate }), undefined)
-  // Another peer's certificate makes no peer a member.
+  // The certificate of another peer does not make a peer a member.
   for (let i = 0; i < 11_000; i += 1)
     membership.learn(`stranger ${i}`, i % 1000 === 0 ? { ...greeting, certificate } : greeting)
   assert.equal(membership.member(peer)?.name, 'host')
   assert.equal(membership.capability('stranger 0'), 0, 'strangers of long ago are forgotten')
   assert.equal(membership.capability('stranger 10999'), 1)
-  // Without its certificate it is a stranger again.
+  // Without its certificate, the peer is a stranger again.
   membership.learn(peer, greeting)
   assert.equal(membership.member(peer), undefined)
   assert.equal(membership.capability(peer), 1)

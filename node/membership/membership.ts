@@ -1,7 +1,7 @@
 /**
- * Whether peers are members with a checked certificate, or strangers. A membership ends with its
- * certificate, a revocation or a newer epoch, so each request reads it again. A certificate counts
- * only for the key that the connection proved.
+ * Decides whether a peer is a member with a checked certificate, or a stranger. A membership ends
+ * with its certificate, a revocation or a newer epoch, so each request checks it again. A
+ * certificate counts only for the key that the connection proved.
  */
 import { type Clock, parseRfc3339 } from '../../shared/clock.ts'
 import { defined } from '../../shared/defined.ts'
@@ -25,39 +25,44 @@ import {
   type PeerRecords,
 } from './peer-records.ts'
 
-/** This node's certificate, and the check of others by root, issuing keys, revocations and time. */
+/**
+ * This node's certificate, and the check of other certificates by root, issuing keys, revocations
+ * and time.
+ */
 export interface Credentials {
-  /** Undefined before enrolment, and for operators. */
+  /** Returns this node's certificate. Undefined before enrolment, and for operators. */
   own(): Signed | undefined
-  /** The body of a valid certificate. @throws trust.* */
+  /** Returns the body of a valid certificate. @throws trust.* */
   check(certificate: Signed): Certificate
 }
 
 export type Standing = 'member' | 'stranger'
 
 export interface Membership {
-  /** The peer's membership at this moment. Undefined for strangers. */
+  /** Returns the peer's membership at this moment, or undefined for a stranger. */
   member(peer: string): Member | undefined
-  /** The peer's capability number (protocols/capability.ts). 0 if the peer is unknown. */
+  /**
+   * Returns the peer's capability number (protocols/capability.ts). It is 0 for an unknown peer.
+   */
   capability(peer: string): number
-  /** Milliseconds by which the peer's clock was ahead at its last greeting. */
+  /** Returns by how many milliseconds the peer's clock was ahead at its last greeting. */
   clockOffset(peer: string): number | undefined
-  /** The fault of the peer's machine, from its last greeting. */
+  /** Returns the fault of the peer's machine from its last greeting. */
   trouble(peer: string): Trouble | undefined
-  /** This node's greeting. */
+  /** Returns this node's greeting. */
   introduce(): Greeting
   /** Stores a peer's greeting. Returns the error code if its certificate was not accepted. */
   learn(peer: string, greeting: Greeting): string | undefined
-  /** The answering side of hello. */
+  /** The handlers that respond to greetings. */
   readonly handlers: Handlers<typeof hello>
   /**
-   * Checks every remembered certificate again, after a revocation or a new root. Returns the peers
-   * that lost their membership.
+   * Checks every known certificate again. Call it after a revocation or a new root. Returns the
+   * peers that lost their membership.
    */
   recheck(): string[]
   /**
-   * `member`: the peer has shown an accepted certificate, perhaps not its first. `stranger`: its
-   * membership ended.
+   * Adds a listener. `member`: the peer has sent an accepted certificate, the first or a later one.
+   * `stranger`: its membership ended.
    */
   onChange(listener: (peer: string, standing: Standing) => void): () => void
 }
@@ -69,7 +74,7 @@ export interface MembershipOptions {
   readonly trouble?: () => Trouble | undefined
 }
 
-/** The parts that learn and recheck share. */
+/** The parts that `learn` and `recheck` share. */
 interface Known {
   readonly clock: Clock
   readonly log: Logger
@@ -151,7 +156,7 @@ function learnGreeting(known: Known, peer: string, greeting: Greeting): string |
   return undefined
 }
 
-/** Checks the certificate of a member again. False if the membership ended. */
+/** Checks the certificate of a member again. Returns false if the membership ended. */
 function keepsMembership(known: Known, peer: string, record: PeerRecord): boolean {
   if (record.certificate === undefined) return true
   try {
@@ -177,7 +182,10 @@ function introduction({ credentials, version, trouble }: MembershipOptions, now:
   }
 }
 
-/** @throws node.stale-certificate if the epoch is lower than the last one of this peer */
+/**
+ * Returns the membership after a certificate.
+ * @throws node.stale-certificate if the epoch is lower than the last one of this peer
+ */
 function memberAfter(last: Member | undefined, peer: string, certificate: Certificate): Member {
   const member = toMember(peer, certificate)
   if (last !== undefined && member.epoch < last.epoch)
@@ -185,7 +193,10 @@ function memberAfter(last: Member | undefined, peer: string, certificate: Certif
   return member
 }
 
-/** @throws node.borrowed-certificate if the certificate is another peer's */
+/**
+ * Converts a certificate to a membership.
+ * @throws node.borrowed-certificate if the certificate belongs to another peer
+ */
 function toMember(peer: string, certificate: Certificate): Member {
   const subject = peerIdOfKey(Buffer.from(certificate.subject, 'base64'))
   if (subject !== peer) throw nodeError('node.borrowed-certificate', { peer, subject })

@@ -1,13 +1,17 @@
-/** What peers sent in their last greetings, in memory only. */
+/** The contents of the peers' last greetings. They are only in memory. */
 import type { Trouble } from '../../protocols/hello/messages.ts'
 import type { Member } from '../../protocols/rpc/peer.ts'
 import type { Signed } from '../../shared/trust/signed.ts'
 
-/** Remembered after their connections ended, so that members are admitted before strangers. */
+/**
+ * The number of members that are kept after their connections ended. Known members are accepted
+ * before strangers.
+ */
 const MAX_MEMBERS = 10_000
 /**
- * More than can be connected at once. Strangers have a separate limit: creating keys and greeting
- * is free, and thousands of greetings must not displace a connected member.
+ * The number of strangers. It is larger than the number of connections. The limit is separate
+ * because keys and greetings cost nothing, and greetings of strangers must not remove a connected
+ * member.
  */
 const MAX_STRANGERS = 1_000
 
@@ -28,7 +32,7 @@ export interface PeerRecords {
 }
 
 export function createPeerRecords(): PeerRecords {
-  // Each peer is in one of them. Both are in the order of the last greetings, oldest first.
+  // Each peer is in one of these maps. Both are in the order of the last greetings, oldest first.
   const members = new Map<string, PeerRecord>()
   const strangers = new Map<string, PeerRecord>()
   const add = (records: Map<string, PeerRecord>, limit: number, peer: string, own: PeerRecord) => {

@@ -1,4 +1,4 @@
-/** Who may call what on a node, for every kind of capability and caller. */
+/** Tests which callers may call which methods, for every kind of capability and caller. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Capability, Role } from '../../protocols/capability.ts'
@@ -42,7 +42,7 @@ const capabilities: Readonly<Record<string, Capability>> = {
   intent: { kind: 'intent' },
 }
 
-/** The callers that a capability lets in, with what they are taken for. */
+/** Returns the callers that a capability allows, with the kind of peer that the policy found. */
 async function admitted(policy: Policy): Promise<Record<string, string[]>> {
   const table: Record<string, string[]> = {}
   for (const [name, capability] of Object.entries(capabilities)) {

@@ -1,6 +1,6 @@
 /**
- * A node's policy for callers without an operator: strangers, members with a role, and callers on
- * the node's own socket. `operators` decides about methods for operators and intents. Without it
+ * A node's policy for callers that are not operators: strangers, members with a role, and callers
+ * on the node's own socket. `operators` decides on methods for operators and intents. Without it,
  * they are denied.
  */
 import { type Capability, describeCapability } from '../../protocols/capability.ts'

@@ -11,7 +11,7 @@ import type { Signed } from '../../shared/trust/signed.ts'
 import { fromText, toText } from '../../shared/trust/transport.ts'
 import { trustStateError } from './errors.ts'
 
-/** The name of the trust state in errors of the disk. */
+/** The name of the trust state in errors about the disk. */
 export const TRUST_STATE = 'the trust state of this node'
 
 export interface StoredTrust {
@@ -23,15 +23,17 @@ export interface StoredTrust {
 export interface TrustFile {
   /** False if there was no file at the start. */
   readonly existed: boolean
-  /** What counts in this process. Newer than the file after a failed write. */
+  /** The state that counts in this process. After a failed write, it is newer than the file. */
   readonly stored: StoredTrust
   /** True while the file is older than `stored`. */
   readonly behind: boolean
-  /** One call at a time. @throws storage.*; `next` counts nevertheless */
+  /**
+   * Saves the state. Only one call runs at a time. @throws storage.*; `next` counts nevertheless
+   */
   save(next: StoredTrust): Promise<void>
 }
 
-/** fromText() checks the statements. */
+/** The form of the file. fromText() checks the statements. */
 const content = z.object({
   roots: z.array(z.array(z.unknown())),
   revocations: z.array(z.unknown()),
@@ -39,7 +41,7 @@ const content = z.object({
 })
 
 /**
- * Reads the file. Without one, `initial` counts and the caller saves it.
+ * Reads the file. If there is none, `initial` counts and the caller saves it.
  * @throws trust-state.damaged, storage.*
  */
 export async function openTrustFile(
@@ -76,7 +78,7 @@ export async function openTrustFile(
   }
 }
 
-/** The newest checkpoint in its file. `open` checks the note's signatures. */
+/** Returns the file of the newest checkpoint. `open` checks the note's signatures. */
 export function checkpointFile(
   deps: { random: Random },
   path: string,
@@ -117,7 +119,7 @@ async function load(path: string): Promise<StoredTrust | undefined> {
   }
 }
 
-/** Undefined if the file doesn't exist. */
+/** Returns the text, or undefined if the file doesn't exist. */
 async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8')
@@ -127,7 +129,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** An error of the disk doesn't mean that the file is damaged. */
+/** Converts a read error. An error of the disk doesn't show that the file is damaged. */
 function unreadable(path: string, cause: unknown): unknown {
   const failure = storageFailure(cause, { what: TRUST_STATE, path, action: 'read' })
   return storageError.is(failure)

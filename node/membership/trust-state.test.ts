@@ -44,7 +44,7 @@ const first = await signedSample('root', olive, {
 })
 const digest = rootDigest(first.statement)
 
-/** The root after `previous`, with other operators or issuers, signed by `signer`. */
+/** Signs a root that follows `previous`, with other operators or issuers. */
 function second(
   signer: NodeKey,
   changes: { operators?: readonly NodeKey[]; issuers?: readonly NodeKey[] } = {},
@@ -80,7 +80,7 @@ const revoke = (
 ): Promise<Signed> =>
   signedSample('revocation', signer, { id: testUuid(100 + epoch), epoch, ...what })
 
-test('trust-state: keeps the root across a restart, also before approval', async (t) => {
+test('trust-state: keeps the root after a restart, also before approval', async (t) => {
   const { folder, open } = await home(t)
   await open()
   const again = await openTrustState(
@@ -91,7 +91,7 @@ test('trust-state: keeps the root across a restart, also before approval', async
   assert.equal(again.certificate(), undefined)
 })
 
-test('trust-state: keeps news across a restart, and ignores older news', async (t) => {
+test('trust-state: keeps additions after a restart, and ignores older ones', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const gone = await revoke(olive, 1, { kind: 'agent', target: TEST_AGENT })
@@ -128,7 +128,7 @@ test('trust-state: rejects a home whose first root is not the pinned one', async
   )
 })
 
-test('trust-state: one invalid statement keeps all its news off the disk', async (t) => {
+test('trust-state: stores nothing if one of the statements is invalid', async (t) => {
   const { open, folder } = await home(t)
   const trust = await open()
   await trust.learn({
@@ -196,7 +196,7 @@ test('trust-state: rejects a root that a revoked operator signed', async (t) => 
   assert.equal(trust.root().root.version, 2)
 })
 
-test("trust-state: a revocation outlives its operator's replacement and a restart", async (t) => {
+test('trust-state: keeps a revocation after its operator was replaced', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const gone = await revoke(oscar, 1, { kind: 'key', target: stranger.fingerprint })
@@ -204,7 +204,7 @@ test("trust-state: a revocation outlives its operator's replacement and a restar
   await trust.learn({ roots: [[first], [await second(olive, { operators: [olive] })]] })
   for (const state of [trust, await open()])
     assert.equal(isKeyRevoked(state.revocations().accepted, stranger.fingerprint), true)
-  // A host that hears of both only now, in this order, ends where the others are.
+  // A host that gets both only now, in this order, has the same state as the others.
   const { open: openLate } = await home(t)
   const late = await openLate()
   await late.learn({
@@ -214,7 +214,7 @@ test("trust-state: a revocation outlives its operator's replacement and a restar
   assert.equal(isKeyRevoked(late.revocations().accepted, stranger.fingerprint), true)
 })
 
-test('trust-state: keeps the old checkpoint after a change of issuing keys', async (t) => {
+test('trust-state: keeps the newest checkpoint after a change of issuing keys', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const [a, b] = [leafHash(Buffer.from('a')), leafHash(Buffer.from('b'))]
@@ -251,7 +251,7 @@ test('ID-24: a revoked issuing key signs no new checkpoint; its old one stays va
   }
 })
 
-test("trust-state: rejects a checkpoint that doesn't extend the newest one", async (t) => {
+test('trust-state: rejects a checkpoint that does not extend the newest one', async (t) => {
   const { open } = await home(t)
   const trust = await open()
   const sign = (root: Uint8Array, size = 1) =>
@@ -264,7 +264,7 @@ test("trust-state: rejects a checkpoint that doesn't extend the newest one", asy
   await assert.rejects((await open()).log.accept(await sign(EMPTY_ROOT, 0)), code('audit.smaller'))
 })
 
-test("trust-state: ignores news after a failure that is not the disk's", async (t) => {
+test('trust-state: a failure other than one of the disk changes nothing', async (t) => {
   const { open } = await home(t)
   let full = false
   const trust = await open({
@@ -286,7 +286,7 @@ test("trust-state: ignores news after a failure that is not the disk's", async (
   assert.equal((await open()).revocations().epoch, 2)
 })
 
-test('trust-state: reports foreign files as damage, not as an empty state', async (t) => {
+test('trust-state: reports files of another format as damaged, not as empty', async (t) => {
   const { open, folder } = await home(t)
   const trust = await open()
   await trust.keepCertificate(await signedSample('certificate', issuer))

@@ -1,7 +1,7 @@
 /**
  * The trust state of a node: the root chain from its pinned root, revocations, the newest
- * checkpoint of the log, and its own certificate. It is durable before it is used, and monotone: a
- * lower root version, a smaller log or fewer revocations change nothing.
+ * checkpoint of the log, and its own certificate. It is durable before it is used. It never goes
+ * back: a lower root version, a smaller log or fewer revocations change nothing.
  */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -32,23 +32,25 @@ export interface TrustNews {
 
 export interface TrustState {
   root(): RootState
-  /** Public keys of 32 bytes that may sign certificates and checkpoints. None is revoked. */
+  /**
+   * Returns public keys of 32 bytes that may sign certificates and checkpoints. None is revoked.
+   */
   issuers(): Uint8Array[]
   revocations(): RevocationState
   certificate(): Signed | undefined
-  /** Accepts only checkpoints that extend the newest one. */
+  /** The log's newest checkpoint. It accepts only checkpoints that extend it. */
   readonly log: Follower
   /** Opens a checkpoint that an issuer of the root signed. @throws audit.note, audit.checkpoint */
   openCheckpoint(note: string): Checkpoint
   /**
    * Adds newer roots and revocations. Older ones change nothing.
-   * @throws trust.* for invalid statements. storage.* if the disk fails: the statements still count
-   *   until this process ends, because they only remove rights
+   * @throws trust.* for invalid statements; storage.* if the disk fails. After an error of the
+   * disk, the statements count until this process ends, because they only remove rights.
    */
   learn(news: TrustNews): Promise<void>
   /**
-   * Replaces this node's certificate. It also counts if the disk fails: a coordinator sends another
-   * one at the next connection.
+   * Replaces this node's certificate. If the disk fails, the new one counts in this process. A
+   * coordinator sends another one at the next connection.
    * @throws storage.*
    */
   keepCertificate(certificate: Signed): Promise<void>
@@ -57,24 +59,28 @@ export interface TrustState {
 }
 
 export interface TrustStateOptions {
-  /** Mode 0700. Created if it is absent. */
+  /** The folder, with mode 0700. It is created if it is absent. */
   readonly folder: string
   readonly fleet: FleetId
   /** The SHA-256 of the first root statement, from the ticket of this host's enrolment. */
   readonly rootDigest: Sha256
-  /** For the first start, without a file: what the coordinator sent at the enrolment. */
+  /**
+   * The roots that the coordinator sent at the enrolment. Used at the first start, when there is no
+   * file.
+   */
   readonly roots?: readonly (readonly Signed[])[]
 }
 
-/** What the stored statements prove. */
+/** The facts that the stored statements prove. */
 interface Proved {
   readonly root: RootState
   readonly revoked: RevocationState
 }
 
 /**
+ * Opens or creates the trust state.
  * @throws trust-state.damaged, storage.*, trust.* if the stored statements do not lead from the
- *   pinned root
+ * pinned root
  */
 export async function openTrustState(
   deps: { random: Random },
@@ -86,7 +92,7 @@ export async function openTrustState(
   )
   const initial = { roots: options.roots ?? [], revocations: [], certificate: undefined }
   const file = await openTrustFile(deps, join(folder, 'trust.json'), initial)
-  // Owned by learn(): what counts in this process.
+  // Only learn() changes this variable, which is the state that counts in this process.
   let proved = prove(file.stored, options)
   // A host that waits for approval must find its root at the next start.
   if (!file.existed) await file.save(file.stored)
@@ -142,14 +148,14 @@ function prove(
   return { root, revoked }
 }
 
-/** Undefined if the news add nothing. @throws trust.* */
+/** Returns the state with the additions, or undefined if nothing is new. @throws trust.* */
 function addNews(
   known: Proved,
   stored: StoredTrust,
   { roots = [], revocations = [] }: TrustNews,
 ): { readonly proved: Proved; readonly stored: StoredTrust } | undefined {
   const newRoots = roots.slice(stored.roots.length)
-  // Signatures of operators that were revoked before these news don't count.
+  // Signatures of operators that were revoked before these additions don't count.
   const root = newRoots.reduce(
     (state, version) => nextRoot(state, version, known.revoked.accepted),
     known.root,
@@ -178,7 +184,7 @@ function validIssuers({ root, revoked }: Proved): Uint8Array[] {
     .filter((key) => !isKeyRevoked(revoked.accepted, fingerprintOf(key)))
 }
 
-/** The issuing keys of every root version, each once. */
+/** Returns the issuing keys of every root version, each once. */
 function issuersEver(roots: StoredTrust['roots']): Uint8Array[] {
   const issuers = roots.flatMap(([first]) =>
     first === undefined ? [] : readSigned(first, 'root').issuers,

@@ -1,7 +1,7 @@
 /**
- * A fleet for tests: real keys, a real root statement and real certificates, and nodes on loopback
- * that believe them. What it hides: enrolment, and the durable trust state; revocations here are a
- * set that a test fills.
+ * A fleet for tests. It has real keys, a real root statement, real certificates, and nodes on
+ * loopback that accept them. It has no enrolment and no durable trust state. The test fills the set
+ * of revocations.
  */
 import type { TestContext } from 'node:test'
 import { rfc3339, systemClock } from '../../shared/clock.ts'
@@ -23,23 +23,23 @@ const HOUR_MS = 3_600_000
 export interface TestNode extends MusterNode {
   readonly key: NodeKey
   readonly log: RecordedLog
-  /** What the node shows; a test may change it. */
+  /** The certificate that the node sends. A test may change it. */
   certificate: Signed | undefined
 }
 
 export interface TestFleet {
   readonly id: FleetId
   readonly root: Root
-  /** The chain that leads to it, as it travels. */
+  /** The root chain in the form in which it is sent. */
   readonly roots: readonly (readonly Signed[])[]
   readonly issuer: NodeKey
-  /** Names of members whose certificates count no longer. */
+  /** The names of members whose certificates are revoked. */
   readonly revoked: Set<string>
   certify(
     key: NodeKey,
     member: { role: Role; name: string; epoch?: number; ttlMs?: number; issuer?: NodeKey },
   ): Promise<Signed>
-  /** A started node that is closed after the test; without a role it has no certificate. */
+  /** Starts a node that is closed after the test. A node without a role has no certificate. */
   node(
     t: TestContext,
     member: { role: Role | undefined; name: string },
@@ -135,7 +135,7 @@ function agentIdOf(serial: number): AgentId {
   return `00000000-0000-4000-8000-${serial.toString(16).padStart(12, '0')}` as AgentId
 }
 
-/** The address of a node that listens on one loopback port. */
+/** Returns the address of a node that listens on one loopback port. */
 export function addressOf(node: MusterNode): string {
   const [address] = node.addresses()
   if (address === undefined) throw new Error('the node does not listen')

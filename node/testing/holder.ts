@@ -1,6 +1,6 @@
 /**
- * Nodes with pools for tests of transfers, and providers that misbehave in one named way. What they
- * hide: the tracker's protocol; `find` answers from a list.
+ * Nodes with pools for tests of transfers. A test can make a provider misbehave in one way. The
+ * tracker's protocol is not used, because `find` returns a fixed list.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -23,7 +23,7 @@ import { type TestFleet, type TestNode, addressOf } from './fleet.ts'
 export interface Holder {
   readonly node: TestNode
   readonly pool: Pool
-  /** How another node's fetch is told of this one. */
+  /** The data with which another node's fetch finds this node. */
   readonly hint: ProviderHint
   fetch(
     id: BlobId,
@@ -42,8 +42,8 @@ export async function temporaryPool(t: TestContext, disk?: Disk): Promise<Pool> 
 }
 
 /**
- * A member that serves its pool; `distort` replaces parts of how it does so, `disk` what its pool
- * lies on.
+ * Starts a member that serves its pool. `distort` replaces parts of how it serves. `disk` is the
+ * disk of its pool.
  */
 export async function holder(
   t: TestContext,
@@ -73,7 +73,7 @@ export async function holder(
   }
 }
 
-/** Takes random content of this many bytes in. */
+/** Adds random content of this size to the pool. */
 export async function addContent(
   pool: Pool,
   size: number,

@@ -1,13 +1,14 @@
 /**
- * Which hosts may hold a blob that no announcement names: approved hosts that are offline, and
- * connected ones that have not announced all of their blobs. Page: protocols/providers/README.md.
+ * Finds the hosts that may hold a blob that no announcement contains. These are approved hosts that
+ * are offline, and connected hosts that have not announced all of their blobs. See
+ * protocols/providers/README.md.
  */
 import { type Away, MAX_AWAY_NAMES } from '../../protocols/providers/messages.ts'
 import type { Clock } from '../../shared/clock.ts'
 import type { MusterNode } from '../node.ts'
 import type { ProviderIndex } from './provider-index.ts'
 
-/** Time for a new connection to announce 100,000 blobs. */
+/** The time in which a new connection announces 100,000 blobs. */
 const ANNOUNCING_MS = 2_000
 const AGAIN_MS = 20
 
@@ -15,13 +16,17 @@ export interface FleetHost {
   readonly peerId: string
   readonly name: string
   /**
-   * False if the host was never connected before this process started, so it got no blob from it.
+   * False if the host was never connected before this process started. Such a host has no blob of
+   * the fleet.
    */
   readonly wasConnected: boolean
 }
 
 export interface AwayHosts {
-  /** Undefined: no host is away. `wait`: waits for announcements of new connections. */
+  /**
+   * Returns undefined if no host is away. With `wait`, it waits for announcements of new
+   * connections.
+   */
   find(
     asker: string | undefined,
     signal: AbortSignal,
@@ -36,7 +41,7 @@ export function createAwayHosts(
 ): AwayHosts {
   const { node, clock, index } = deps
   const since = new Map<string, number>()
-  // Owned by the listener: hosts that were ever connected to this process.
+  // Only the listener changes this set: the hosts that were ever connected to this process.
   const seen = new Set<string>()
   const offs = [
     node.on('member', (peer) => {

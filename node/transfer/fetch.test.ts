@@ -15,7 +15,7 @@ import { createTestFleet } from '../testing/fleet.ts'
 import { addContent, contentOf, holder, putContent } from '../testing/holder.ts'
 import { fetchBlob, type Found } from './fetch.ts'
 
-test('fetch: fetches from a provider that was not connected, with progress', async (t) => {
+test('fetch: connects to a provider and reports progress', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const { id, content } = await addContent(source.pool, 5 * MIB + 123)
@@ -29,7 +29,7 @@ test('fetch: fetches from a provider that was not connected, with progress', asy
   assert.deepEqual(await target.fetch(id, []), { size: content.length })
 })
 
-test('fetch: blobs of 0, 1, 16 KiB and one byte around it', async (t) => {
+test('fetch: fetches blobs of 0 bytes, 1 byte, 16 KiB and one byte less or more', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   for (const size of [0, 1, 16 * KIB - 1, 16 * KIB, 16 * KIB + 1]) {
@@ -68,7 +68,7 @@ test('fetch: several providers share the work', async (t) => {
   assert.ok(total <= 32 * MIB, `${total} bytes were asked for to get 24 MiB`)
 })
 
-test('fetch: reports absent blobs, unreachable providers and no providers', async (t) => {
+test('fetch: reports an absent blob, an unreachable provider and no provider', async (t) => {
   const fleet = await createTestFleet()
   const [source, target] = [await holder(t, fleet, 'source'), await holder(t, fleet, 'target')]
   const id = blobId.parse('7'.repeat(64))
@@ -85,7 +85,7 @@ test('fetch: reports absent blobs, unreachable providers and no providers', asyn
   })
 })
 
-test('fetch: combines parts of several providers; one part alone is incomplete', async (t) => {
+test('fetch: combines parts of several providers, reports a missing part', async (t) => {
   const fleet = await createTestFleet()
   const size = 6 * MIB
   const parts = [
@@ -122,7 +122,8 @@ test('fetch: combines parts of several providers; one part alone is incomplete',
 test('fetch: a full disk ends the fetch at once', async (t) => {
   const fleet = await createTestFleet()
   let full = true
-  // There is space for the header of an outboard, so that the false claim gets as far as it can.
+  // There is space for the header of an outboard, so that the false claim gets as far as possible.
+  // (An outboard is the file with a blob's tree of hashes.)
   const before = ({ name, args }: Step): void => {
     if (full && name === 'write' && (args[1] as Uint8Array[]).some((part) => part.length > 8))
       throw errnoError('ENOSPC')
@@ -140,10 +141,10 @@ test('fetch: a full disk ends the fetch at once', async (t) => {
   assert.equal((await target.fetch(id, hints)).size, content.length)
 })
 
-test('BT-01: drops a provider at its first altered group and keeps no wrong byte', async (t) => {
+test('BT-01: drops a provider at its first altered group and keeps no altered byte', async (t) => {
   const fleet = await createTestFleet()
-  // In the first group, in a parent node, in the middle, in the last group; the length in front is
-  // BT-03.
+  // The offsets are in the first group, in a parent node, in the middle, and in the last group.
+  // BT-03 tests the length at the beginning.
   for (const [name, offset] of [
     ['first', 2_000],
     ['parent', 40],
@@ -153,8 +154,8 @@ test('BT-01: drops a provider at its first altered group and keeps no wrong byte
     let lies = 0
     const liar = await holder(t, fleet, `liar-${name}`, (honest) => ({
       fetch: async (request, context) => {
-        // The encoding of a range is a little longer than the range, so this lands in the same
-        // group or the one before.
+        // The encoding of a range is a little longer than the range. The altered byte is therefore
+        // in the same group or the previous one.
         const position = offset - request.start
         let at = 0
         const send = async (bytes: Uint8Array): Promise<void> => {
@@ -225,7 +226,7 @@ test('BT-03: detects a false size and uses the honest provider', async (t) => {
   }
 })
 
-test('BT-04: an encoding that ends early is incomplete', async (t) => {
+test('BT-04: an encoding that ends early is reported as incomplete', async (t) => {
   const fleet = await createTestFleet()
   const honest = await holder(t, fleet, 'honest')
   const { id, content } = await addContent(honest.pool, 100_000)
@@ -244,7 +245,7 @@ test('BT-04: an encoding that ends early is incomplete', async (t) => {
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
-test("BT-06: bytes after a valid encoding are the provider's error", async (t) => {
+test('BT-06: bytes after a valid encoding count as an error of the provider', async (t) => {
   const fleet = await createTestFleet()
   const chatty = await holder(t, fleet, 'chatty', (honest) => ({
     fetch: async (request, context) => {
@@ -264,7 +265,7 @@ test("BT-06: bytes after a valid encoding are the provider's error", async (t) =
   )
 })
 
-test('BT-07: replaces a provider that stalls near the end', async (t) => {
+test('BT-07: replaces a provider that stalls near the end of the blob', async (t) => {
   const fleet = await createTestFleet()
   let asked = 0
   const staller = await holder(t, fleet, 'staller', (honest) => ({
@@ -296,7 +297,7 @@ test('BT-07: replaces a provider that stalls near the end', async (t) => {
   assert.ok(asked < content.length, 'what was verified is not fetched again')
 })
 
-test('fetch: asks the only provider again after two broken streams', async (t) => {
+test('fetch: uses the only provider again after two failed streams', async (t) => {
   const fleet = await createTestFleet()
   let failures = 0
   const shaky = await holder(t, fleet, 'shaky', (honest) => ({
@@ -313,7 +314,7 @@ test('fetch: asks the only provider again after two broken streams', async (t) =
   assert.ok(content.equals(await contentOf(target.pool, id)))
 })
 
-test("BT-07: an unreachable or slow provider doesn't delay a small blob", async (t) => {
+test('BT-07: an unreachable or slow provider does not delay a small blob', async (t) => {
   const fleet = await createTestFleet()
   const dripping = await holder(t, fleet, 'dripping', (honest) => ({
     fetch: async (request, context) => {
@@ -330,7 +331,7 @@ test("BT-07: an unreachable or slow provider doesn't delay a small blob", async 
   const target = await holder(t, fleet, 'target')
   const { id, content } = await addContent(good.pool, 100_000)
   await putContent(dripping.pool, content)
-  // Takes connections and says nothing, as a firewall makes a host look from outside.
+  // The server accepts connections and sends nothing, like a host behind a firewall.
   const silent = createServer(() => undefined).listen(0, '127.0.0.1')
   await once(silent, 'listening')
   t.after(() => silent.close())
@@ -348,13 +349,13 @@ test("BT-07: an unreachable or slow provider doesn't delay a small blob", async 
   assert.ok(systemClock.monotonic() - before < 8_000, 'long before a dial or a stall is given up')
 })
 
-test('fetch: keeps a provider that often breaks off but makes progress', async (t) => {
+test('fetch: keeps a provider that often fails but makes progress', async (t) => {
   const fleet = await createTestFleet()
   let calls = 0
   const shaky = await holder(t, fleet, 'shaky', (honest) => ({
     fetch: async (request, context) => {
       calls += 1
-      // Every other piece breaks off in the middle.
+      // Every second piece fails.
       if (calls % 2 === 1) return honest.fetch(request, context)
       throw wireError('protocol.busy', { what: 'blobs fetch' })
     },
@@ -413,13 +414,13 @@ async function serveLie(
   return bytes
 }
 
-test("fetch: a silent tracker doesn't delay the providers", async (t) => {
+test('fetch: a tracker that does not respond does not delay the providers', async (t) => {
   const fleet = await createTestFleet()
   const silent = Promise.withResolvers<void>()
   let asked = 0
   const source = await holder(t, fleet, 'source', (honest) => ({
     fetch: async (request, context) => {
-      // The first piece comes at once, the others once the tracker is being asked again.
+      // The first piece arrives at once. The others arrive after the next request to the tracker.
       if (request.start > 0) await silent.promise
       return honest.fetch(request, context)
     },
@@ -427,8 +428,9 @@ test("fetch: a silent tracker doesn't delay the providers", async (t) => {
   const target = await holder(t, fleet, 'target')
   const { id, content } = await addContent(source.pool, 8 * MIB)
   const { node, pool } = target
-  // Five seconds until the tracker is asked again pass in fifty milliseconds, a day in a quarter of
-  // an hour: no piece stalls before the test ends.
+  // The clock runs a hundred times faster. The five seconds before the next request to the tracker
+  // take fifty milliseconds. The stall time of a day takes a quarter of an hour, so no piece stalls
+  // in the test.
   const clock = { ...systemClock, monotonic: () => systemClock.monotonic() * 100 }
   const find = async (): Promise<Found> => {
     asked += 1

@@ -1,7 +1,7 @@
 /**
- * Fetches one blob from several providers at once, in disjoint ranges that are verified group by
- * group. Stalled ranges move to other providers. Verified groups stay in the pool after a failure,
- * and the next fetch continues from them.
+ * Fetches one blob from several providers at once. Their ranges are disjoint and verified group by
+ * group. Another provider gets the range of a stalled one. After a failure, verified groups stay in
+ * the pool, and the next fetch continues from them.
  */
 import type { Away } from '../../protocols/providers/messages.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -16,20 +16,23 @@ import { pull } from './pull.ts'
 import type { ProviderHint } from './source.ts'
 
 export interface FetchOptions {
-  /** The size in bytes from verified metadata. Without it the providers' claims are tried. */
+  /**
+   * The size in bytes from verified metadata. If it is absent, the fetch tries the sizes that
+   * providers claim.
+   */
   readonly size?: number
-  /** Providers besides those that {@link FetchDeps.find} returns. */
+  /** Further providers, in addition to those that {@link FetchDeps.find} returns. */
   readonly providers?: readonly ProviderHint[]
   readonly signal: AbortSignal
-  /** Called after each range with the verified bytes. */
+  /** Called after each range with the number of verified bytes. */
   readonly progress?: (progress: { verified: number; size: number }) => void
-  /** Without a byte for this long, a provider has stalled. Default 10 s. */
+  /** A provider without a byte for this time has stalled. Default: 10 s. */
   readonly stallMs?: number
 }
 
 export interface Found {
   readonly providers: readonly ProviderHint[]
-  /** Hosts that may hold the blob, but whose blobs the tracker doesn't know now. */
+  /** Hosts that may hold the blob. The tracker does not have a full list of their blobs now. */
   readonly away?: Away | undefined
 }
 
@@ -38,14 +41,14 @@ export interface FetchDeps {
   readonly pool: Pool
   readonly clock: Clock
   readonly log: Logger
-  /** Asks the tracker. After an error, other nodes may still hold the blob. */
+  /** Asks the tracker. After an error, unknown nodes may still hold the blob. */
   readonly find: (id: BlobId, signal: AbortSignal) => Promise<Found>
 }
 
 /**
  * Fetches the blob into the pool.
  * @throws blob.unknown if no node holds it, transfer.* if that is uncertain, errors of the pool's
- *   disk or of `find`, or the signal's reason
+ * disk or of `find`, or the signal's reason
  */
 export async function fetchBlob(
   deps: FetchDeps,
@@ -71,8 +74,8 @@ export async function fetchBlob(
 }
 
 /**
- * A false claim about the size fails in many ways, and the next claim may be true. Errors of our
- * disk have another cause.
+ * Returns true if a false size may be the cause. A false claim fails in many ways, and the next
+ * claim may be true. Errors of this node's disk have another cause.
  */
 function maybeWrongSize(error: unknown): boolean {
   return transferError.is(error) || (blobError.is(error) && !isOwnDisk(error))
@@ -92,7 +95,7 @@ async function fetchSized(
     await pull(deps, incoming, swarm, options)
     return await incoming.finish()
   } finally {
-    // Does nothing after `finish`. Before it, verified ranges stay for the next fetch.
+    // This call does nothing after `finish`. Before it, verified ranges stay for the next fetch.
     await incoming.abort()
   }
 }

@@ -47,7 +47,7 @@ test('plan: every missing byte is fetched after any failures and races', () => {
   )
 })
 
-test('plan: pieces are disjoint, aligned to groups, and shrink towards the end', () => {
+test('plan: pieces are disjoint and aligned, and become smaller towards the end', () => {
   const plan = createPlan([{ start: 0, end: 256 * MIB + 5 }])
   const pieces: Piece[] = []
   for (
@@ -67,7 +67,7 @@ test('plan: pieces are disjoint, aligned to groups, and shrink towards the end',
   assert.ok(sum([pieces.at(-2).range]) <= 1 * MIB)
 })
 
-test('plan: asks a provider only for its own ranges', () => {
+test('plan: assigns a provider only ranges that it holds', () => {
   const plan = createPlan([{ start: 0, end: 8 * MIB }])
   const part = [{ start: 2 * MIB, end: 3 * MIB }]
   assert.deepEqual(plan.take('part', part, 2)?.range, { start: 2 * MIB, end: 3 * MIB })
@@ -75,7 +75,7 @@ test('plan: asks a provider only for its own ranges', () => {
   assert.deepEqual(plan.take('whole', undefined, 1)?.range, { start: 0, end: 2 * MIB })
 })
 
-test('plan: an idle provider races once for the largest rest', () => {
+test('plan: an idle provider also fetches the largest unfinished part, but only once', () => {
   const plan = createPlan([{ start: 0, end: 2 * MIB }])
   const slow = plan.take('slow', undefined, 1) as Piece
   plan.take('slow', undefined, 1)
@@ -90,7 +90,7 @@ test('plan: an idle provider races once for the largest rest', () => {
   assert.equal(plan.pendingBytes(), 0)
 })
 
-test('plan: a late piece is raced by one provider after another', () => {
+test('plan: a late piece is also requested from other providers, one after another', () => {
   const missing = [{ start: 0, end: 1000 }]
   const plan = createPlan(missing)
   const late = new Set<Piece>()
@@ -112,13 +112,13 @@ test('plan: a late piece is raced by one provider after another', () => {
   assert.equal(plan.pendingBytes(), 1000)
 })
 
-test('plan: an empty blob is one piece without bytes', () => {
+test('plan: an empty blob has one piece without bytes', () => {
   const plan = createPlan([{ start: 0, end: 0 }])
   assert.deepEqual(plan.take('a', undefined, 4)?.range, { start: 0, end: 0 })
   assert.equal(plan.take('a', undefined, 4), undefined)
 })
 
-test('plan: intersection and difference agree with sets of bytes', () => {
+test('plan: intersect and subtract have the same results as sets of bytes', () => {
   const list = fc.uniqueArray(fc.nat(20), { maxLength: 6 }).map((marks) => {
     const sorted = [...marks].sort((a, b) => a - b)
     return Array.from({ length: sorted.length >> 1 }, (_, i) => ({

@@ -1,15 +1,18 @@
 /**
  * Assigns ranges of a blob to providers, without a clock or network. Every missing byte is pending
- * or in flight, and a failed piece is pending again. At the end idle providers race for the pieces
- * of others. A late piece is raced by one provider after another, whatever its size.
+ * or in flight, and a failed piece becomes pending again. At the end, idle providers also fetch
+ * unfinished pieces of others (a race). A piece that takes too long is late. Providers race for it
+ * one after another, even if it is small.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { MIB } from '../../shared/units.ts'
 
-/** Smaller pieces cost too many requests. With larger ones a slow provider holds too much. */
+/**
+ * Smaller pieces cause too many requests. Larger ones give a slow provider too much of the blob.
+ */
 const MIN_PIECE_BYTES = 1 * MIB
 const MAX_PIECE_BYTES = 32 * MIB
-/** A race for a smaller rest saves no time, unless its provider is late. */
+/** A race for a smaller part saves no time, unless its provider is late. */
 const MIN_DOUBLE_BYTES = 256 * 1024
 
 export interface Piece {
@@ -19,9 +22,9 @@ export interface Piece {
 
 export interface Plan {
   /**
-   * The next piece for a provider from its ranges (undefined: the whole blob), in order from the
-   * start. Undefined if none is left for it now. Pieces shrink towards the end, so that all
-   * `workers` end together.
+   * Returns the next piece for a provider, in order from the start of the blob. `holds` are the
+   * provider's ranges, or undefined for the whole blob. Returns undefined if no piece is left for
+   * it now. Pieces become smaller towards the end, so that all `workers` end together.
    */
   take(
     provider: string,
@@ -29,8 +32,9 @@ export interface Plan {
     workers: number,
   ): Piece | undefined
   /**
-   * The rest of another provider's piece to race for. Undefined if no race saves time. A `late`
-   * piece is raced whatever its size, and again when all its racers are late.
+   * Returns the missing part of another provider's piece, to race for it. Returns undefined if no
+   * race saves time. A `late` piece of any size is assigned, and again when all its racers are
+   * late.
    */
   double(
     provider: string,
@@ -38,16 +42,21 @@ export interface Plan {
     missing: readonly ByteRange[],
     late: (piece: Piece) => boolean,
   ): Piece | undefined
-  /** The piece is verified. */
+  /** Removes a piece that is verified. */
   finish(piece: Piece): void
-  /** The piece failed. Its missing ranges are pending again, unless other pieces cover them. */
+  /**
+   * Removes a piece that failed. Its missing ranges become pending, unless other pieces cover them.
+   */
   giveBack(piece: Piece, missing: readonly ByteRange[]): void
-  /** Bytes that are in no piece. */
+  /** Returns the number of bytes that are in no piece. */
   pendingBytes(): number
   inFlight(): number
 }
 
-/** @param missing - sorted and without overlaps, like the result of Incoming.missing() */
+/**
+ * Creates the plan.
+ * @param missing - sorted and without overlaps, like the result of Incoming.missing()
+ */
 export function createPlan(missing: readonly ByteRange[]): Plan {
   return new RangePlan(missing)
 }
@@ -115,7 +124,7 @@ class RangePlan implements Plan {
     return this.#flying.size
   }
 
-  /** The piece and all others that overlap it. */
+  /** Returns the piece and all others that overlap it. */
   #racing(piece: Piece): Piece[] {
     return [...this.#flying].filter((other) => other === piece || overlap(other.range, piece.range))
   }
@@ -127,7 +136,7 @@ class RangePlan implements Plan {
   }
 }
 
-/** Whether two pieces have bytes in common. Two pieces of an empty blob overlap. */
+/** Returns true if two pieces have bytes in common. Two pieces of an empty blob overlap. */
 function overlap(a: ByteRange, b: ByteRange): boolean {
   return (a.start < b.end && b.start < a.end) || (a.start === b.start && a.end === b.end)
 }
@@ -140,7 +149,7 @@ export function sum(ranges: readonly ByteRange[]): number {
   return ranges.reduce((total, { start, end }) => total + end - start, 0)
 }
 
-/** The common ranges, in order. A range of length 0 (an empty blob) is in every list. */
+/** Returns the common ranges in order. A range of length 0 (an empty blob) is in every list. */
 export function intersect(a: readonly ByteRange[], b: readonly ByteRange[]): ByteRange[] {
   const found: ByteRange[] = []
   for (const x of a) {
@@ -154,7 +163,7 @@ export function intersect(a: readonly ByteRange[], b: readonly ByteRange[]): Byt
   return found.sort((x, y) => x.start - y.start)
 }
 
-/** The list without the range. */
+/** Returns the list without the range. */
 export function subtract(list: readonly ByteRange[], range: ByteRange): ByteRange[] {
   return list.flatMap((item) => {
     if (range.end <= item.start || range.start >= item.end)

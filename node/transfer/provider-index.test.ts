@@ -18,7 +18,7 @@ const holds = (...ids: BlobId[]) => ({
 })
 const SEEN = '/ip4/192.0.2.7/tcp/50000'
 
-test('provider index: applies announcements, additions, drops and departures', () => {
+test('provider index: applies announcements, additions, removals and departures', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const [a, b] = [peer(), peer()]
   assert.equal(index.announce(a, SEEN, holds(id('1'), id('2'))), EXPIRES_MS)
@@ -47,7 +47,7 @@ test('provider index: applies announcements, additions, drops and departures', (
   assert.deepEqual(index.find(id('1'), undefined), [])
 })
 
-test('provider index: knows all blobs of a host after its last message', () => {
+test('provider index: has all blobs of a host after its last message', () => {
   let now = 0
   const index = createProviderIndex({
     clock: { ...systemClock, monotonic: () => now },
@@ -67,7 +67,7 @@ test('provider index: knows all blobs of a host after its last message', () => {
   assert.equal(index.knowsAll(a), false)
 })
 
-test("provider index: an announcement expires if it isn't repeated", () => {
+test('provider index: an announcement expires if it is not repeated', () => {
   let now = 0
   const index = createProviderIndex({
     clock: { ...systemClock, monotonic: () => now },
@@ -82,7 +82,7 @@ test("provider index: an announcement expires if it isn't repeated", () => {
   assert.equal(index.size, 0)
 })
 
-test('provider index: limits the entries of one peer to its newest ones', () => {
+test('provider index: limits the entries of one peer and keeps its newest ones', () => {
   const index = createProviderIndex({ clock: systemClock, random: systemRandom })
   const a = peer()
   const blob = (n: number): BlobId => blobId.parse(n.toString(16).padStart(64, '0'))

@@ -1,7 +1,7 @@
 /**
- * The coordinator's index of the holders of blobs, in memory, from announcements of connected
- * members. Entries end when they expire or the member leaves. A wrong entry costs a fetch only one
- * failed request.
+ * The coordinator's index of the holders of blobs. It is in memory and comes from announcements of
+ * connected members. An entry ends when it expires or the member leaves. A wrong entry causes only
+ * one failed request of a fetch.
  */
 import type { Clock } from '../../shared/clock.ts'
 import type { BlobId } from '../../shared/ids.ts'
@@ -14,27 +14,30 @@ import {
 import type { Holding } from '../../protocols/blobs/messages.ts'
 import { plausible } from '../libp2p/address.ts'
 
-/** Nodes announce again after half of this time. */
+/** The lifetime of an announcement. Nodes announce again after half of it. */
 export const EXPIRES_MS = 30 * 60_000
-/** The newest blobs stay. Each range of a partial blob counts once more, because of its memory. */
+/**
+ * The limit of one peer. Its newest blobs are kept. Each range of a partial blob counts once more,
+ * because it needs memory.
+ */
 const MAX_BLOBS_PER_PEER = 100_000
-/** Entries of all peers, some 200 bytes each. */
+/** The limit of the entries of all peers. An entry needs some 200 bytes. */
 const MAX_ENTRIES = 1_000_000
 
 export interface ProviderIndex {
   /**
-   * Stores an announcement of a peer that is connected from `seenAt`. Returns the milliseconds
-   * until it expires.
+   * Stores an announcement of a connected peer. `seenAt` is the address of its connection. Returns
+   * the milliseconds until the announcement expires.
    */
   announce(peer: string, seenAt: string, announcement: Announcement): number
   /**
-   * Up to {@link MAX_PROVIDERS} providers other than the asker. Whole ones come first, each group
-   * in random order to spread the load.
+   * Returns up to {@link MAX_PROVIDERS} providers other than the asker. Those with the whole blob
+   * come first. Each group is in random order, which spreads the load.
    */
   find(id: BlobId, asker: string | undefined): Provider[]
-  /** True if the index has all blobs of the peer. */
+  /** Returns true if the index has all blobs of the peer. */
   knowsAll(peer: string): boolean
-  /** Removes a peer that left. */
+  /** Removes the entries of a peer that left. */
   drop(peer: string): void
   /** The number of entries for metrics. Each range of a partial blob is one more entry. */
   readonly size: number
@@ -45,11 +48,11 @@ type SizedHolding = Holding & { size: number }
 interface PeerEntry {
   addresses: string[]
   expiresAt: number
-  /** The weight of its holdings. */
+  /** The weight of the blobs that the peer holds. */
   weight: number
-  /** The peer announced all its blobs. */
+  /** True if the peer announced all its blobs. */
   all: boolean
-  /** Some announced blobs were removed for lack of room. */
+  /** True if some announced blobs were removed because of a limit. */
   cut: boolean
   readonly holds: Map<BlobId, SizedHolding>
 }
@@ -111,7 +114,9 @@ class MemoryIndex implements ProviderIndex {
     this.#peers.delete(peer)
   }
 
-  /** Removes the peer's oldest blobs for room. False if the index is full. */
+  /**
+   * Adds a blob. Removes the peer's oldest blobs at its limit. Returns false if the index is full.
+   */
   #add(peer: string, entry: PeerEntry, id: BlobId, holding: SizedHolding): boolean {
     this.#remove(peer, entry, id)
     const weight = weightOf(holding)

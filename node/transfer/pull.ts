@@ -1,6 +1,6 @@
 /**
- * Fetches the missing ranges of a blob: keeps streams to the providers busy, lets idle providers
- * race late ones, and searches for new providers.
+ * Fetches the missing ranges of a blob. It starts streams to the providers, lets idle providers
+ * race for late pieces (plan.ts), and searches for new providers.
  */
 import { asError } from '../../shared/as-error.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -15,17 +15,22 @@ import { OwnFailure, fetchRange } from './range.ts'
 import { startSearch, type Search } from './search.ts'
 import type { Source } from './source.ts'
 
-/** Providers of one blob at a time. More of them only share the same line. */
+/** The number of providers of one blob at a time. More of them would only share the same line. */
 const MAX_SOURCES = 8
-/** Streams to one provider: while one requests its next range, the other fills the line. */
+/**
+ * The number of streams to one provider. While one requests its next range, the other receives
+ * data.
+ */
 const STREAMS_PER_SOURCE = 2
-/** Without a byte for this long, a provider has stalled, and another one gets its range. */
+/** A provider without a byte for this time has stalled, and another one gets its range. */
 const STALL_MS = 10_000
-/** Other providers may race for a piece that takes longer. Most pieces take a fraction of this. */
+/**
+ * Other providers may race for a piece that takes longer. Most pieces take a fraction of this time.
+ */
 const LATE_MS = 1_000
 /** The interval of searches for more providers during a fetch. */
 const REFRESH_MS = 5_000
-/** The pause before a busy or reset provider is used again. */
+/** The pause before a provider is used again after it was busy or reset a stream. */
 const RETRY_MS = 250
 
 interface Work {
@@ -34,17 +39,17 @@ interface Work {
   readonly plan: Plan
   readonly signal: AbortSignal
   readonly options: FetchOptions
-  /** Sent whenever a piece has ended. */
+  /** Sent when a piece has ended. */
   readonly changed: WakeSignal
-  /** Streams of each source. Owned by startStreams(). */
+  /** The number of streams of each source. Only startStreams() changes it. */
   readonly running: Map<Source, number>
-  /** When a piece was started, in milliseconds of the monotonic clock. */
+  /** The start of each piece in milliseconds of the monotonic clock. */
   readonly since: WeakMap<Piece, number>
 }
 
 /**
- * Resolves once all bytes are verified and written. Rejects with the swarm's failure, an error of
- * our disk, or the signal's reason.
+ * Resolves when all bytes are verified and written. Rejects with the swarm's failure, an error of
+ * this node's disk, or the signal's reason.
  */
 export async function pull(
   deps: FetchDeps,
@@ -103,7 +108,11 @@ async function fetchMissing(work: Work, swarm: Swarm): Promise<void> {
   }
 }
 
-/** @throws the failure of an ended search, or `failure` if no stream runs and it found nothing */
+/**
+ * Checks the result of a search that has ended.
+ * @throws the failure of the search, or `failure` if no stream runs and the search found no
+ * provider
+ */
 function requireProgress(search: Search, isIdle: boolean, failure: () => unknown): void {
   const { result, idle } = search
   if (result === undefined) return
@@ -153,8 +162,8 @@ function nextPiece(
 }
 
 /**
- * Fetches piece after piece from one source, until it has none left or fails. Rejects only with an
- * {@link OwnFailure}.
+ * Fetches one piece after another from a source, until none is left for it or it fails. Rejects
+ * only with an {@link OwnFailure}.
  */
 async function runStream(work: Work, source: Source, first: Piece, workers: number): Promise<void> {
   const connection: Connection = { client: undefined }
@@ -171,7 +180,7 @@ async function runStream(work: Work, source: Source, first: Piece, workers: numb
   }
 }
 
-/** Opened for the first piece, and again after a failure. */
+/** The connection is opened for the first piece, and again after a failure. */
 interface Connection {
   client: Client<typeof blobs> | undefined
 }
@@ -195,7 +204,7 @@ async function tryPiece(
   }
 }
 
-/** Returns the piece to the plan and records the source's failure. @throws an OwnFailure */
+/** Returns the piece to the plan and records the source's failure. @throws OwnFailure */
 async function afterFailure(
   { deps, incoming, plan, signal }: Work,
   source: Source,

@@ -1,6 +1,6 @@
 /**
- * Fetches one range from one provider, from the network to the verifier. A group that doesn't
- * verify, a byte beyond the range, or a stall ends it. Verified groups stay.
+ * Fetches one range from one provider and verifies it. The fetch ends at a group that doesn't
+ * verify, a byte beyond the range, or a stall. Verified groups are kept.
  */
 import type { ByteRange } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -12,13 +12,13 @@ import { wireError } from '../../protocols/wire/errors.ts'
 
 export interface RangeOptions {
   readonly signal: AbortSignal
-  /** Without a byte for this long, the provider has stalled. */
+  /** A provider without a byte for this time has stalled. */
   readonly stallMs: number
 }
 
 /**
- * Our disk failed, not the provider, whose errors may have the same codes. The cause is the pool's
- * error.
+ * A failure of this node's disk. A provider's errors may have the same codes, so this class
+ * distinguishes them. The cause is the pool's error.
  */
 export class OwnFailure extends Error {
   constructor(cause: unknown) {
@@ -27,8 +27,8 @@ export class OwnFailure extends Error {
 }
 
 /**
- * Fetches the range into `incoming`. Resolves once it is verified and written. The client can't be
- * used after an error.
+ * Fetches the range into `incoming`. Resolves when the range is verified and written. After an
+ * error, the client can't be used any more.
  * @throws blob.altered, blob.truncated, protocol.timeout, the provider's error, the signal's reason
  */
 export async function fetchRange(
@@ -39,7 +39,8 @@ export async function fetchRange(
   options: RangeOptions,
 ): Promise<void> {
   const sink = incoming.decoder(range)
-  // Infinity during writes, because the provider isn't responsible for our disk.
+  // The value is Infinity during writes, because the provider isn't responsible for this node's
+  // disk.
   let lastAt = deps.clock.monotonic()
   const stalled = new AbortController()
   const stopWatch = deps.clock.every(Math.max(10, options.stallMs / 4), () => {
@@ -67,14 +68,16 @@ export async function fetchRange(
     await ours(() => sink.drained())
   } finally {
     stopWatch()
-    // The verified groups of an unfinished sink stay. Once they are written, another provider can
-    // get the missing ranges.
+    // The verified groups of an unfinished sink are kept. When they are written, another provider
+    // can get the missing ranges.
     sink.close()
     await sink.drained().catch(() => undefined)
   }
 }
 
-/** Runs a step of the sink. Any failure that isn't about the provider's data is our own. */
+/**
+ * Runs a step of the sink. A failure that isn't about the provider's data becomes an OwnFailure.
+ */
 function ours(step: () => void | Promise<void>): void | Promise<void> {
   const judge = (error: unknown): never => {
     throw blobError.is(error) && error.exit === 'verification' ? error : new OwnFailure(error)

@@ -2,13 +2,16 @@
 import type { Swarm } from './swarm.ts'
 
 export interface Search {
-  /** Whether no stream ran when the search began. */
+  /** True if no stream ran when the search began. */
   readonly idle: boolean
-  /** Undefined while the search runs. `better`: a provider is new or has more than before. */
+  /**
+   * Undefined while the search runs. `better`: a provider is new or has more of the blob than
+   * before.
+   */
   readonly result: { readonly better: boolean } | { readonly failure: unknown } | undefined
 }
 
-/** Calls `onEnd` when the search is over. */
+/** Starts a search. Calls `onEnd` when it has ended. */
 export function startSearch(swarm: Swarm, idle: boolean, onEnd: () => void): Search {
   let result: Search['result']
   const end = (next: NonNullable<Search['result']>): void => {

@@ -48,7 +48,7 @@ test('BT-05: rejects reversed, too long, unaligned and out-of-bounds ranges', as
   assert.equal(((await ask(0, size)) as { bytes: number }).bytes > size, true)
 })
 
-test('BT-12: denies a stranger alike for present and absent blobs', async (t) => {
+test('BT-12: denies a stranger in the same way for present and absent blobs', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id } = await addContent(source.pool, 1000)
@@ -74,7 +74,8 @@ test('transfer: serves all concurrent requests of one member at once', async (t)
   const { id, content } = await addContent(source.pool, 8 * MIB)
   const target = await holder(t, fleet, 'target')
   await target.node.dial((source.hint.addresses as string[])[0] as string)
-  // Each call takes a first piece and holds back until all have one, as a slow line would.
+  // Each call receives a first piece, and then waits until all calls have one. A slow line has the
+  // same effect.
   const all = 16
   let begun = 0
   const everybody = Promise.withResolvers<void>()
@@ -98,12 +99,12 @@ test('transfer: serves all concurrent requests of one member at once', async (t)
   for (const { bytes } of await Promise.all(calls)) assert.ok(bytes > content.length)
 })
 
-test("TR-05: a member that doesn't read blocks no other member", async (t) => {
+test('TR-05: a member that does not read blocks no other member', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 8 * MIB)
-  // Several connections of one key, each full of streams that ask for all of it and never take a
-  // byte.
+  // One key has several connections. Each is full of streams that request the whole blob and never
+  // read a byte.
   const key = generateKey({ random: systemRandom })
   const stuck: Duplex[] = []
   for (let connection = 0; connection < 6; connection += 1) {
@@ -111,7 +112,7 @@ test("TR-05: a member that doesn't read blocks no other member", async (t) => {
     await hostile.dial((source.hint.addresses as string[])[0] as string)
     for (let i = 0; i < blobs.limits.maxOutboundStreams; i += 1) {
       const duplex = await hostile.open(source.node.peerId, blobs.id)
-      // An idle reader closes the window. Without a reader the stream would be reset.
+      // An idle reader closes the window. Without a reader, the stream would be reset.
       duplex.source[Symbol.asyncIterator]()
       await duplex.write(
         encodeFrame(
@@ -130,11 +131,11 @@ test("TR-05: a member that doesn't read blocks no other member", async (t) => {
   for (const duplex of stuck) duplex.abort(new Error('done'))
 })
 
-test('transfer: a failing disk is reported without its paths', async (t) => {
+test('transfer: reports a failing disk without its paths', async (t) => {
   const fleet = await createTestFleet()
   const source = await holder(t, fleet, 'source')
   const { id, content } = await addContent(source.pool, 100_000)
-  // A folder in the outboard's place is a disk that can't be read, also for root.
+  // A folder in place of the outboard can't be read as a file, not even by root.
   await rm(`${source.pool.path(id)}.outboard`)
   await mkdir(`${source.pool.path(id)}.outboard`)
   const target = await holder(t, fleet, 'target')

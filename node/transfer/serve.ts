@@ -1,7 +1,7 @@
 /**
- * Serves blobs of a pool to members. The policy has authorised the caller, and every byte is hashed
- * again on its way from the disk. The number of concurrent encodings is limited, in total and by
- * member, so that a slow member delays only itself.
+ * Serves blobs of a pool to members. The policy has authorised the caller. Every byte is hashed
+ * again when it is read from the disk. The number of concurrent encodings is limited, in total and
+ * for each member, so that a slow member delays only itself.
  */
 import { GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -14,16 +14,20 @@ import type { Handlers } from '../../protocols/rpc/define-protocol.ts'
 import { wireError } from '../../protocols/wire/errors.ts'
 import { createFairSemaphore } from '../../shared/concurrency/fair-semaphore.ts'
 
-/** The longest range of one request: nine minutes at 1 Mbit/s. */
+/** The longest range of one request. It takes nine minutes at 1 Mbit/s. */
 export const MAX_FETCH_BYTES = 64 * MIB
-/** Encodings at once, with at most 270 MiB of memory. A few slow hosts can't hold all of them. */
+/**
+ * The number of concurrent encodings. They need at most 270 MiB of memory. A few slow hosts can't
+ * use all of them.
+ */
 const SERVING = 128
 /**
- * Encodings for one member: all concurrent requests of a node to one provider, eight fetches with
- * two streams each. With fewer, requests would wait and count as stalled on a slow line.
+ * The number of encodings for one member. It is the number of concurrent requests from a node to
+ * one provider: eight fetches with two streams each. With fewer encodings, requests would wait and
+ * count as stalled on a slow line.
  */
 const SERVING_EACH = 16
-/** Waiting requests: four of each member of a large fleet. */
+/** The number of waiting requests: four of each member of a large fleet. */
 const WAITING = 4_096
 
 export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
@@ -70,7 +74,8 @@ export function blobHandlers(pool: Pool): Handlers<typeof blobs> {
 }
 
 /**
- * Errors of our disk contain paths. The caller gets an internal error, and our log has the cause.
+ * Converts errors of this node's disk, which contain paths. The caller gets an internal error, and
+ * this node's log has the cause.
  */
 function hideDiskFailure(error: unknown): unknown {
   const own = blobError.is(
@@ -84,7 +89,7 @@ function hideDiskFailure(error: unknown): unknown {
   return own ? new Error('the pool failed', { cause: error }) : error
 }
 
-/** The size and ranges of a blob in the pool. */
+/** Returns the size and ranges of a blob in the pool. */
 export async function holdingOf(pool: Pool, id: BlobId): Promise<Holding> {
   const whole = await pool.stat(id)
   if (whole !== undefined) return { size: whole.size }

@@ -1,6 +1,7 @@
 /**
- * A provider of one fetch. It is connected on demand and asked for its ranges if they are unknown.
- * Bad data ends its use at once; stalls end it after a few strikes.
+ * A provider of one fetch. The fetch connects to it when needed, and requests its ranges if they
+ * are unknown. After bad data, it is not used again. After a few stalls (strikes), it is not used
+ * again either.
  */
 import { type ByteRange, GROUP_BYTES } from '../../shared/blake3/geometry.ts'
 import { blobError } from '../../shared/blobs/errors.ts'
@@ -22,34 +23,37 @@ export interface ProviderHint {
   readonly ranges?: readonly ByteRange[] | undefined
 }
 
-/** Stalls, resets and capacity errors that are forgiven between two fetched pieces. */
+/** The number of stalls, resets and capacity errors that are allowed between two fetched pieces. */
 const MAX_STRIKES = 3
 
 export interface SourceHolding {
   readonly size: number
-  /** Undefined: the whole blob. */
+  /** Undefined for the whole blob. */
   readonly ranges: readonly ByteRange[] | undefined
 }
 
 export interface Source {
   readonly peer: string
-  /** The claimed size and ranges. Undefined before {@link ask}, unless the hint has them. */
+  /** The claimed size and ranges. Undefined before {@link ask}, unless the hint contains them. */
   readonly holding: SourceHolding | undefined
-  /** False once the provider is given up. */
+  /** False if this provider is not used any more. */
   readonly usable: boolean
   /**
-   * Gets the holding unless it is known. Gives up a provider that is unreachable or has nothing.
+   * Requests the size and ranges, unless they are known. If the provider is unreachable or has no
+   * part of the blob, it is not used any more.
    */
   ask(signal: AbortSignal): Promise<void>
-  /** Applies a newer hint for a partial holder. True if it has more than before. */
+  /** Applies a newer hint for a partial holder. Returns true if it has more than before. */
   update(hint: ProviderHint): boolean
   open(signal: AbortSignal): Promise<Client<typeof blobs>>
   /**
-   * Records a failure. Bad data and a missing blob end the use of this provider at once, other
-   * failures after {@link MAX_STRIKES}.
+   * Records a failure. After bad data or a missing blob, the provider is not used any more. After
+   * other failures, this happens after {@link MAX_STRIKES} of them.
    */
   recordFailure(error: unknown): void
-  /** Resets the strikes, so that a long fetch survives any number of short interruptions. */
+  /**
+   * Resets the strikes, so that a long fetch can continue after any number of short interruptions.
+   */
   recordSuccess(): void
   /** The last recorded failure. */
   readonly lastError: unknown
@@ -147,7 +151,7 @@ class PeerSource implements Source {
   }
 }
 
-/** Undefined if the size is unknown. */
+/** Returns the size and ranges, or undefined if the size is unknown. */
 function holdingFrom({
   size,
   ranges,
@@ -155,7 +159,7 @@ function holdingFrom({
   return size === undefined ? undefined : { size, ranges: ranges && aligned(ranges, size) }
 }
 
-/** The whole groups inside the ranges. A request can't name parts of a group. */
+/** Returns the whole groups inside the ranges. A request can't contain parts of a group. */
 function aligned(ranges: readonly ByteRange[], size: number): ByteRange[] {
   return ranges.flatMap(({ start, end }) => {
     const first = Math.ceil(start / GROUP_BYTES) * GROUP_BYTES

@@ -1,13 +1,16 @@
-/** The providers of one fetch: named ones, those that the tracker found, and their failures. */
+/**
+ * The providers of one fetch and their failures. The caller names some, and the tracker finds
+ * others.
+ */
 import { blobError } from '../../shared/blobs/errors.ts'
 import type { BlobId } from '../../shared/ids.ts'
 import { transferError } from './errors.ts'
 import type { FetchDeps, FetchOptions } from './fetch.ts'
 import { createSource, type ProviderHint, type Source } from './source.ts'
 
-/** Providers of one fetch. A hostile tracker could name any number. */
+/** The maximum number of providers of one fetch. A hostile tracker could name any number. */
 const MAX_KNOWN = 64
-/** Different claimed sizes that are tried, the most frequent first. */
+/** The number of different claimed sizes that are tried. The most frequent one is first. */
 const MAX_SIZES = 4
 
 export class Swarm {
@@ -15,7 +18,7 @@ export class Swarm {
   readonly #id: BlobId
   readonly #options: FetchOptions
   readonly #sources = new Map<string, Source>()
-  /** Why unknown nodes may hold the blob. Undefined if none can. */
+  /** The reason why unknown nodes may hold the blob. Undefined if none can hold it. */
   #incomplete: unknown
 
   constructor(deps: FetchDeps, id: BlobId, options: FetchOptions) {
@@ -25,8 +28,8 @@ export class Swarm {
   }
 
   /**
-   * Asks the tracker again, and new providers for their ranges. True if a usable provider is new or
-   * has more than before.
+   * Asks the tracker again, and requests the ranges of new providers. Returns true if a usable
+   * provider is new or has more of the blob than before.
    */
   async refresh(): Promise<boolean> {
     const { signal, providers = [] } = this.#options
@@ -51,14 +54,14 @@ export class Swarm {
     return better
   }
 
-  /** Usable providers that claim this size. Connected ones come first. */
+  /** Returns the usable providers that claim this size. Connected ones come first. */
   usable(size: number): Source[] {
     const sized = this.#alive().filter((source) => source.holding?.size === size)
     const isConnected = (source: Source): boolean => this.#deps.node.peer(source.peer) !== undefined
     return [...sized.filter(isConnected), ...sized.filter((source) => !isConnected(source))]
   }
 
-  /** The claimed sizes, by the number of claims. */
+  /** Returns the claimed sizes, most frequent first. */
   sizes(): number[] {
     const claims = new Map<number, number>()
     for (const { holding } of this.#alive())
@@ -70,8 +73,8 @@ export class Swarm {
   }
 
   /**
-   * The error if no provider claims the blob. It is `blob.unknown` only if every possible holder
-   * was asked.
+   * Returns the error if no provider claims the blob. The error is `blob.unknown` only if every
+   * possible holder was asked.
    */
   notFound(): unknown {
     const silent = this.#errors().filter((error) => !blobError.is(error, 'blob.unknown'))
@@ -85,13 +88,13 @@ export class Swarm {
     return this.#incomplete ?? blobError('blob.unknown', { id: this.#id })
   }
 
-  /** The error of a fetch that ended with `missing` bytes left. */
+  /** Returns the error of a fetch that ended with `missing` bytes left. */
   failure(size: number, missing: number): unknown {
     const errors = this.#errors()
     if (this.#alive().length === 0 && errors.every((error) => blobError.is(error, 'blob.unknown')))
       return this.notFound()
     const last = errors.at(-1)
-    // All providers sent altered data, so other connections would not help.
+    // All providers sent altered data. Other connections would not help.
     if (last !== undefined && errors.every((error) => blobError.is(error, 'blob.altered')))
       return last
     const reason = last?.message ?? 'they hold only part of it'
@@ -119,7 +122,7 @@ export class Swarm {
     )
   }
 
-  /** The last error of each provider that has one. */
+  /** Returns the last error of each provider that has one. */
   #errors(): Error[] {
     return [...this.#sources.values()].flatMap(({ lastError }) =>
       lastError instanceof Error ? [lastError] : [],

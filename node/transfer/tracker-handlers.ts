@@ -10,10 +10,10 @@ import type { AwayHosts } from './away.ts'
 import type { ProviderIndex } from './provider-index.ts'
 
 export interface TrackerOptions {
-  /** The coordinator's peer id. It comes first for blobs of its pool. */
+  /** The coordinator's peer id. For blobs of its pool, the coordinator is the first provider. */
   readonly self: string
   readonly own: (id: BlobId) => Promise<Holding>
-  /** Hosts other than the asker whose blobs the index doesn't know. */
+  /** Finds hosts other than the asker of which the index does not have all blobs. */
   readonly away: AwayHosts['find']
 }
 
@@ -37,7 +37,7 @@ export function trackerHandlers(
       if (isCertain) return { found: found.map(({ providers }) => providers) }
       const wait = found.some(({ providers }) => providers.length === 0)
       const away = await options.away(peer.peerId, signal, { wait })
-      // A host that connected in the meantime may hold the blob.
+      // A host that connected meanwhile may hold the blob.
       const late = found.map(({ id, providers }) =>
         providers.length > 0 ? providers : index.find(id, peer.peerId),
       )

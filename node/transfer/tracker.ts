@@ -1,7 +1,7 @@
 /**
- * The client of `/muster/providers/1`: finds the holders of blobs and announces this node's blobs.
- * It uses one stream for each coordinator, because the protocol limits streams. Jobs that come
- * during a call are sent together in the next one.
+ * The client of `/muster/providers/1`. It finds the holders of blobs and announces this node's
+ * blobs. It uses one stream for each coordinator, because the protocol limits streams. Jobs that
+ * arrive during a call are sent together in the next one.
  */
 import { openClient, type Client } from '../../protocols/rpc/call.ts'
 import {
@@ -23,31 +23,34 @@ import { queueError } from '../../shared/concurrency/queue.ts'
 import { nodeError } from '../ground/errors.ts'
 import type { MusterNode } from '../node.ts'
 
-/** After this a call has failed. Announcements are sent again at the next connection. */
+/** The time limit of a call. Announcements are sent again at the next connection. */
 const ANSWER_MS = 30_000
 /**
- * The time for other coordinators after one found a provider, many times the usual response time.
+ * The time that other coordinators have after one found a provider. It is many times the usual
+ * response time.
  */
 const LATER_MS = 1_000
-/** Jobs that wait for one coordinator: more than the fetches that may wait. */
+/**
+ * The number of jobs that wait for one coordinator. It is more than the number of waiting fetches.
+ */
 const MAX_WAITING = 20_000
 
 export interface Held {
   readonly id: BlobId
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number
 }
 
 export interface Tracker {
   /**
-   * The holders that the coordinators know.
+   * Finds the holders in the indexes of the coordinators.
    * @throws node.not-connected or protocol.* if no coordinator responds, or the signal's reason
    */
   find(id: BlobId, signal: AbortSignal): Promise<Answer>
   /**
    * Announces up to {@link MAX_ANNOUNCED} blobs and this node's addresses to every coordinator. An
-   * empty list announces the addresses. Failures are logged; returns false then. `all`: these are
-   * the last blobs of this node.
+   * empty list announces only the addresses. `all`: these are the last blobs of this node. Failures
+   * are logged, and it then returns false.
    */
   announce(holds: readonly Held[], options?: { all: boolean }): Promise<boolean>
   /** Aborts all calls. */
@@ -63,7 +66,7 @@ interface Job {
 
 interface Answer {
   readonly providers: readonly Provider[]
-  /** Hosts that may hold the blob too. Undefined if a coordinator knows that there are none. */
+  /** Hosts that may also hold the blob. Undefined if a coordinator reported that there are none. */
   readonly away: Away | undefined
 }
 
@@ -114,7 +117,9 @@ export function createTracker(
   }
 }
 
-/** Waits for all coordinators, but only {@link LATER_MS} after one of them found a provider. */
+/**
+ * Waits for all coordinators. After one of them found a provider, waits only {@link LATER_MS} more.
+ */
 function firstAnswers(
   clock: Clock,
   asked: readonly Promise<Answer>[],
@@ -145,7 +150,7 @@ function firstAnswers(
 
 type NewJob = Omit<Job, 'done'>
 
-/** Sends the jobs for one coordinator in order. Calls `onIdle` when none is left. */
+/** Sends the jobs for one coordinator in order. Calls `onIdle` when no job is left. */
 class Line {
   readonly #deps: { readonly node: MusterNode; readonly clock: Clock }
   readonly #coordinator: string
@@ -175,7 +180,7 @@ class Line {
     this.#waiting.push(whole)
     if (!this.#working) {
       this.#working = true
-      // In a microtask, so that jobs of the same moment are sent together.
+      // The work starts in a microtask, so that jobs of the same moment are sent together.
       queueMicrotask(() => void this.#work())
     }
     return whole.done.promise
@@ -209,7 +214,9 @@ class Line {
   }
 }
 
-/** Takes the first jobs that fit into one call: only lookups, or only announcements. */
+/**
+ * Removes and returns the first jobs that fit into one call: only lookups, or only announcements.
+ */
 function nextBatch(waiting: Job[]): Job[] {
   const isLookup = waiting[0]?.ask !== undefined
   const limit = isLookup ? MAX_ASKED : MAX_ANNOUNCED
