@@ -177,7 +177,7 @@ class SymbolOutput {
     this.#front = used.slice()
   }
 
-  /** Bijective base 2: symbol 0 adds the current weight once, symbol 1 twice. */
+  /** Adds a digit in bijective base 2: symbol 0 adds the current weight once, symbol 1 twice. */
   addToRun(symbol: number): void {
     this.#run += this.#runBit << symbol
     this.#runBit <<= 1

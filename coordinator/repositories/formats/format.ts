@@ -125,7 +125,7 @@ export interface ProbeOptions {
 }
 
 export interface IndexOptions extends ProbeOptions {
-  /** Files fetched at once. */
+  /** The number of files that are fetched at the same time. */
   readonly workers: number
 }
 

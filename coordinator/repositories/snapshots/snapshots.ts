@@ -73,7 +73,7 @@ export interface Snapshots {
   pinned(repository: string): Promise<{ name: string; version: number } | undefined>
   /** @throws snapshot.served if an operator chose it for `latest` */
   requireNotServed(which: SnapshotId): Promise<void>
-  /** Call it in the transaction that creates the snapshot. @throws snapshot.exists */
+  /** Fails if the name is used. Call it in the creating transaction. @throws snapshot.exists */
   requireAbsent(tx: Kysely<Tables>, which: SnapshotId): Promise<void>
   /**
    * True if the snapshot was made after entry `index` of the log. Then the operation of that entry

@@ -182,7 +182,7 @@ async function syncUpstream(
   })
 }
 
-/** The first sync of a repository writes its row. */
+/** Writes the row of the repository at its first sync. */
 async function ensureRepository(database: Database, config: RepositoryConfig): Promise<void> {
   await database.query
     .insertInto('repository')

@@ -111,7 +111,7 @@ test('the next sync continues an interrupted one, which accepts nothing', async 
   assert.ok(result.fetched <= 21, `${result.fetched} packages were fetched again`)
 })
 
-test('an upstream that stops answering ends the sync early', async () => {
+test('an upstream that stops responding ends the sync early', async () => {
   await using mirror = await testMirror({ workers: 2, retries: 0 })
   await writeRepository(mirror.upstream, testPackages(60))
   mirror.fault = (request) => {

@@ -17,7 +17,7 @@ export interface SyncOutcome {
   readonly unchanged: number
   readonly removed: number
   readonly failures: readonly FailedFile[]
-  /** Files that were not tried because the upstream had stopped answering. */
+  /** Files that were not tried because the upstream had stopped responding. */
   readonly untried: number
 }
 

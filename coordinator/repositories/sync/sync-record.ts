@@ -8,7 +8,7 @@ export interface SyncCounts {
   readonly bytes: number
 }
 
-/** A crash after this leaves the record open. {@link closeOpenRecords} closes it at the start. */
+/** Opens a record. After a crash it stays open, until {@link closeOpenRecords} at the start. */
 export async function openRecord(
   { query, clock }: Database,
   { id, repository }: { readonly id: string; readonly repository: string },

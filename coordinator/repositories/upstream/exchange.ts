@@ -14,7 +14,7 @@ export interface Exchange {
   readonly answer: Answer
   /** Returns the error to throw: the deadline's, the signal's reason, or one for the cause. */
   failure(error: unknown): unknown
-  /** Must be called. Closes the connection unless the body was read to its end. */
+  /** Closes the connection unless the body was read to its end. It must be called. */
   end(): void
 }
 

@@ -35,7 +35,7 @@ export class PartialFile {
     this.#limit = Math.min(size ?? maxBytes, maxBytes)
   }
 
-  /** The largest number of bytes that may be missing. */
+  /** Returns the largest number of bytes that may be missing. */
   get missing(): number {
     return this.#limit - this.#received
   }

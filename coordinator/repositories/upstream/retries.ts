@@ -37,7 +37,7 @@ export class Retries {
     this.#options = options
   }
 
-  /** The next failure counts as the first one. */
+  /** Forgets earlier failures, so that the next one counts as the first. */
   reset(): void {
     this.#failures = 0
   }

@@ -330,7 +330,7 @@ test('names the fault of a server that is silent, stops or is not HTTP', async (
   await assert.rejects(read(waiting.upstream, 'x'), { code: /mirror.(unreachable|slow)/ })
 })
 
-test('an abort ends a download at once with its own reason', async () => {
+test('an abort ends a download immediately, with the reason of the abort', async () => {
   await using server = await testServer((_request, response) => void response.write('x'))
   await using opened = open(server.url)
   const abort = new AbortController()

@@ -52,8 +52,7 @@ export async function fetchExtras(
 }
 
 /**
- * Fetches a file that many repositories don't have. Content networks also answer 403 for such a
- * file.
+ * Fetches a file that many repositories don't have. Content networks may also return 403 for it.
  */
 async function optional(
   upstream: Upstream,

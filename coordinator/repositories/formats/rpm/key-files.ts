@@ -119,7 +119,7 @@ async function upstreamKeys(upstream: Upstream, signal: AbortSignal): Promise<Ke
     if (typeof index === 'string') return []
     page = index.bytes.toString('utf8')
   } catch (error) {
-    // Servers that don't list folders answer with many statuses, content networks mostly with 403.
+    // Servers that don't list folders return many statuses, content networks mostly 403.
     if (mirrorError.is(error, 'mirror.denied') || mirrorError.is(error, 'mirror.redirect'))
       return []
     throw error

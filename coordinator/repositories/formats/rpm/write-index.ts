@@ -67,7 +67,7 @@ interface Written {
   readonly record: RepomdRecord
 }
 
-/** Primary has one entry for each path. The others have one entry for each checksum. */
+/** Counts the entries. Primary has one for each path, the others have one for each checksum. */
 function countOf(type: string, { packages }: Selection): number {
   if (type === 'primary') return packages.length
   return new Set(packages.map((each) => each.checksum.value)).size

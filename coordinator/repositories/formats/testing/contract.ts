@@ -116,7 +116,7 @@ export function describeFormat(name: string, subject: FormatSubject): void {
       assert.deepEqual(pathsOf(manifest, 'package'), listed.map((each) => each.href).sort())
     })
 
-    it(`keep-all keeps what the upstream drops, version after version (${name})`, async () => {
+    it(`keep-all keeps packages that the upstream drops, in every version (${name})`, async () => {
       await using mirror = await open()
       const config = mirror.config({ retention: { policy: 'keep-all' } })
       const all = [FIRST, SECOND, [pkg('e', '1')]]

@@ -56,7 +56,7 @@ async function removeOne(
   await deps.pool.removeFolder(aside)
 }
 
-/** If another publication has started there, the folder isn't empty and stays. */
+/** Removes an empty folder. If another publication has started in it, it isn't empty and stays. */
 async function removeEmpty(folder: string): Promise<void> {
   try {
     await rmdir(folder)

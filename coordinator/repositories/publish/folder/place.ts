@@ -13,7 +13,7 @@ import { diskError } from '../errors.ts'
 export type Method = 'reflink' | 'hardlink' | 'copy'
 
 export interface Placer {
-  /** `to` must not exist, but its folder must. A clone or copy is durable. */
+  /** Places a blob at `to`, which must not exist. Its folder must. A clone or copy is durable. */
   place(blob: BlobId, to: string): Promise<Method>
   /** The number of files that each method placed. */
   readonly counts: Readonly<Record<Method, number>>

@@ -55,8 +55,9 @@ async function inTree(
 }
 
 /**
- * After a rollback, a path has older content with an earlier time. With `If-Modified-Since`, caches
- * would keep the newer content. So files that may change are sent without a time.
+ * Removes the time. After a rollback, a path has older content with an earlier time. With
+ * `If-Modified-Since`, caches would keep the newer content. So files that may change are sent
+ * without a time.
  */
 function undated({ modifiedAt: _, ...file }: ServedFile): ServedFile {
   return file

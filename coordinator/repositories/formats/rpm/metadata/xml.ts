@@ -13,7 +13,7 @@ export const MAX_ATTRIBUTES = 64
 /** The longest tag, and all text directly inside one element, in characters. */
 export const MAX_TOKEN = 1024 * 1024
 const TOO_LONG = `a text or tag is longer than ${MAX_TOKEN} characters`
-/** Bytes that the parser gets at once. The bound of a token is checked after each of them. */
+/** The parser gets this many bytes in one step. Each step then checks the length of the token. */
 const STEP = 64 * 1024
 
 export type Attributes = Readonly<Record<string, string>>
@@ -178,7 +178,7 @@ function connect(
   parser.on('comment', () => bounds.event())
 }
 
-/** The decoder throws a TypeError, the parser any other error. */
+/** Describes an error. The decoder throws a TypeError, the parser any other error. */
 function describe(error: unknown): string {
   if (error instanceof TypeError) return 'it is not UTF-8'
   const text = error instanceof Error ? error.message : String(error)
