@@ -44,11 +44,11 @@ export interface CheckpointPublisher {
    * @throws ledger.*, also ledger.frozen
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
-  /** The newest checkpoint that this coordinator published. */
+  /** Returns the newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
   /** True after a checkpoint failed for a temporary reason, until the next one succeeds. */
   behind(): boolean
-  /** The reason why no change is possible any more; undefined if the log is sound. */
+  /** Returns why no change is possible any more; undefined if the log is sound. */
   frozen(): MusterError | undefined
   /** @throws ledger.frozen */
   requireSound(): void
@@ -57,7 +57,7 @@ export interface CheckpointPublisher {
    * changed.
    */
   compareCheckpoint(note: string): Promise<void>
-  /** The tiles, for proofs. @throws ledger.frozen */
+  /** Returns the tiles, for proofs. @throws ledger.frozen */
   tiles(): TileStore
   /** Runs `work` between two checkpoints, while the partial tiles don't change. */
   betweenCheckpoints<T>(work: (store: TileStore | undefined) => Promise<T>): Promise<T>

@@ -75,7 +75,7 @@ export interface Ledger {
    * ledger.rolled-back (the last three freeze the log)
    */
   checkpoint(signal?: AbortSignal): Promise<Checkpoint>
-  /** The newest checkpoint that this coordinator published. */
+  /** Returns the newest checkpoint that this coordinator published. */
   published(): Checkpoint | undefined
   /**
    * True after a checkpoint failed for a temporary reason, until one succeeds. See writable.ts.
@@ -108,7 +108,7 @@ export interface Ledger {
    * of the checkpoint, it is frozen.
    */
   compareCheckpoint(note: string): Promise<void>
-  /** The reason why the log accepts no entries; undefined if it accepts them. */
+  /** Returns why the log accepts no entries; undefined if it accepts them. */
   frozen(): MusterError | undefined
 }
 
@@ -186,7 +186,7 @@ async function verifyLedger(
   { fleet, signal }: { fleet: FleetId; signal: AbortSignal | undefined },
 ): Promise<VerifyReport> {
   const { database, files, publisher } = parts
-  // Partial tiles are replaced at every checkpoint; the others never change.
+  // Every checkpoint replaces the partial tiles. The others never change.
   const { tiles, partial } = await publisher.betweenCheckpoints(async (store) => ({
     tiles: store?.size() ?? 0,
     partial: await store?.partialTiles(),

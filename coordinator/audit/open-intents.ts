@@ -17,7 +17,7 @@ export interface OpenIntent {
 }
 
 /**
- * Call it in the transaction that appends the intent.
+ * Records an open intent. Call it in the transaction that appends the intent.
  * @throws database.exists if the operation is already open
  */
 export async function openIntent(
@@ -32,8 +32,8 @@ export async function openIntent(
 }
 
 /**
- * Call it in the transaction that appends the last outcome. If two callers try, one fails and its
- * outcome is rolled back.
+ * Removes that record. Call it in the transaction that appends the last outcome. If two callers
+ * try, one fails and its outcome is rolled back.
  * @throws ledger.intent-closed
  */
 export async function closeIntent(tx: Kysely<Tables>, operation: OperationId): Promise<void> {

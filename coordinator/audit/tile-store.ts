@@ -40,7 +40,7 @@ const CACHED_TILES = 128
 export type ReadRows = (from: number, to: number) => Promise<EntryRow[]>
 
 export interface TileStore {
-  /** Number of entries whose tiles are written. */
+  /** Returns the number of entries whose tiles are written. */
   size(): number
   root(): Uint8Array
   /**

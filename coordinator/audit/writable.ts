@@ -11,7 +11,8 @@ import type { Ledger } from './ledger.ts'
 type Signs = Pick<Ledger, 'behind' | 'checkpoint' | 'published'>
 
 /**
- * Call it before a change. If the last checkpoint failed, it tries to make one now.
+ * Fails if the log can't be signed. Call it before a change. If the last checkpoint failed, it
+ * tries to make one now.
  * @throws ledger.storage, database.full, … if that fails too
  */
 export async function requireWritable(ledger: Signs): Promise<void> {

@@ -84,7 +84,7 @@ for (const dialect of DIALECTS) {
 }
 
 for (const dialect of DIALECTS)
-  it(`a database from before pins keeps what latest serves (${dialect})`, async () => {
+  it(`a database from before pins keeps the version that latest serves (${dialect})`, async () => {
     const place = await testPlace(dialect)
     const database = await open(place.url, true)
     const before = MIGRATIONS.findIndex(({ name }) => name.endsWith('-pins'))

@@ -24,7 +24,7 @@ interface Fixture extends AsyncDisposable {
   readonly database: Database
   /** The same database, without the relay. */
   readonly direct: Database
-  /** Simulates a server that stops responding: the relay keeps what it receives. */
+  /** Simulates a server that stops responding: the relay forwards no more bytes. */
   stopAnswering(): void
 }
 
@@ -77,7 +77,7 @@ async function behindRelay(clock: Clock = systemClock): Promise<Fixture> {
 }
 
 describe('waits for PostgreSQL', () => {
-  it('a server that stops answering becomes unreachable, and close() returns', async () => {
+  it('a server that stops responding becomes unreachable, and close() returns', async () => {
     await using fixture = await behindRelay(hurried)
     const { database } = fixture
     const select = (): Promise<unknown> =>
@@ -91,7 +91,7 @@ describe('waits for PostgreSQL', () => {
     )
   })
 
-  it('a commit that the server does not answer has an unknown outcome', async () => {
+  it('a commit without a response has an unknown outcome', async () => {
     await using fixture = await behindRelay(hurried)
     const change = fixture.database.transaction(async (tx) => {
       await tx.insertInto('repository').values(repository).execute()
@@ -100,7 +100,7 @@ describe('waits for PostgreSQL', () => {
     await assert.rejects(change, is('database.outcome-unknown'))
   })
 
-  it('an abort ends the wait for an answer, for a row lock and for a connection', async () => {
+  it('an abort ends the wait for a response, for a row lock and for a connection', async () => {
     await using fixture = await behindRelay()
     const { database } = fixture
     const reason = new Error('the caller aborted')

@@ -7,7 +7,7 @@ const TRIES = 5
 /** The upper limit of the pause between two attempts. */
 const PAUSE_MS = 50
 
-/** `work` must have no effect if PostgreSQL rolls it back. */
+/** Runs `work`, which must have no effect if PostgreSQL rolls it back. */
 export async function retryRolledBack<T>(
   clock: Clock,
   work: () => Promise<T>,

@@ -32,7 +32,7 @@ export async function testPlace(dialect: Dialect): Promise<TestPlace> {
 }
 
 /**
- * An open database with all tables. Disposing of it closes and removes it:
+ * Opens a database with all tables. Disposing of it closes and removes it:
  * `await using test = await testDatabase('sqlite')`.
  */
 export async function testDatabase(

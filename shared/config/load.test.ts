@@ -239,7 +239,7 @@ test('CC-01: rejects alias bombs and deep nesting quickly', async () => {
   assert.ok((await problems(`${'{a: '.repeat(50_000)}`)).length > 0)
 })
 
-test('config: every problem of every file is reported at once', async () => {
+test('config: one error reports every problem of every file', async () => {
   write('conf.d/1.yaml', REPOSITORY.replace('upstream', 'upstraem'))
   write(
     'conf.d/2.yaml',
