@@ -32,7 +32,7 @@ export const idError = defineErrors({
     exit: 'usage',
     message: (d: { kind: string; expected: string; got: string }) =>
       `${d.got} is not a ${d.kind}: expected ${d.expected}`,
-    hint: () => 'copy the whole of it, as the command that printed it has it',
+    hint: () => 'copy the whole id from the output of the command that printed it',
   },
 })
 

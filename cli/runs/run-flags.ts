@@ -69,8 +69,8 @@ export const runOptions = {
     type: 'duration',
     value: 'TIME',
     summary:
-      'time limit; then the run is killed with all processes that it started, and `muster run` ' +
-      'exits with 124; processes that outlive the program have no time limit',
+      'time limit of the program; after it the run and all its processes are killed, and ' +
+      '`muster run` exits with 124',
     min: 1,
     max: MAX_TIMEOUT_MS,
   },

@@ -8,7 +8,7 @@ export const ledgerError = defineErrors({
   'ledger.rolled-back': {
     exit: 'verification',
     message: (d: { source: string; known: number; got: number }) =>
-      `the database was rolled back: the log has ${d.got} entries, ${d.source} saw ${d.known}`,
+      `the database was rolled back: the log has ${d.got} entries, but ${d.source} has ${d.known}`,
     hint: () =>
       'restore the newest database: agents have seen the lost entries; see docs/RECOVERY.md',
   },

@@ -53,7 +53,8 @@ export const dispatchError = defineErrors({
   'dispatch.log-behind': {
     exit: 'verification',
     message: (d: { host: string; seen: number; size: number }) =>
-      `entries of the log were lost: ${d.host} has seen ${d.seen}, and ${d.size} are here`,
+      `entries of the log were lost: ${d.host} has a checkpoint of ${d.seen} entries, ` +
+      `and the log here has ${d.size}`,
     hint: () =>
       'run `muster audit verify` before you continue; an older database was restored, or another ' +
       'log is served',

@@ -26,7 +26,7 @@ export const repositoryError = defineErrors({
     message: (d: { repository: string }) =>
       `the sync of ${d.repository} stopped before it was complete; nothing was published`,
     hint: (d: { repository: string }) =>
-      `muster repo sync --repo-id ${d.repository} goes on where it stopped`,
+      `run \`muster repo sync --repo-id ${d.repository}\` to continue where it stopped`,
   },
   'repository.no-snapshot': {
     exit: 'partly',

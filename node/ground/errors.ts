@@ -59,7 +59,8 @@ export const nodeError = defineErrors({
     message: (d: { peer: string; epoch: number; seen: number }) =>
       `${d.peer} showed a certificate of epoch ${d.epoch} after one of epoch ${d.seen}`,
     hint: () =>
-      'the host was enrolled again or its labels changed; it fetches its new certificate by itself',
+      'wait: the host was enrolled again or its labels changed, and it fetches its new ' +
+      'certificate by itself',
   },
   'node.handshake': {
     exit: 'unreachable',

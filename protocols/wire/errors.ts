@@ -16,12 +16,12 @@ export const wireError = defineErrors({
   'protocol.too-large': {
     exit: 'failed',
     message: (d: { what: string; bytes: number; limit: number }) =>
-      `${d.what} has ${d.bytes} bytes, more than the ${d.limit} allowed`,
+      `${d.what} is too large: expected at most ${d.limit} bytes, got ${d.bytes}`,
   },
   'protocol.too-many': {
     exit: 'failed',
     message: (d: { what: string; count: number; limit: number }) =>
-      `${d.count} ${d.what} are more than the ${d.limit} allowed`,
+      `too many ${d.what}: expected at most ${d.limit}, got ${d.count}`,
   },
   'protocol.denied': {
     exit: 'denied',
@@ -46,8 +46,7 @@ export const wireError = defineErrors({
   'protocol.busy': {
     exit: 'failed',
     retryable: true,
-    message: (d: { what: string }) =>
-      `${d.what} was asked for more often than the other side allows`,
+    message: (d: { what: string }) => `the other side rejected ${d.what}: too many calls`,
     hint: () => 'try again later',
   },
   'protocol.internal': {

@@ -27,7 +27,8 @@ export const blobError = defineErrors({
     message: (d: { id: string; expected: number; got: number }) =>
       `nodes disagree about the size of blob ${d.id}: ` +
       `expected ${d.expected} bytes, got a claim of ${d.got}`,
-    hint: () => 'fetch the last group first: it proves the size',
+    hint: () =>
+      'retry; if the error stays, run `muster pool check --deep` on the hosts with the blob',
   },
   'blob.incomplete': {
     exit: 'failed',

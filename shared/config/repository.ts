@@ -22,7 +22,7 @@ const credentials = z
           .string()
           .min(1)
           .optional()
-          .describe('the password; better `password_file` or `${NAME}`'),
+          .describe('the password; `password_file` or `${NAME}` is safer'),
         password_file: path.optional().describe('a file whose first line is the password'),
       })
       .refine((value) => (value.password === undefined) !== (value.password_file === undefined), {
@@ -55,20 +55,22 @@ const rpm = z
       .array(z.string().regex(/^[a-z0-9_]{1,32}$/, 'expected an architecture, such as x86_64'))
       .optional()
       .describe(
-        'keep only packages of these architectures (noarch always stays); ' +
-          'default: all. This version always mirrors all and rejects this key',
+        'keep only packages of these architectures and noarch packages; default: all. ' +
+          'This version always mirrors all and rejects this key',
       ),
     gpgcheck: z
       .boolean()
       .optional()
       .describe(
         'check the signature of every package; default: true if a key is configured. ' +
-          'This version cannot, and rejects true',
+          'This version does not support this check, and rejects true',
       ),
     repo_gpgcheck: z
       .boolean()
       .optional()
-      .describe('check the signature of repomd.xml; default and support as for `gpgcheck`'),
+      .describe(
+        'check the signature of repomd.xml. The default and the limits are those of `gpgcheck`',
+      ),
     gpgkey_url: httpUrl.optional().describe('the URL of the public keys'),
     gpgkey_file: path.optional().describe('a file with the public keys'),
     trusted_fingerprints: z
@@ -122,18 +124,19 @@ export const repositorySchema = z
           .enum(['mirror', 'newest-only', 'keep-all'])
           .default('mirror')
           .describe(
-            'mirror: the packages that upstream has; newest-only: of those the newest version ' +
-              'of each package, with module streams separate, as `dnf reposync --newest-only`; ' +
-              'keep-all: the packages that upstream has or ever had here. ' +
-              'Metadata that list exactly the kept packages stay byte for byte, ' +
-              'signed by upstream; else they are generated and unsigned',
+            'mirror: keeps the packages that the upstream has. newest-only: keeps the newest ' +
+              'version of each of these packages, separately for each module stream, like ' +
+              '`dnf reposync --newest-only`. keep-all: keeps also the packages that an earlier ' +
+              'sync fetched. If the kept packages are exactly those in the ' +
+              "upstream's metadata, Muster publishes that metadata unchanged. " +
+              'Otherwise it writes new metadata without a signature',
           ),
         deleted_packages: z
           .enum(['remove', 'keep'])
           .default('remove')
           .describe(
-            'whether to keep packages that upstream no longer has; `keep-all` always keeps them. ' +
-              'Under `newest-only` a newer version still replaces a kept one',
+            'whether Muster keeps packages that the upstream no longer has. `keep-all` always ' +
+              'keeps them. With `newest-only`, a newer version still replaces a kept version',
           ),
       })
       .prefault({})
@@ -157,8 +160,8 @@ export const repositorySchema = z
       .strictObject({
         cron: cron.describe(
           'when to sync: minute, hour, day of the month, month, day of the week; in UTC. ' +
-            'This version starts no syncs and rejects this key, unless disabled: ' +
-            'let cron run `muster repo sync`',
+            'Not supported yet: this version rejects the key, except if the repository is ' +
+            'disabled. Run `muster repo sync` from cron',
         ),
         create_snapshot: z
           .boolean()

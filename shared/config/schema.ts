@@ -14,10 +14,10 @@ export const configSchema = z
       .min(1)
       .default('conf.d/*.yaml')
       .describe(
-        'further files, a glob relative to this file, read in name order; ' +
-          'only regular `*.yaml` files of root or of the user. ' +
-          'A file with `name` and `type` is a repository; ' +
-          'any other adds to this configuration, and a later file overrides an earlier one',
+        'further files, as a glob relative to this file. Muster reads them in the order of their ' +
+          'names, and only regular `*.yaml` files of root or of the user. ' +
+          'A file with `name` and `type` is a repository. ' +
+          'Other files add to this configuration, and a later file overrides an earlier one',
       ),
     storage: z
       .strictObject({
@@ -49,7 +49,7 @@ export const configSchema = z
           .min(1)
           .max(86_400)
           .default(300)
-          .describe('seconds without a byte after which an attempt is aborted'),
+          .describe('if no byte arrives for so many seconds, the attempt is aborted'),
       })
       .prefault({})
       .describe('Downloads from upstreams.'),
@@ -85,7 +85,8 @@ export const configSchema = z
           .max(10_000)
           .default(DEFAULT_KEEP_RUNS)
           .describe(
-            'how many ended runs are kept with their output, newest first; each for an hour',
+            'how many ended runs are kept with their output, newest first; ' +
+              'up to 10,000 runs of the last hour are kept too',
           ),
         keep_bytes: z
           .int()

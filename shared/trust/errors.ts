@@ -39,13 +39,13 @@ export const trustError = defineErrors({
     exit: 'denied',
     retryable: true,
     message: (d: { what: string; from: string; at: string }) =>
-      `${d.what} is valid from ${d.from}, but it is ${d.at}`,
+      `${d.what} is valid from ${d.from}; the time here is ${d.at}`,
     hint: () => 'compare the clocks of the two hosts',
   },
   'trust.expired': {
     exit: 'denied',
     message: (d: { what: string; until: string; at: string }) =>
-      `${d.what} expired at ${d.until}, but it is ${d.at}`,
+      `${d.what} expired at ${d.until}; the time here is ${d.at}`,
     hint: () => 'retry with a fresh one; if that fails too, compare the clocks of the two hosts',
   },
   'trust.issuer': {

@@ -12,7 +12,7 @@ const flags = {
     accepts: 'path',
     type: 'string',
     value: 'FILE',
-    summary: 'an OpenSSH ed25519 private key to use as the node’s key',
+    summary: "an OpenSSH ed25519 private key to use as the node's key",
   },
 } as const satisfies FlagSpecs
 export type Flags = FlagValues<typeof flags>
@@ -36,7 +36,7 @@ export const command = defineCommand({
     },
     {
       command: 'muster agent join muster-token1-… --host-key /etc/ssh/ssh_host_ed25519_key',
-      does: 'uses the host’s SSH key as the node’s key',
+      does: "uses the host's SSH key as the node's key",
     },
   ],
   output: true,

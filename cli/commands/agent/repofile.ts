@@ -8,7 +8,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'print the .repo file with which this host’s dnf uses its agent',
+  summary: "print the .repo file for dnf and zypper of this host, with the agent's address",
   flags,
   examples: [
     {

@@ -6,7 +6,9 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster agent run',
-      does: 'until Ctrl-C or SIGTERM; prints `ready` on stderr when connected; runs outlive it',
+      does:
+        'runs until Ctrl-C or SIGTERM; prints `ready` on stderr when connected; ' +
+        "the host's runs continue afterwards",
     },
   ],
   daemon: true,

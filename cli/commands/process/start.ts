@@ -13,7 +13,9 @@ export const command = defineCommand({
   description:
     'Your key signs the intent, the coordinator logs it before the start, and each host checks ' +
     'both. No shell interprets the command unless you name one. --local starts it on this host, ' +
-    'without a signature, for every user who can open the socket of the runner.',
+    'without a signature. Every user who can open the socket of the runner may do this. ' +
+    '--timeout applies only while the program runs: if the program ends first, remaining ' +
+    'processes have no time limit.',
   flags,
   arguments: runArguments,
   examples: [

@@ -24,8 +24,8 @@ export const command = defineCommand({
   summary: 'wait until a run ends, and exit with its exit code',
   description:
     'Prints on stderr how the run ended, and exits like `muster run`. If the host or the ' +
-    'coordinator does not answer for a minute, it exits with 125. With --timeout it waits for ' +
-    'them until the timeout. The run continues if the wait ends first.',
+    'coordinator does not answer for a minute, it exits with 125. --timeout sets how long the ' +
+    'command waits for the host and the coordinator. If the wait ends first, the run continues.',
   flags,
   arguments: args,
   examples: [

@@ -15,8 +15,8 @@ export type Flags = FlagValues<typeof flags>
 export const command = defineCommand({
   summary: 'select the version that `latest` serves',
   description:
-    'With --snapshot, `latest` stays at that snapshot: later syncs store new versions, but don’t ' +
-    'serve them. Without it, `latest` serves the newest version, also after later syncs.',
+    'With --snapshot, `latest` stays at that snapshot: later syncs store new versions, but do ' +
+    'not serve them. Otherwise `latest` serves the newest version, also after later syncs.',
   flags,
   examples: [
     { command: 'muster repo publish --repo-id epel9', does: 'serves the newest version' },

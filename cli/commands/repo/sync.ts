@@ -27,15 +27,15 @@ export const command = defineCommand({
   summary: 'mirror a repository and publish it',
   description:
     'A version is published only if every file that the metadata names was fetched and verified. ' +
-    'Otherwise the missing files are listed, and the exit code is 3. With --all the other ' +
-    'repositories are synced even if one fails; the exit code is 3 if only some were synced.',
+    'Otherwise the missing files are listed, and the exit code is 3. --all syncs the other ' +
+    'repositories even if one fails. If only some were synced, the exit code is 3.',
   flags,
   examples: [
     { command: 'muster repo sync --repo-id epel9', does: 'one repository' },
     { command: 'muster repo sync --all', does: 'all enabled repositories' },
     {
       command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11',
-      does: 'and keeps this version as a snapshot',
+      does: 'syncs it, and keeps this version as a snapshot',
     },
   ],
   output: true,

@@ -13,7 +13,9 @@ export const command = defineCommand({
   description:
     'On one host it exits with the remote exit code: 128 + n after signal n, 124 after ' +
     '--timeout, 137 after --memory was exceeded, 143 after a stop, 125 if the start failed. On ' +
-    'several hosts it exits with 0 only if all exited with 0. After Ctrl-C the runs continue.',
+    'several hosts it exits with 0 only if all exited with 0. After Ctrl-C the runs continue. ' +
+    '--timeout applies only while the program runs: if the program ends first, remaining ' +
+    'processes have no time limit.',
   flags,
   arguments: runArguments,
   examples: [
