@@ -26,7 +26,8 @@ test('a full disk fails each durable write with its reason until space is free',
   const [program, ...words]: readonly [string, ...string[]] = mounts
     ? ['unshare', ...MOUNT, 'sh', '-c', SMALL, 'sh', folder, ...cases, 'tmpfs']
     : [...cases, 'limit']
-  // If only root may mount, a limit of the process takes the place of the disk. The report says so.
+  // If only root may mount, a limit of the process takes the place of the disk. The diagnostic of
+  // the test names it.
   t.diagnostic(mounts ? 'on a small file system' : 'with a limit: nothing can be mounted here')
   const env = { PATH: process.env['PATH'], TMPDIR: folder, HOME: folder }
   const { stdout } = await run(program, words, { env, maxBuffer: 2 ** 24 }).catch(

@@ -68,7 +68,7 @@ export class RowStore {
     return this.#rows.size
   }
 
-  /** All removed rows expired at this time or earlier. It only increases. */
+  /** All removed rows expired at this time or earlier. The time only increases. */
   get forgotten(): number {
     return this.#forgotten
   }

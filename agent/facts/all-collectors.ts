@@ -6,9 +6,9 @@ import { createRpmCollector } from './collectors/rpm/collect.ts'
 import { unsupportedCollectors } from './collectors/unsupported.ts'
 
 export interface CollectorOptions {
-  /** rpm, for databases that only it can read. Default: `rpm` of the system. */
+  /** The program that reads databases that only rpm can read. Default: `rpm` of the system. */
   readonly rpm?: string
-  /** Where private copies of databases are made. Default: the system's temporary folder. */
+  /** The folder for private copies of databases. Default: the system's temporary folder. */
   readonly scratch?: string
 }
 

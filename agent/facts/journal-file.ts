@@ -15,8 +15,8 @@ import type { Random } from '../../shared/random.ts'
 import { MIB } from '../../shared/units.ts'
 
 /**
- * With sets of the largest size, the journal is smaller than this. It has at most two sets, the
- * updates before them, and one more set.
+ * The journal is smaller than this, even with sets of the largest size. It has at most two sets,
+ * the updates before them, and one more set.
  */
 export const MAX_JOURNAL_BYTES = 160 * MIB
 /** The checksum detects errors of the disk. It does not detect deliberate changes. */

@@ -6,7 +6,8 @@
 import { isIP } from 'node:net'
 
 /**
- * @param header the Host header of the request; browsers always send one
+ * Returns true if the gateway accepts requests for this host name.
+ * @param header the Host header of the request. Browsers always send one
  * @param own names of this host, besides `localhost`
  */
 export function isAllowedHost(header: string | undefined, own: readonly string[]): boolean {

@@ -42,7 +42,7 @@ async function linkOf(t: TestContext, fleet: TestFleet, coordinators: readonly s
     ...opened,
     keepCertificate: async (certificate: Signed) => {
       await opened.keepCertificate(certificate)
-      // As in an agent, the node uses the certificate of the trust state.
+      // The node uses the certificate of the trust state, as an agent does.
       node.certificate = certificate
     },
   }

@@ -173,7 +173,7 @@ async function witness(
     const [from, to] = [Math.min(size, checkpoint.size), Math.max(size, checkpoint.size)]
     const hashes = await askForProof(deps, { from, to }, signal)
     if (hashes === undefined) {
-      // The checkpoint is smaller and was signed later. Without a proof, the log shrank.
+      // A smaller checkpoint that was signed later counts as a shrunk log if there is no proof.
       if (checkpoint.size < size && checkpoint.at > at) requireAccepted(checkpoint, open)
       return
     }

@@ -166,7 +166,7 @@ test('content: a blob is absent only if all known hosts have announced their blo
     exit: 'unreachable',
     data: { id, count: names.length, names },
   })
-  // As after a restart of the tracker, there are connections and no announcements.
+  // There are connections but no announcements, as after a restart of the tracker.
   await assert.rejects(reader.content.open(id, forever), away(['holder']))
   await assert.rejects(reader.content.providers(id, forever), away(['holder']))
   await assert.rejects(tracker.content.fetch(id, forever), away(['reader', 'holder']))

@@ -9,7 +9,7 @@ import { readBounded } from './bounded-file.ts'
 /** The file has some twenty lines. */
 const MAX_OS_RELEASE_BYTES = 64 * KIB
 
-/** @param options.root the root of the file system; `/` except in tests */
+/** @param options.root the root of the file system: `/`, or a folder in tests */
 export async function readHost(
   options: { root: string },
   signal?: AbortSignal,
@@ -31,7 +31,7 @@ function shortText(value: string): string {
 }
 
 /**
- * Reads /etc/os-release or, if that fails, /usr/lib/os-release. Returns an empty text if both fail.
+ * Reads /etc/os-release or, if that fails, /usr/lib/os-release. Returns no values if both fail.
  */
 async function osRelease(root: string, signal?: AbortSignal): Promise<Map<string, string>> {
   for (const path of ['etc/os-release', 'usr/lib/os-release']) {

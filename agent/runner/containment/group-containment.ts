@@ -1,7 +1,7 @@
 /**
  * A run without control groups. Its members are its session, its process group, their descendants,
- * the processes with its pipes, and those with its mark. A process that removes the mark can leave
- * the run, so the status is `weak`.
+ * the processes with its pipes, and those with its mark (run-tag.ts). A process that removes the
+ * mark can leave the run, so the status is `weak`.
  */
 import { readdirSync, readlinkSync } from 'node:fs'
 import { type Containment, sendSignal } from './containment.ts'

@@ -23,7 +23,7 @@ export function buildEnvironment(
     ['USER', account.name],
   ])
   for (const [name, value] of Object.entries(wanted)) {
-    // With a control character in its name, one variable could look like two in a listing.
+    // A control character in its name could make one variable look like two in a listing.
     if (name === '' || name.includes('=') || [...name].some((char) => char < ' '))
       throw startFailure('EINVAL', `environment name ${JSON.stringify(name)}`)
     if (value.includes('\0')) throw startFailure('EINVAL', `environment value of ${name}`)

@@ -17,7 +17,7 @@ test('run records: keeps damaged records and removes unfinished ones', (t) => {
   mkdirSync(begun)
   const damaged: Record<string, (folder: string) => void> = {
     // A folder in place of the file causes a read error other than ENOENT.
-    'a record that the disk does not give': (folder) => mkdirSync(join(folder, 'record.json')),
+    "a record that can't be read": (folder) => mkdirSync(join(folder, 'record.json')),
     'a record that is cut': (folder) => writeFileSync(join(folder, 'record.json'), '{"format":1,'),
     'a record of something else': (folder) =>
       writeFileSync(join(folder, 'record.json'), '{"format":1,"state":"exited","output":{}}'),

@@ -158,7 +158,7 @@ async function namesIn(folder: string): Promise<string[]> {
   }
 }
 
-/** Returns the packages with a list of files, such as `libc6:amd64.list` or `bash.list`. */
+/** Returns the names of packages with a list of files (`libc6:amd64.list`, `bash.list`). */
 async function filesOfPackages(folder: string): Promise<Set<string>> {
   const names = await namesIn(folder)
   const lists = names.filter((name) => name.endsWith(LIST))

@@ -21,7 +21,10 @@ import { readRpmDatabase } from './database.ts'
 import type { RpmList } from './list.ts'
 import { queryRpm } from './query.ts'
 
-/** The folders of the database: Fedora, RHEL 10 and SUSE; ostree; other distributions. */
+/**
+ * The folders of the database: first that of Fedora, RHEL 10 and SUSE, then that of ostree, then
+ * that of other distributions.
+ */
 const RPM_FOLDERS = ['usr/lib/sysimage/rpm', 'usr/share/rpm', 'var/lib/rpm'] as const
 const SQLITE = 'rpmdb.sqlite'
 /**

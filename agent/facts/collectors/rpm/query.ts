@@ -67,7 +67,7 @@ function startRpm(program: string, args: readonly string[], signal: AbortSignal 
   return execa(program, args, {
     reject: false,
     stdin: 'ignore',
-    // With a buffer, execa would escape the whole output for its error. That takes seconds.
+    // execa would escape the whole buffered output for its error, which takes seconds.
     buffer: false,
     // rpm gets no variables of the agent and reads no ~/.rpmmacros.
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', HOME: '/nonexistent' },
