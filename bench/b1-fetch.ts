@@ -1,6 +1,7 @@
 /**
- * B1: fetch 1 GiB between two processes, disk to disk: verified against its id, with the outboard,
- * flushed at the end. Compared with iroh-blobs, which does the same over QUIC.
+ * B1: two processes transfer 1 GiB from disk to disk. The content is verified against its id,
+ * stored with its hash tree (outboard), and flushed at the end. The rival iroh-blobs does the same
+ * over QUIC.
  */
 import { join } from 'node:path'
 import { GIB, MIB } from '../shared/units.ts'

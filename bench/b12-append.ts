@@ -1,7 +1,8 @@
 /**
  * B12: appends to the audit log, one durable transaction for each entry, on SQLite and on
- * PostgreSQL (a separate server, with fsync). There is no rival. For comparison, the same number of
- * plain rows of the same size is inserted through the same drivers: the limit of the disk.
+ * PostgreSQL (a separate server, with fsync). There is no rival. For comparison, it inserts the
+ * same number of plain rows of the same size through the same drivers. This shows the limit of the
+ * disk.
  */
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -17,10 +18,10 @@ import { startEmbedded } from '../shared/testing/postgres-embedded.ts'
 import type { BenchmarkContext, Contender } from './harness.ts'
 import type { Benchmark } from './harness.ts'
 
-/** About the size of an entry with its indices. */
+/** The approximate size of an entry with its indices. */
 const ROW_BYTES = 1200
 
-// Filled by the rounds, read by remarks().
+// The rounds fill it, and remarks() reads it.
 const rates = new Map<string, number[]>()
 
 function contender(
@@ -45,7 +46,7 @@ function contender(
   }
 }
 
-/** A new log at `url` with `count` statements to append. */
+/** Creates a new log at `url` and `count` statements to append. */
 async function appending(
   context: BenchmarkContext,
   name: string,
@@ -116,7 +117,7 @@ export const benchmark: Benchmark = {
   },
   async contenders(context) {
     const count = context.smoke ? 20 : 1000
-    // Outside the benchmark's folder, which the server's user can't access.
+    // This folder is outside the benchmark's folder, which the server's user can't access.
     const place = await mkdtemp(join(tmpdir(), 'muster-bench-postgres-'))
     await chmod(place, 0o711)
     const server = await startEmbedded(join(place, 'server'), { durable: true })

@@ -1,6 +1,6 @@
 /**
- * B13: inclusion proofs of random entries: made by a coordinator, which verifies each before
- * returning it, and verified by the receiver. The goals are 1 ms and 0.2 ms for one.
+ * B13: a coordinator makes and verifies inclusion proofs of random entries, and the receiver
+ * verifies them. The goals for one proof are 1 ms for the coordinator and 0.2 ms for the receiver.
  */
 import { join } from 'node:path'
 import { openLedger } from '../coordinator/audit/ledger.ts'
@@ -15,7 +15,7 @@ import type { Benchmark } from './harness.ts'
 const PROOFS = 2000
 const BATCH = 500
 
-// Filled by the rounds, read by remarks().
+// The rounds fill it, and remarks() reads it.
 const milliseconds = new Map<string, number[]>()
 let entries = 0
 

@@ -1,6 +1,6 @@
 /**
- * B2: the fetch of B1 compared with the upper limit of this runtime: the same bytes over a plain
- * TLS socket of node:tls, memory to memory, not verified and not written.
+ * B2: compares the fetch of B1 with the upper limit of this runtime. The rival sends the same bytes
+ * over a plain TLS socket of node:tls, from memory to memory, without verification and disk.
  */
 import { join } from 'node:path'
 import { GIB, MIB } from '../shared/units.ts'

@@ -1,7 +1,7 @@
 /**
- * B4: compute the id and outboard of a 1 GiB file. Compared with b3sum on one thread, which
- * computes only the id. Also measured: ingesting the file into the pool, which adds SHA-256, a copy
- * and fsync.
+ * B4: computes the id and the hash tree (outboard) of a 1 GiB file. The rival is b3sum on one
+ * thread, which computes only the id. It also measures the ingest into the pool, which adds
+ * SHA-256, a copy and fsync.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

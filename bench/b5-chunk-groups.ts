@@ -1,7 +1,7 @@
 /**
- * B5: chaining values of chunk groups of 16 KiB, in memory, on one thread. Compared with the native
- * library hashing the same bytes as one stream. That library uses the widest vectors of the
- * processor (AVX2: 8 lanes, AVX-512: 16); WebAssembly always has 4 lanes.
+ * B5: computes chaining values of chunk groups of 16 KiB, in memory, on one thread. The rival is
+ * the native library, which hashes the same bytes as one stream. It uses the widest vectors of the
+ * processor (AVX2: 8 lanes, AVX-512: 16). WebAssembly always has 4 lanes.
  */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -21,7 +21,7 @@ import type { Benchmark } from './harness.ts'
 
 const CHUNKS = GROUP_BYTES / 1024
 
-/** Groups in place, a whole batch at a time, in all of the kernel's slots in turn. */
+/** Hashes groups in place, a whole batch at a time, and uses all of the kernel's slots in turn. */
 export async function inPlace(bytes: unknown): Promise<void> {
   const { groups } = kernel()
   for (let done = 0, slot = 0; done < (bytes as number); done += BATCH_BYTES, slot += 1) {
@@ -29,7 +29,7 @@ export async function inPlace(bytes: unknown): Promise<void> {
   }
 }
 
-/** One group at a time, as a decoder verifies them. */
+/** Hashes one group at a time, like a decoder. */
 export async function oneByOne(bytes: unknown): Promise<void> {
   const { subtree } = kernel()
   for (let done = 0, slot = 0; done < (bytes as number); done += BATCH_BYTES, slot += 1) {
@@ -41,7 +41,7 @@ export async function oneByOne(bytes: unknown): Promise<void> {
 
 const elsewhere = Buffer.alloc(BATCH_BYTES * SLOT_COUNT, 1)
 
-/** Groups outside the kernel's memory, which are copied to it first. */
+/** Hashes groups outside the kernel's memory, which are copied to it first. */
 export async function copied(bytes: unknown): Promise<void> {
   const { subtree, bytes: memory } = kernel()
   for (let done = 0; done < (bytes as number); done += GROUP_BYTES) {
@@ -74,7 +74,7 @@ export async function nativeGroups(bytes: unknown): Promise<void> {
   }
 }
 
-/** The widest vectors that the native library can use on this machine. */
+/** Returns the widest vectors that the native library can use on this machine. */
 function vectors(): string {
   try {
     const flags = readFileSync('/proc/cpuinfo', 'utf8')

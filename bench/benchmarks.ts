@@ -1,4 +1,6 @@
-/** All benchmarks by name, loaded only when they run. Add a line for each new one. */
+/**
+ * Lists all benchmarks by name. They are loaded only when they run. Add a line for each new one.
+ */
 import type { Benchmark } from './harness.ts'
 
 export const BENCHMARKS: Readonly<Record<string, () => Promise<{ benchmark: Benchmark }>>> = {

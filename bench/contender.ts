@@ -1,6 +1,6 @@
 /**
- * Contenders in separate processes, so that they share neither memory nor just-in-time code: a job
- * in a module of the benchmark, in a process that lives through all rounds, or a program that is
+ * Runs contenders in separate processes, so that they share no memory and no compiled code. A
+ * contender is a function of the benchmark in one process for all rounds, or a program that is
  * started for each round.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
@@ -10,11 +10,11 @@ import { accessSync, constants } from 'node:fs'
 import type { Clock } from '../shared/clock.ts'
 import type { Contender, Sample } from './harness.ts'
 
-/** A job: does the work once. Its result becomes the sample's notes. */
+/** A job does the work once. Its result becomes the sample's notes. */
 export type Job = (argument: unknown) => Promise<Readonly<Record<string, number>> | void>
 
 /**
- * A contender that calls the exported function `job` of `module` (a path) with `argument`,
+ * Creates a contender that calls the exported function `job` of `module` (a path) with `argument`,
  * repeatedly in one process.
  */
 export function inProcess(options: {
@@ -48,17 +48,20 @@ export function inProcess(options: {
         child.send({ argument: options.argument })
       }),
     close: async () => {
-      // A process that has ended has no channel any more.
+      // The channel closes when the process ends.
       if (child?.connected === true) child.disconnect()
       child = undefined
     },
   }
 }
 
-/** Time between reads of a program's memory use: its peak can't be read after it ends. */
+/** The time between reads of a program's memory use. Its peak can't be read after it ended. */
 const LOOK_MS = 5
 
-/** A contender that starts a program each time. `absent` is the advice if it isn't installed. */
+/**
+ * Creates a contender that starts a program each time. `absent` is the advice if it isn't
+ * installed.
+ */
 export function program(
   deps: { clock: Clock },
   options: { name: string; command: string; args: readonly string[]; absent: string },
@@ -98,7 +101,9 @@ export function program(
   }
 }
 
-/** CPU time so far (clock ticks of 10 ms) and peak memory of a process, on Linux. */
+/**
+ * Returns the CPU time so far (clock ticks of 10 ms) and the peak memory of a process, on Linux.
+ */
 function usageOf(pid: number): { ticks: number; rssBytes: number } | undefined {
   try {
     const peak = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
@@ -108,7 +113,7 @@ function usageOf(pid: number): { ticks: number; rssBytes: number } | undefined {
       rssBytes: Number(peak?.[1] ?? 0) * 1024,
     }
   } catch {
-    // It has ended, or this isn't Linux.
+    // The process has ended, or this isn't Linux.
     return undefined
   }
 }

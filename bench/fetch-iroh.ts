@@ -1,7 +1,7 @@
 /**
- * The rival of B1: iroh-blobs 0.35, also in two processes, from a store on disk to a store on disk,
- * over direct addresses on loopback. After the download its files are flushed like ours; files that
- * it has flushed already cost nothing.
+ * Runs the rival of B1: iroh-blobs 0.35, also in two processes, from disk to disk, over direct
+ * addresses on loopback. After the download its files are flushed like ours. Files that it has
+ * flushed already cost no time.
  */
 import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'

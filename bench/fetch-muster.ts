@@ -1,6 +1,6 @@
 /**
- * Muster's pair for B1 and B2: a coordinator's node serves its pool, an agent's node fetches into
- * its pool, verified, with the outboard, durably.
+ * Runs Muster's pair for B1 and B2. A coordinator's node serves its pool. An agent's node fetches
+ * into its pool, verifies the content, and stores it durably with its hash tree (outboard).
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -40,7 +40,7 @@ const deps = {
     { level: 'error', format: 'json' },
   ),
 }
-/** Both processes belong to one fleet: its keys come from fixed seeds. */
+/** Both processes belong to one fleet, because its keys come from fixed seeds. */
 const FLEET = fleetId.parse('b1'.repeat(16))
 const operator = keyFromSeed(new Uint8Array(32).fill(1))
 const issuer = keyFromSeed(new Uint8Array(32).fill(2))
@@ -50,7 +50,7 @@ let pool: Pool | undefined
 
 export async function provide(argument: unknown): Promise<Ticket> {
   const { content, folder } = argument as Argument
-  // As in a coordinator: the node exists before content is ingested.
+  // The node exists before content is ingested, like in a coordinator.
   const provider = await createMember('provider', ['/ip4/127.0.0.1/tcp/0'])
   const source = await openPool(deps, { folder: join(folder, 'muster-source') })
   const { id, size } = await source.ingestFile(content, { maxBytes: Number.MAX_SAFE_INTEGER })
@@ -81,7 +81,7 @@ export async function fetch(ticket: unknown): Promise<void> {
   if (fetched.size !== size) throw new Error(`expected ${size} bytes, got ${fetched.size}`)
 }
 
-/** A node with a certificate, like every node of a fleet. */
+/** Creates a node with a certificate, like every node of a fleet. */
 async function createMember(name: string, listen: string[]): Promise<MusterNode> {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64')
   const key = generateKey(deps)

@@ -1,6 +1,6 @@
 /**
- * The rival of B2: the same number of bytes over a TLS 1.3 socket of node:tls, from memory,
- * discarded: without disk, verification or protocol.
+ * Runs the rival of B2. It sends the same number of bytes from memory over a TLS 1.3 socket of
+ * node:tls, and the receiver discards them. It uses no disk, verification or protocol.
  */
 import { once } from 'node:events'
 import { stat } from 'node:fs/promises'

@@ -1,5 +1,6 @@
 /**
- * The harness: the order of measurements, the reported ratio, and the report of a missing rival.
+ * Tests the harness: the order of measurements, the reported ratio, and the report of a missing
+ * rival.
  */
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -19,7 +20,7 @@ import {
 } from './harness.ts'
 import { pair } from './pair.ts'
 
-/** A contender that reports the given seconds and records each turn. */
+/** Creates a contender that reports the given seconds and records each turn. */
 function claiming(name: string, seconds: readonly number[], turns: string[]): Contender {
   let turn = 0
   return {
@@ -87,7 +88,7 @@ test('names a rival that is not installed, with advice, and skips it', async () 
   assert.match(table, /missing is absent: install it\nno rival, no verdict/)
 })
 
-test('measures jobs and programs, and reports their failures', async () => {
+test('bench: measures jobs and programs, and reports their failures', async () => {
   const job = inProcess({
     name: 'job',
     module: join(import.meta.dirname, 'b5-chunk-groups.ts'),
@@ -124,7 +125,7 @@ test('computes the spread of samples', () => {
   assert.deepEqual(spread([4, 1, 2, 3]), { median: 2.5, min: 1, max: 4 })
 })
 
-test('bench: the exit of a contender’s process is a failure; closing it is not', async () => {
+test('bench: a contender’s process that exits is a failure; closing it is not', async () => {
   const module = '/no/such/module.ts'
   for (const contender of [
     inProcess({ name: 'job', module, job: 'run', argument: 1 }),

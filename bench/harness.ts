@@ -1,6 +1,6 @@
 /**
- * Runs a Muster job and its rivals: one after another in every round, so that other load affects
- * all of them. Reports the median of the rounds' ratios, because ratios are comparable between
+ * Runs a Muster job and its rivals one after another in every round, so that other load affects all
+ * of them. Reports the median of the rounds' ratios, because ratios can be compared between
  * machines. Prints a table and writes every sample as JSON.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -12,18 +12,18 @@ import { formatSize } from '../shared/units.ts'
 /** One measurement of one job. */
 export interface Sample {
   readonly seconds: number
-  /** User and system time of all processes of the job, if known. */
+  /** The user and system time of all processes of the job, if known. */
   readonly cpuSeconds?: number
   /** Peak resident memory. */
   readonly rssBytes?: number
-  /** Further figures, such as a provider's egress. */
+  /** Other numbers, such as the bytes that a provider sent. */
   readonly notes?: Readonly<Record<string, number>>
 }
 
-/** A participant: Muster first, then its rivals. */
+/** Muster or one of its rivals. */
 export interface Contender {
   readonly name: string
-  /** Set for a rival that can't run here: advice for the user. It is listed and not measured. */
+  /** The advice for the user if a rival can't run here. The rival is listed and not measured. */
   readonly absent?: string
   measure(): Promise<Sample>
   close?(): Promise<void>
@@ -32,11 +32,11 @@ export interface Contender {
 export interface BenchmarkContext {
   readonly clock: Clock
   /**
-   * Takes seconds instead of minutes, only to test the benchmark: sizes shrink, the figures mean
-   * nothing.
+   * True to test the benchmark in seconds instead of minutes. The sizes are small, and the numbers
+   * are useless.
    */
   readonly smoke: boolean
-  /** A temporary folder, empty, removed afterwards. */
+  /** An empty temporary folder, which is removed afterwards. */
   readonly folder: string
 }
 
@@ -45,15 +45,15 @@ export interface Benchmark {
   readonly id: string
   readonly title: string
   /**
-   * The required and the desired ratio to the first rival: our speed over the rival's. Absent
-   * without a rival.
+   * The required and the desired ratio to the first rival: Muster's speed divided by the rival's.
+   * Absent without a rival.
    */
   readonly floor?: number
   readonly goal?: number
   readonly rounds?: number
-  /** Remarks needed to interpret the figures; called after the rounds. */
+  /** Returns remarks that explain the numbers. Called after the rounds. */
   remarks?(): readonly string[]
-  /** Sets up and returns Muster, then the rival of the floor, then others. */
+  /** Sets up and returns Muster, then the rival of the required ratio, then others. */
   contenders(context: BenchmarkContext): Promise<readonly [Contender, ...Contender[]]>
 }
 
@@ -62,7 +62,7 @@ export interface Row {
   readonly absent?: string
   readonly samples: readonly Sample[]
   readonly seconds: Spread
-  /** Our speed over this one's in the same round. Above 1 we are faster. */
+  /** Muster's speed divided by this one's in the same round. Above 1, Muster is faster. */
   readonly ratio?: Spread
 }
 
@@ -87,7 +87,7 @@ export async function runBenchmark(
     const rounds = context.smoke ? SMOKE_ROUNDS : (benchmark.rounds ?? ROUNDS)
     if (!context.smoke) for (const contender of present) await contender.measure()
     for (let round = 0; round < rounds; round += 1) {
-      // Every second round in reverse order, so that the order doesn't favour a contender.
+      // Every second round has the reverse order, so that the order doesn't favour a contender.
       for (const contender of round % 2 === 0 ? present : present.toReversed())
         samples.get(contender)?.push(await contender.measure())
     }
@@ -132,7 +132,7 @@ export function spread(values: readonly number[]): Spread {
   }
 }
 
-/** The table as text. */
+/** Returns the table as text. */
 export function formatTable(benchmark: Benchmark, rows: readonly Row[], smoke: boolean): string {
   const lines = [['', 'seconds', 'min–max', 'CPU s', 'RSS', 'ours is', 'min–max']]
   for (const { name, absent, samples, seconds, ratio } of rows) {

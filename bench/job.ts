@@ -1,6 +1,6 @@
 /**
- * The process of one contender: `node job.ts MODULE EXPORT`. Runs the job on each message and
- * reports its cost.
+ * Runs one contender: `node job.ts MODULE EXPORT`. It runs the job on each message and reports its
+ * cost.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

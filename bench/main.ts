@@ -1,7 +1,7 @@
 /**
  * `npm run bench [NAME…] [-- --smoke]`: runs the named benchmarks (`b4`), or all. Prints a table
- * for each and writes bench/results/NAME.json. A slow benchmark isn't a failure; one that can't run
- * makes the exit code 1.
+ * for each and writes bench/results/NAME.json. The exit code is 1 only if a benchmark can't run. A
+ * slow benchmark isn't a failure.
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * One of the two processes of a pair: `node pair-process.ts MODULE`. Executes requests and reports
- * their cost.
+ * Runs one of the two processes of a pair: `node pair-process.ts MODULE`. It executes requests and
+ * reports their cost.
  */
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'

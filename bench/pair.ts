@@ -1,20 +1,19 @@
 /**
- * Contenders of two processes, a provider and a fetcher. Each has separate memory and just-in-time
- * code and lives through all rounds. The sample counts the usage of both. A module exports
- * `provide`, `fetch` and `reset`.
+ * Runs contenders of two processes, a provider and a fetcher. Each process runs through all rounds.
+ * The sample counts the usage of both. A module exports `provide`, `fetch` and `reset`.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import type { Contender, Sample } from './harness.ts'
 
 export interface PairModule {
-  /** Sets the provider up. Its result is passed to every `fetch`. */
+  /** Sets the provider up. Every `fetch` gets its result. */
   provide(argument: unknown): Promise<unknown>
-  /** The measured work. */
+  /** Does the measured work. */
   fetch(ticket: unknown, argument: unknown): Promise<Readonly<Record<string, number>> | void>
   /**
-   * Undoes a fetch, so that the next one does all the work again; not measured. Also called before
-   * the first fetch.
+   * Undoes a fetch, so that the next one does all the work again. It is not measured, and also
+   * called before the first fetch.
    */
   reset(argument: unknown): Promise<void>
 }
@@ -31,7 +30,8 @@ export type PairRequest =
 export type PairAnswer = { result?: unknown; sample?: Sample; usage?: Usage; error?: string }
 
 /**
- * A contender whose two processes load `module` (a path) and call its functions with `argument`.
+ * Creates a contender whose two processes load `module` (a path) and call its functions with
+ * `argument`.
  */
 export function pair(options: {
   name: string
@@ -75,7 +75,7 @@ export function pair(options: {
       }
     },
     close: async () => {
-      // A process that has ended has no channel any more.
+      // The channel closes when the process ends.
       for (const child of running === undefined ? [] : [running.fetcher, running.provider])
         if (child.connected) child.disconnect()
       running = undefined

@@ -1,4 +1,4 @@
-/** Files of random bytes for benchmarks, which can't be compressed or deduplicated. */
+/** Writes files of random bytes for benchmarks. They can't be compressed or deduplicated. */
 import { open } from 'node:fs/promises'
 import { systemRandom } from '../shared/random.ts'
 import { MIB } from '../shared/units.ts'

@@ -2,8 +2,8 @@
  * Generates the unrolled BLAKE3 compression functions from one table of the algorithm (BLAKE3
  * paper, sections 2.2 and 2.3): a scalar one in TypeScript (shared/blake3/compress.ts), and in
  * AssemblyScript a scalar one and those for four and eight lanes, which tools/wasm.ts compiles with
- * shared/blake3/kernel.as.ts. Unrolled, message words and state stay in local variables and the
- * message schedule costs nothing.
+ * shared/blake3/kernel.as.ts. In unrolled code, message words and state stay in local variables,
+ * and the message schedule costs no time.
  */
 
 /**
@@ -49,7 +49,7 @@ function schedule(): number[][] {
   return rounds
 }
 
-/** Every quarter round in order, with its two message words. */
+/** Returns every quarter round in order, with its two message words. */
 function quarters(): { quarter: Quarter; x: number; y: number }[] {
   return schedule().flatMap((words) =>
     QUARTERS.map((quarter, i) => ({
@@ -60,7 +60,7 @@ function quarters(): { quarter: Quarter; x: number; y: number }[] {
   )
 }
 
-/** The source of shared/blake3/compress.ts. */
+/** Returns the source of shared/blake3/compress.ts. */
 export function compressTypescript(): string {
   const rotate = (v: number, by: number): string =>
     `v${v} = (v${v} >>> ${by}) | (v${v} << ${32 - by})`
@@ -137,8 +137,8 @@ ${eight.map((i) => `store<u32>(out, v${i} ^ v${i + 8}, ${4 * i});`).join('\n')}
 }
 
 /**
- * Transposes a 4×4 matrix of words in the rows `rows`: the expressions of its columns, and the
- * statements that must precede them.
+ * Transposes a 4×4 matrix of words in the rows `rows`. Returns the expressions of its columns, and
+ * the statements that must precede them.
  */
 function transpose(rows: readonly string[], tag: string): { setup: string[]; columns: string[] } {
   const [p, q, r, s] = rows as [string, string, string, string]
@@ -163,8 +163,8 @@ function transpose(rows: readonly string[], tag: string): { setup: string[]; col
 }
 
 /**
- * A rotation by whole bytes is one instruction if the pattern is in a register or in memory. V8
- * creates a constant pattern again at each use, which costs more than it saves, so kernel.as.ts
+ * Rotates words by whole bytes, which is one instruction if the pattern is in a register or in
+ * memory. V8 would create a constant pattern again at each use, which takes longer. So kernel.as.ts
  * keeps both patterns in memory. All their indices are below 16, where the relaxed swizzle is
  * exactly defined.
  */
@@ -175,8 +175,8 @@ function rotateLanes(name: string, by: number): string {
 }
 
 /**
- * A half round of the lanes `set`. Its four quarter rounds are independent, so each step is written
- * for all four before the next one.
+ * Writes a half round of the lanes `set`. Its four quarter rounds are independent, so each step is
+ * written for all four before the next one.
  */
 function halfRound(step: { quarter: Quarter; x: number; y: number }[], set: string): string[] {
   const each = (
@@ -210,7 +210,9 @@ function halfRound(step: { quarter: Quarter; x: number; y: number }[], set: stri
   ]
 }
 
-/** The work of four lanes on one block: read and transpose the message, mix, feed forward. */
+/**
+ * Writes the work of four lanes on one block: read and transpose the message, mix, feed forward.
+ */
 function blockOfLanes(set: string): string[] {
   const message = four.flatMap((row) => {
     const lanes = four.map((lane) => `r${lane}_${row}${set}`)

@@ -1,6 +1,6 @@
 /**
- * The published package, packed and unpacked by npm: it starts, and it contains exactly the files
- * that it loads.
+ * Checks the published package after npm packed and unpacked it: it starts, and it contains exactly
+ * the files that it loads.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -27,7 +27,7 @@ import { withoutComments } from './comments.ts'
 import { importsOf, root } from './sources.ts'
 
 let folder = ''
-/** The package's folder after `npm install`. */
+/** Returns the package's folder after `npm install`. */
 let installed = ''
 
 before(() => {
@@ -52,13 +52,13 @@ before(() => {
   installed = join(folder, 'prefix/node_modules/muster-fleet')
   mkdirSync(installed, { recursive: true })
   execFileSync('tar', ['-xzf', join(folder, tarball), '-C', installed, '--strip-components=1'])
-  // The packages that `npm install` would have fetched.
+  // These are the packages that `npm install` would fetch.
   symlinkSync(join(root, 'node_modules'), join(installed, 'node_modules'))
   symlinkSync(join(installed, 'bin/muster.js'), join(folder, 'muster'))
 })
 after(() => rmSync(folder, { recursive: true }))
 
-/** The Node on the machine's path, which may be an old one. */
+/** Returns the Node on the machine's path, which may be an old one. */
 function systemNode(): string | undefined {
   const folders = (process.env.PATH ?? '').split(':').filter((entry) => !entry.startsWith(root))
   return folders.map((entry) => join(entry, 'node')).find((node) => existsSync(node))
@@ -94,8 +94,8 @@ test('package: contains the files that it loads, no tests and no TypeScript', ()
       if (target !== undefined)
         assert.ok(existsSync(join(installed, target)), `${file} loads ${specifier}`)
     }
-    // A path to one of our TypeScript files that is started or read. It must use the extension of
-    // the running file (import.meta.filename).
+    // A path of a TypeScript file that is started or read must have the extension of the running
+    // file (import.meta.filename).
     assert.doesNotMatch(code, /["'`]\.{1,2}\/[^"'`\s]*\.ts["'`]/, file)
   }
 })
@@ -129,7 +129,7 @@ test('package: a build replaces an earlier one and rejects any other folder', ()
   assert.equal(existsSync(stale), false)
 })
 
-/** The start of the package under an old Node, with `program` in place of the command line. */
+/** Starts the package under an old Node, with `program` in place of the command line. */
 function oldNode(name: string, program: string): { words: string[] } {
   const place = join(folder, name)
   const bundled = join(place, `node_modules/node-${process.platform}-${process.arch}`)
@@ -156,7 +156,7 @@ test('package: under an old Node rejects or reports text that is not UTF-8', asy
 })
 
 test('package: under an old Node passes on signals and the exit code', async () => {
-  // Replaces the listeners of cli/early-interrupt.cjs, as the command line does.
+  // This code replaces the listeners of cli/early-interrupt.cjs like the command line.
   const program =
     "for (const [i, s] of ['SIGINT', 'SIGTERM', 'SIGHUP'].entries()) " +
     'process.removeAllListeners(s).on(s, () => process.exit(41 + i))'
@@ -169,7 +169,7 @@ test('package: under an old Node passes on signals and the exit code', async () 
     ['SIGTERM', 42],
     ['SIGHUP', 43],
   ] as const) {
-    // A separate session has no terminal, as under a service manager.
+    // A separate session has no terminal, like under a service manager.
     const child = spawn(process.execPath, words, {
       stdio: 'pipe',
       detached: true,

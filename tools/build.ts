@@ -21,22 +21,22 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { importsOf, root, source } from './sources.ts'
 
-/** Files that are started as processes. All others are loaded from these. */
+/** The files that are started as processes. They load all others. */
 const ENTRIES = ['cli/main.ts', 'agent/runner/main.ts']
-/** Files that code reads from its folder. */
+/** The files that code reads from its own folder. */
 const ASSETS = ['wasm', 'cjs']
 /** The program that npm links as `muster`. */
 const PROGRAM = 'bin/muster.js'
 const PAGES = ['README.md', 'LICENSE', 'CHANGELOG.md', ...globSync('docs/*.md', { cwd: root })]
 
-/** Every file that the entries load, at the start or later, and the entries. */
+/** Returns the entries and every file that they load, at the start or later. */
 export function productionFiles(): string[] {
   const files = new Set<string>()
   const visit = (path: string): void => {
     if (files.has(path)) return
     files.add(path)
     for (const { file, typeOnly } of importsOf(source(path))) {
-      // Type imports vanish. The compiler finds their files by itself.
+      // The compiler removes type imports. It finds their files without this list.
       if (file !== undefined && !typeOnly && existsSync(join(root, file))) visit(file)
     }
   }
@@ -71,7 +71,10 @@ export function build(out: string): void {
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(), undefined, 2)}\n`)
 }
 
-/** Strips the types of `files`. `npm run check` has checked them; here only the output matters. */
+/**
+ * Strips the types of `files`. `npm run check` checks the types, so this step only writes the
+ * output.
+ */
 function compile(files: readonly string[], out: string): void {
   const config = join(out, 'tsconfig.json')
   const options = {
@@ -82,7 +85,7 @@ function compile(files: readonly string[], out: string): void {
     removeComments: false,
     sourceMap: false,
     declaration: false,
-    // Emit everything, independent of earlier checks.
+    // The compiler must write all files, also if an earlier check wrote build information.
     incremental: false,
     tsBuildInfoFile: null,
     types: [],
@@ -101,7 +104,7 @@ function compile(files: readonly string[], out: string): void {
     stdio: 'inherit',
   })
   rmSync(config)
-  // The compiler also emits files that are imported only for their types; nothing loads those.
+  // The compiler also writes files that are imported only for their types. No file loads those.
   const wanted = new Set(files.map((file) => file.replace(/\.ts$/, '.js')))
   for (const made of globSync('**/*.js', { cwd: out }))
     if (!wanted.has(made)) rmSync(join(out, made))
@@ -112,7 +115,7 @@ function copy(file: string, out: string): void {
   copyFileSync(join(root, file), join(out, file))
 }
 
-/** The package.json of the package: the fields for users, without those for development. */
+/** Returns the package.json of the package: the fields for users, without those for development. */
 function manifest(): object {
   const own = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
     string,

@@ -1,7 +1,7 @@
 /**
- * npm run check: types (tsc), lint (oxlint with type information), format (biome) and the lockfile.
- * Runs all four even if one fails, prints the output of the failed ones, and exits with 1 if any
- * failed.
+ * npm run check: checks types (tsc), lint (oxlint with type information), format (biome) and the
+ * lockfile. It runs all four checks even if one fails, and prints the output of the failed ones. It
+ * exits with 1 if any failed.
  */
 import { spawn } from 'node:child_process'
 import { dirname, join } from 'node:path'
@@ -17,7 +17,7 @@ const CHECKS: readonly { name: string; command: readonly string[]; fix: string }
   { name: 'lockfile', command: [process.execPath, 'tools/lockfile.mjs', 'check'], fix: '' },
 ]
 
-/** Runs one command; returns whether it succeeded, and its output. */
+/** Runs one command. Returns its output and whether it succeeded. */
 function run(command: readonly string[]): Promise<{ ok: boolean; output: string }> {
   const [program = '', ...args] = command
   const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` }

@@ -1,4 +1,6 @@
-/** The policies check code without comments; these tests check the separation. */
+/**
+ * Checks that comments are separated from code, because the policies check code without comments.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { withoutComments } from './comments.ts'

@@ -19,7 +19,7 @@ interface Answers {
 }
 
 const DEFAULT_PAIRS = 100_000
-/** Pairs for dpkg itself without `--all`. It takes up to two processes for each. */
+/** The number of pairs for dpkg without `--all`. Each pair needs up to two processes. */
 const DPKG_PAIRS = 100
 const MAX_OUTPUT_BYTES = 64 * 1024 ** 2
 
@@ -43,7 +43,7 @@ function askPerl(pairs: readonly Pair[]): Answers {
   return { tool: 'perl Dpkg::Version', orders: numbers(text) }
 }
 
-/** One shell for all pairs, because Node starts a process much more slowly. */
+/** One shell runs all pairs, because it starts processes much faster than Node. */
 const SHELL = `while IFS=$(printf '\\t') read -r a b; do
 if dpkg --compare-versions "$a" lt "$b"; then echo -1
 elif dpkg --compare-versions "$a" gt "$b"; then echo 1
@@ -63,7 +63,7 @@ function askRpm(pairs: readonly Pair[]): Answers {
   try {
     const file = join(folder, 'pairs')
     writeFileSync(file, lines(pairs))
-    // string.find instead of a pattern, because rpm expands '%' as a macro.
+    // The code uses string.find without a pattern, because rpm expands '%' as a macro.
     const lua = `for line in io.lines('${file}') do local tab = string.find(line, '\t')
 print(rpm.vercmp(string.sub(line, 1, tab - 1), string.sub(line, tab + 1)) .. ' ') end`
     const text = execFileSync('rpm', ['--eval', `%{lua: ${lua}}`], {
@@ -76,7 +76,7 @@ print(rpm.vercmp(string.sub(line, 1, tab - 1), string.sub(line, tab + 1)) .. ' '
   }
 }
 
-/** A linear congruential generator: the same seed always gives the same pairs. */
+/** Creates a linear congruential generator. The same seed always gives the same pairs. */
 function dice(seed: number): (sides: number) => number {
   let state = seed >>> 0
   return (sides) => {
@@ -85,7 +85,7 @@ function dice(seed: number): (sides: number) => number {
   }
 }
 
-/** Pairs of similar versions. Others would differ in their first characters. */
+/** Makes pairs of similar versions. Random versions would differ in their first characters. */
 function pairsOf(manager: string, count: number, seed: number): Pair[] {
   const roll = dice(seed)
   const pick = (from: readonly string[]): string => from[roll(from.length)] as string
@@ -112,7 +112,7 @@ function pairsOf(manager: string, count: number, seed: number): Pair[] {
     return `${epoch}${plain}${release}`
   }
   const near = (each: string): string => {
-    // After the epoch and the first digit, which dpkg requires.
+    // This position is after the epoch and the first digit, which dpkg requires.
     const first = each.indexOf(':') + 2
     const at = first + roll(each.length - first + 1)
     return `${each.slice(0, at)}${pick(['0', '1', 'a', '~', '+', '.', ''])}${each.slice(at)}`

@@ -6,7 +6,7 @@ import { flagNotes, flagUsage, sentence, usageLine } from '../cli/program/help.t
 import { ENVIRONMENT, EXIT_MEANING } from '../cli/program/topics.ts'
 import { cell, wrapProse } from './markdown.ts'
 
-/** The whole page. */
+/** Returns the whole page. */
 export async function renderCli(registry: Registry): Promise<string> {
   const sections: string[] = []
   const index: string[] = []

@@ -21,7 +21,7 @@ interface Shape {
   readonly anyOf?: readonly Shape[]
 }
 
-/** The whole page. */
+/** Returns the whole page. */
 export function renderConfig(): string {
   return `# The configuration
 

@@ -1,9 +1,9 @@
-/** docs/ERRORS.md shows the values of a message as named placeholders that read well. */
+/** Checks that docs/ERRORS.md shows the values of a message as named placeholders. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { allErrors, form, NAMED_CODES, renderErrors } from './docs-errors.ts'
 
-test('docs/ERRORS.md: a value is shown by its name, in words', () => {
+test('docs/ERRORS.md: a value is shown as its name, with dashes between the words', () => {
   assert.equal(
     form(
       (d: { host: string; laterVerb: string; waitedMs: number }) =>

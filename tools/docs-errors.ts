@@ -73,8 +73,8 @@ ${sections.join('\n')}`)
 }
 
 /**
- * A message with its values replaced by their names, such as `<host>`. A number that the message
- * computes is `<number>`.
+ * Returns a message with its values replaced by their names, such as `<host>`. A number that the
+ * message computes is `<number>`.
  */
 export function form<D>(render: (data: D) => string, code = ''): string {
   const area = code.split('.')[0] as string
@@ -85,7 +85,7 @@ export function form<D>(render: (data: D) => string, code = ''): string {
     .trim()
 }
 
-/** Names for fields whose name is unclear outside their table. */
+/** The names for fields whose name is unclear outside their table. */
 const READABLE: Readonly<Record<string, string>> = {
   at: 'time',
   got: 'actual',
@@ -95,7 +95,10 @@ const READABLE: Readonly<Record<string, string>> = {
   to: 'recipient',
 }
 
-/** Placeholders of single codes, where the kind of value is clearer than the name of the field. */
+/**
+ * The placeholders of single codes, for which the kind of value is clearer than the name of the
+ * field.
+ */
 const OF_CODE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'agent.home-exists': { what: 'problem' },
   'audit.proof': { what: 'inclusion-or-consistency' },
@@ -128,7 +131,7 @@ const OF_CODE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'runner.invalid-request': { what: 'field' },
   'unit.malformed': { kind: 'size-or-duration' },
 }
-/** Placeholders of an area, where all its codes use a field alike. */
+/** The placeholders of an area, if all its codes use a field in the same way. */
 const OF_AREA: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   facts: { what: 'document' },
   identity: { what: 'key-file' },
@@ -137,18 +140,21 @@ const OF_AREA: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   trust: { what: 'statement' },
 }
 
-/** Codes with their placeholders; a test compares them with the tables. */
+/** The codes with their placeholders. A test compares them with the tables. */
 export const NAMED_CODES: readonly string[] = Object.keys(OF_CODE)
 
-/** `waitedMs` is `<waited>`, because the message names the unit; `laterVerb` is `<later-verb>`. */
+/**
+ * Makes `<waited>` of `waitedMs`, because the message contains the unit. Makes `<later-verb>` of
+ * `laterVerb`.
+ */
 function readable(name: string, names: Readonly<Record<string, string>>): string {
   const words = names[name] ?? name.replace(/(?<=.)Ms$/, '')
   return words.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
 /**
- * Stands for any value and for all that a message derives from it:
- * `d.hosts.slice(0, 3).join(', ')` is `<hosts>`, `d.hosts.length` is `<number-of-hosts>`.
+ * Replaces any value and every expression that a message derives from it: `d.hosts.slice(0,
+ * 3).join(', ')` is `<hosts>`, `d.hosts.length` is `<number-of-hosts>`.
  */
 function placeholder(name: string, names: Readonly<Record<string, string>>): unknown {
   const text = `<${name}>`

@@ -8,7 +8,7 @@ import { VERBS, type VerbSpec } from '../protocols/control/verbs.ts'
 
 const PAGE = join(import.meta.dirname, '../docs/PROTOCOLS.md')
 const HEAD = '| verb | namespace | targets |\n|---|---|---|\n'
-/** The head and all rows that follow. */
+/** Finds the head of the table and all rows after it. */
 const TABLE = /^\| verb \| namespace \| targets \|\n(?:\|.*\n)+/m
 
 const TARGETS: Readonly<Record<VerbSpec['target'], string>> = {

@@ -1,4 +1,4 @@
-/** The committed pages equal the generated ones, and their examples are valid. */
+/** Checks that the committed pages equal the generated ones, and that their examples are valid. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,14 +1,14 @@
-// Keeps package-lock.json installable by `npm ci` on every platform. check: every optional
+// Checks that `npm ci` can install package-lock.json on every platform. check: every optional
 // dependency of a locked package is locked, and no download address is recorded. prune: removes
-// names that the registry could not serve (a 404 leaves them out of the lockfile, and `npm ci` then
-// fails). usage after each change of dependencies: node tools/lockfile.mjs check|prune
+// names that the registry could not serve. After a 404 they are not in the lockfile, and `npm ci`
+// then fails. usage after each change of dependencies: node tools/lockfile.mjs check|prune
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 const file = fileURLToPath(new URL('../package-lock.json', import.meta.url))
 const lock = JSON.parse(readFileSync(file, 'utf8'))
 
-/** The lockfile key of `name` seen from the package at `from`, or undefined. */
+/** Returns the lockfile key of the `name` that the package at `from` imports, or undefined. */
 function resolve(from, name) {
   for (let folder = from; ; ) {
     const key = `${folder ? `${folder}/` : ''}node_modules/${name}`

@@ -1,9 +1,11 @@
-/** The generated pages keep code spans whole, and their prose within 100 columns. */
+/**
+ * Checks that generated pages don't break code spans, and that their prose has at most 100 columns.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cell, wrapProse } from './markdown.ts'
 
-test('markdown: a placeholder in a cell is code, inside a command too', () => {
+test('markdown: a placeholder in a cell is code, also inside a command', () => {
   assert.equal(
     cell('stop it: `muster process stop <run>` | <host>'),
     'stop it: `muster process stop <run>` \\| `<host>`',

@@ -1,9 +1,9 @@
-/** Parts of the generated pages: table cells, and prose wrapped at 100 columns. */
+/** Formats parts of the generated pages: table cells, and prose wrapped at 100 columns. */
 
 const WIDTH = 100
 
 /**
- * The text as a cell of a table. A placeholder such as `<host>` outside of a code span becomes one,
+ * Returns the text as a cell of a table. A placeholder such as `<host>` becomes a code span,
  * because Markdown would read it as HTML. A bar is escaped, because it would end the cell.
  */
 export function cell(text: string): string {
@@ -24,7 +24,7 @@ export function wrapProse(page: string): string {
     .join('\n')
 }
 
-/** A code span stays on one line, and no line begins with a mark that would start a list. */
+/** Keeps each code span on one line. No line begins with a mark that would start a list. */
 function wrapLine(line: string): string {
   if (line.length <= WIDTH) return line
   const indent = line.startsWith('- ') ? '  ' : ''

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// The `muster` of the published package (bin/muster.js there): runs the command line with Node >=
-// 24.12, the running one or the one from the optional dependency. Plain JavaScript, because an old
-// Node may start it.
+// The `muster` of the published package (bin/muster.js there). It runs the command line with Node
+// >= 24.12: the running one or the one from the optional dependency. It is plain JavaScript,
+// because an old Node may start it.
 import { spawn } from 'node:child_process'
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -13,7 +13,7 @@ const main = new URL('../cli/main.js', import.meta.url)
 const early = new URL('../cli/early-interrupt.cjs', import.meta.url)
 const [major, minor] = process.versions.node.split('.').map(Number)
 
-/** The Node that npm installed with this package, if any. */
+/** Returns the Node that npm installed with this package, if any. */
 function bundled() {
   try {
     const manifest = createRequire(import.meta.url).resolve(
@@ -27,8 +27,8 @@ function bundled() {
 }
 
 /**
- * Whether the child gets a Ctrl-C directly: the terminal signals the whole foreground group. The
- * same as in tools/run.mjs, which isn't in the package.
+ * Returns whether the child gets a Ctrl-C directly, because the terminal signals the whole
+ * foreground group. tools/run.mjs has the same function, but isn't in the package.
  */
 function hasTerminal() {
   try {
@@ -39,7 +39,7 @@ function hasTerminal() {
   }
 }
 
-/** Entries of a file of /proc that aren't UTF-8; none if it can't be read. */
+/** Returns the entries of a file of /proc that aren't UTF-8. Returns none if it can't be read. */
 function notUtf8(file) {
   try {
     const text = readFileSync(file, 'latin1')
@@ -52,8 +52,8 @@ function notUtf8(file) {
 
 /**
  * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It rejects such
- * arguments, and passes the names of such variables to the child, which rejects them when a command
- * reads them. The same as in tools/run.mjs.
+ * arguments. It passes the names of such variables to the child, which rejects them when a command
+ * reads them. tools/run.mjs has the same function.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {

@@ -18,18 +18,18 @@ export interface Block {
   readonly commands: readonly Command[]
   /** The lines of the text block that follows; empty if there is none. */
   readonly expected: readonly string[]
-  /** The reason why it isn't run. */
+  /** The reason why the block isn't run. */
   readonly skip?: string
   /** The machine of the commands. Each has a separate home. */
   readonly host: string
   /** The last command runs until the page ends. The next block begins after it prints `ready`. */
   readonly background: boolean
   /**
-   * A program that the block needs, such as a client of a distribution. Without it the block is
-   * skipped.
+   * A program that the block needs, such as a client of a distribution. If it isn't installed, the
+   * block is skipped.
    */
   readonly needs?: string
-  /** Run in the clone instead of an empty folder. */
+  /** True to run the block in the clone instead of an empty folder. */
   readonly clone: boolean
   readonly timeoutMs: number
 }
@@ -57,7 +57,7 @@ export function readBlocks(page: string): Block[] {
   return blocks
 }
 
-/** The index of the line that ends the fence which begins at `start`. */
+/** Returns the index of the line that ends the fence which begins at `start`. */
 function endOf(lines: readonly string[], start: number): number {
   const end = lines.findIndex((line, at) => at > start && /^```\s*$/.test(line))
   if (end < 0) throw new Error(`line ${start + 1}: the block does not end`)
@@ -97,7 +97,7 @@ function options(directive: string, line: number): Options {
 
 function commandsOf(lines: readonly string[], first: number): Command[] {
   const commands: { line: number; text: string }[] = []
-  /** The line that ends the here-document which is open. */
+  /** The line that ends the open here-document. */
   let until: string | undefined
   let continued = false
   for (const [index, line] of lines.entries()) {
@@ -112,7 +112,7 @@ function commandsOf(lines: readonly string[], first: number): Command[] {
   return commands
 }
 
-/** Undefined if the output matches the page; else the difference. */
+/** Returns the difference between the output and the page. Undefined if they match. */
 export function difference(expected: readonly string[], output: string): string | undefined {
   const wanted = [...expected]
   while (wanted.at(-1)?.trim() === '') wanted.pop()

@@ -1,11 +1,14 @@
-/** The runner of command blocks detects wrong output, and supports daemons and several hosts. */
+/**
+ * Checks that the runner of command blocks detects wrong output, and supports daemons and several
+ * hosts.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VERSION } from '../shared/version.ts'
 import { runPage } from './readme.ts'
 import { difference, readBlocks } from './readme-blocks.ts'
 
-/** A block of commands, and the block of its output if there is one. */
+/** Returns a block of commands, and the block of its output if there is one. */
 function block(commands: string, { output, options }: { output?: string; options?: string } = {}) {
   const directive = options === undefined ? '' : `<!-- readme: ${options} -->\n`
   const expected = output === undefined ? '' : `\n\`\`\`text\n${output}\n\`\`\`\n`
@@ -123,7 +126,7 @@ test('readme: supports here-documents, exports of one host, and missing programs
   )
 })
 
-test('readme: any repository that a page mirrors is real', async () => {
+test('readme: every repository that a page mirrors exists', async () => {
   const [outcome] = await runPage(
     block(
       "node -e 'fetch(process.argv[1]).then((r) => console.log(r.status))' " +

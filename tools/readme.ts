@@ -33,10 +33,10 @@ const root = join(import.meta.dirname, '..')
 /** The time limits for a daemon to print `ready`, and to end. */
 const READY_MS = 30_000
 const STOP_MS = 10_000
-/** Commands of a page print little; more output is an error. */
+/** The maximum output. Commands of a page print little, so more output is an error. */
 const MAX_OUTPUT = 1024 * 1024
 const PORTS = [8470, 8480, 8481]
-/** The address of mirrored repositories; every folder there is the sample repository. */
+/** The address of mirrored repositories. Every folder there is the sample repository. */
 const UPSTREAM = /http:\/\/packages\.example\/[\w-]+\//g
 /** The default home of a node, so that a page can write into it. */
 const HOME = '.local/share/muster'
@@ -52,7 +52,7 @@ export interface Outcome {
 interface World {
   readonly folder: string
   readonly ports: Map<string, number>
-  /** All output so far. Words that the page shortens with `…` are looked up here, newest first. */
+  /** All output so far. A word that the page shortens with `…` is searched here, newest first. */
   printed: string
   readonly daemons: ChildProcess[]
   /** The exported variables of each host. */
@@ -82,7 +82,7 @@ export async function runPage(
   } finally {
     await Promise.all(world.daemons.map(stop))
     await (await world.upstream)?.[Symbol.asyncDispose]()
-    // A runner outlives its agent, and ends when its home is removed.
+    // A runner continues after its agent ended. It ends when its home is removed.
     rmSync(world.folder, { recursive: true, force: true })
   }
 }
@@ -92,7 +92,7 @@ const isInstalled = (program: string): boolean =>
     .split(delimiter)
     .some((folder) => folder !== '' && existsSync(join(folder, program)))
 
-/** The outcome of each command of the blocks whose programs are installed. */
+/** Returns the outcome of each command of the blocks whose programs are installed. */
 async function* runBlocks(world: World, blocks: readonly Block[]): AsyncGenerator<Outcome> {
   for (const block of blocks) {
     const { skip, needs } = block
@@ -101,7 +101,10 @@ async function* runBlocks(world: World, blocks: readonly Block[]): AsyncGenerato
   }
 }
 
-/** The outcome of each command. That of the last includes how the block's output differs. */
+/**
+ * Returns the outcome of each command. The last outcome includes the difference of the block's
+ * output.
+ */
 async function* runBlock(world: World, block: Block): AsyncGenerator<Outcome> {
   let output = ''
   for (const command of block.commands) {
@@ -125,8 +128,8 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     })
     return { line: command.line, command: command.text, output: '' }
   }
-  // NODE_TEST_CONTEXT: a test may run this page, but its commands aren't tests. MUSTER_*: the user
-  // may have a fleet.
+  // NODE_TEST_CONTEXT is removed because the commands aren't tests, also if a test runs the page.
+  // MUSTER_* is removed because the user may have a fleet.
   const inherited = Object.entries(process.env).filter(
     ([name]) => name !== 'NODE_TEST_CONTEXT' && !name.startsWith('MUSTER_'),
   )
@@ -139,7 +142,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
     NO_COLOR: '1',
     ...world.exported.get(block.host),
   }
-  // One stream, as on a terminal, keeps results and notes in order.
+  // One stream for stdout and stderr keeps results and notes in order, like on a terminal.
   const child = spawn('bash', ['-c', `exec 2>&1\n${text}`], {
     cwd: block.clone ? root : join(home, 'work'),
     env,
@@ -148,7 +151,7 @@ async function runCommand(world: World, block: Block, command: Command): Promise
   })
   const daemon = block.background && command === block.commands.at(-1)
   let output = ''
-  // Settled by the program's end, its readiness, or the time limit.
+  // The end of the program, its `ready` line or the time limit settles this promise.
   const first = Promise.withResolvers<number | null | 'ready' | 'too long'>()
   child.on('close', first.resolve)
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
@@ -177,7 +180,7 @@ function problemOf(
   return typeof result === 'number' && result !== 0 ? `it exited with ${result}` : undefined
 }
 
-/** The home of a host's user, with an SSH key. */
+/** Creates the home of a host's user, with an SSH key. */
 async function hostHome(world: World, host: string): Promise<string> {
   const home = join(world.folder, host)
   if (existsSync(home)) return home
@@ -193,7 +196,7 @@ async function hostHome(world: World, host: string): Promise<string> {
   return home
 }
 
-/** The command to execute: with expanded words, and hosts and ports on the loopback. */
+/** Returns the command to execute, with expanded words and with hosts and ports on the loopback. */
 async function translate(world: World, host: string, text: string): Promise<string> {
   const words = world.printed.split(/\s+/).reverse()
   let translated = text.replace(

@@ -2,7 +2,7 @@
 // use, and after a change of package-lock.json, it installs the dependencies: for the program
 // itself only its runtime dependencies, for other scripts the development dependencies too. Then it
 // runs the script with Node >= 24.12, the running one or the one from the optional dependency, and
-// passes on the exit code. Plain JavaScript without dependencies, because it runs before any
+// passes on the exit code. It is plain JavaScript without dependencies, because it runs before any
 // installation.
 import { spawn } from 'node:child_process'
 import {
@@ -27,7 +27,7 @@ const modules = join(root, 'node_modules')
 const UNAVAILABLE = 69
 /** The program, which needs no development dependencies. */
 const PROGRAM = 'cli/main.ts'
-/** Megabytes to download and on the disk, on linux-x64. tools/run.test.ts compares them. */
+/** The megabytes of the download and on the disk, on linux-x64. tools/run.test.ts checks them. */
 const SIZES = { program: { download: 95, disk: 280 }, all: { download: 230, disk: 620 } }
 
 function fail(message, hint) {
@@ -36,8 +36,8 @@ function fail(message, hint) {
 }
 
 /**
- * Whether node_modules matches package-lock.json, including `development` dependencies if
- * requested. Compares contents, not times, because a fresh checkout sets the times of all files.
+ * Returns whether node_modules matches package-lock.json, including `development` dependencies if
+ * requested. It compares contents, not times, because a fresh checkout sets the times of all files.
  * Optional packages may be absent, but not different.
  */
 function installed(development) {
@@ -60,13 +60,13 @@ function installed(development) {
   return true
 }
 
-/** Marks the contents as compared: bin/muster compares only times, which is free. */
+/** Marks the contents as compared, so that bin/muster compares only times, which is fast. */
 function touch() {
   try {
     const now = new Date()
     utimesSync(join(modules, '.package-lock.json'), now, now)
   } catch {
-    // Another user's checkout: the comparison is repeated at each start, which takes 0.1 s.
+    // The checkout belongs to another user. Each start repeats the comparison, which takes 0.1 s.
   }
 }
 
@@ -81,7 +81,7 @@ const alive = (pid) => {
 
 /**
  * Installs into a separate folder, then renames its node_modules into place. So two concurrent
- * first uses don't mix their files, and a killed one leaves a folder that nothing reads and the
+ * first uses don't mix their files. A killed install leaves a folder that no program reads and the
  * next install removes.
  */
 async function install(development) {
@@ -91,7 +91,7 @@ async function install(development) {
     try {
       rmSync(join(root, name), { recursive: true, force: true })
     } catch {
-      // It belongs to another user, or its npm still writes. A later install removes it.
+      // The folder belongs to another user, or its npm still writes. A later install removes it.
     }
   }
   const folder = join(root, `.install-${process.pid}`)
@@ -110,7 +110,7 @@ async function install(development) {
       `run \`npm ci\` in ${root} as the user who owns it`,
     )
   }
-  // Under `npm run` the outer npm describes the project in npm_* variables; the inner one must get
+  // Under `npm run`, the outer npm sets npm_* variables for the project. The inner npm must get
   // only the user's settings.
   const environment = { ...process.env, NODE_ENV: '' }
   for (const name of Object.keys(environment))
@@ -127,15 +127,15 @@ async function install(development) {
     '--loglevel=error',
   ]
   const options = { cwd: folder, env: environment, stdio: ['ignore', 2, 2] }
-  // The npm that runs us, which may not be the first on the path. yarn and others set the variable
-  // too, and don't support `ci`.
+  // This is the npm that runs this script. It may not be the first on the path. Other programs such
+  // as yarn set the variable too, but don't support `ci`.
   const npm = process.env.npm_execpath
   const own = npm?.endsWith('/npm-cli.js')
   const child = own
     ? spawn(process.execPath, [npm, ...command], options)
     : spawn('npm', command, options)
-  // SIGKILL for any signal: npm would first wait for its downloads, then roll back a folder that is
-  // removed anyway.
+  // npm gets SIGKILL for any signal. Otherwise it would wait for its downloads and restore a folder
+  // that is removed afterwards.
   const { code, error, sent } = await ended(child, () => child.kill('SIGKILL'))
   if (code !== 0) {
     rmSync(folder, { recursive: true, force: true })
@@ -151,14 +151,14 @@ async function install(development) {
     // Crash here: no node_modules, so the next start installs again.
     renameSync(join(folder, 'node_modules'), modules)
   } catch (error) {
-    // ENOTEMPTY, EEXIST: another first use was faster, and its files are equal.
+    // ENOTEMPTY and EEXIST mean that another first use was faster. Its files are equal.
     if (!installed(development))
       fail(`can't put node_modules into place: ${error.message}`, `run \`npm ci\` in ${root}`)
   }
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** The Node to use: type stripping is stable since 24.12. */
+/** Returns the Node to use. Type stripping is stable since 24.12. */
 function findNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major > 24 || (major === 24 && minor >= 12)) return process.execPath
@@ -172,7 +172,8 @@ function findNode() {
 }
 
 /**
- * A file of this project, or the command of an installed package: `typescript`, `@biomejs/biome`.
+ * Returns a file of this project, or the command of an installed package: `typescript`,
+ * `@biomejs/biome`.
  */
 function findScript(what) {
   const own = join(root, what)
@@ -191,7 +192,10 @@ function findScript(what) {
   )
 }
 
-/** Whether the child gets a Ctrl-C directly: the terminal signals the whole foreground group. */
+/**
+ * Returns whether the child gets a Ctrl-C directly, because the terminal signals the whole
+ * foreground group.
+ */
 function hasTerminal() {
   try {
     closeSync(openSync('/dev/tty', 'r'))
@@ -202,8 +206,8 @@ function hasTerminal() {
 }
 
 /**
- * Waits for a child. Calls `pass` with each signal that this process receives meanwhile; `sent` is
- * the last one.
+ * Waits for a child. Calls `pass` with each signal that this process receives meanwhile. `sent` is
+ * the last signal.
  */
 function ended(child, pass) {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']
@@ -226,7 +230,7 @@ function ended(child, pass) {
 /** The exit code of muster after a wrong argument. */
 const WRONG_USAGE = 2
 
-/** Entries of a file of /proc that aren't UTF-8; none if it can't be read. */
+/** Returns the entries of a file of /proc that aren't UTF-8. Returns none if it can't be read. */
 function notUtf8(file) {
   try {
     const text = readFileSync(file, 'latin1')
@@ -239,8 +243,8 @@ function notUtf8(file) {
 
 /**
  * Node replaces bytes that aren't UTF-8, so this process can't pass them on. It rejects such
- * arguments, and passes the names of such variables to the child (cli/program/given-bytes.ts),
- * which rejects them when a command reads them. The same as in package-bin.mjs.
+ * arguments. It passes the names of such variables to the child (cli/program/given-bytes.ts), which
+ * rejects them when a command reads them. package-bin.mjs has the same function.
  */
 function checkBytes() {
   if (notUtf8('/proc/self/cmdline').length > 0) {
@@ -260,7 +264,9 @@ if (!installed(development)) await install(development)
 touch()
 const node = findNode()
 const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
-/** The command line listens for signals before it is loaded; other scripts need no preparation. */
+/**
+ * The command line needs signal listeners before it is loaded. Other scripts need no preparation.
+ */
 const early = what === 'cli/main.ts' ? ['-r', join(root, 'cli', 'early-interrupt.cjs')] : []
 const child = spawn(node, [...early, findScript(what), ...args], {
   stdio: 'inherit',

@@ -1,6 +1,7 @@
 /**
- * The launcher on a separate project with a loopback registry: first use, concurrent first uses, a
- * killed install, a changed lockfile, exit codes and signals. And bin/muster from any folder.
+ * Tests the launcher on a separate project with a loopback registry: first use, concurrent first
+ * uses, a killed install, a changed lockfile, exit codes and signals. Also tests bin/muster from
+ * any folder.
  */
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
@@ -31,7 +32,7 @@ const LATIN1 = Buffer.from('caf\xe9', 'latin1')
 let folder = ''
 let server: Server
 let tarballs = 0
-/** While set, tarball requests are never answered; called with each request. */
+/** While it is set, tarball requests get no response. It is called with each request. */
 let stall: ((response: ServerResponse) => void) | undefined
 
 interface Ended {
@@ -55,7 +56,7 @@ function pack(name: string, version: string): Buffer {
   return execFileSync('tar', ['-czf', '-', '-C', at, 'package'])
 }
 
-/** Tarballs by `name-version`. */
+/** The tarballs by `name-version`. */
 const packages = new Map<string, Buffer>()
 const integrity = (name: string, version: string): string =>
   `sha512-${createHash('sha512')
@@ -85,7 +86,7 @@ after(() => {
   rmSync(folder, { recursive: true })
 })
 
-/** The registry's response for a package. */
+/** Returns the registry's response for a package. */
 function manifest(name: string): object {
   const { port } = server.address() as AddressInfo
   const versions = [...packages.keys()]
@@ -187,7 +188,7 @@ test('launcher: installs at the first use and after a change of the lockfile', a
   )
   const second = await launch(project, 'dep').ended
   assert.deepEqual([second.code, second.stdout, second.stderr], [0, 'dep 1.0.0\n', ''])
-  // A checkout gives the lockfile a new time; only its contents matter.
+  // A checkout gives the lockfile a new time, but only its contents are compared.
   writeFileSync(
     join(project, 'package-lock.json'),
     readFileSync(join(project, 'package-lock.json')),
@@ -337,7 +338,7 @@ test('bin/muster: runs from any folder, through any kind of symbolic link', () =
   assert.equal(onPath, `${VERSION}\n`)
 })
 
-/** Bytes on the disk of a package, without nested packages. */
+/** Returns the bytes on the disk of a package, without nested packages. */
 function sizeOf(path: string): number {
   let bytes = 0
   for (const entry of readdirSync(path, { withFileTypes: true })) {

@@ -1,4 +1,4 @@
-/** The project's source files, for the policy tests and the documentation. */
+/** Reads the project's source files, for the policy tests and the documentation. */
 import { globSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { withoutComments } from './comments.ts'
@@ -21,18 +21,18 @@ export const FOLDERS = [
 export type Folder = (typeof FOLDERS)[number]
 
 export interface Source {
-  /** Relative to the project, with forward slashes. */
+  /** The path relative to the project, with forward slashes. */
   readonly path: string
   readonly folder: Folder
   readonly text: string
   /** The text with blanks in place of comments. */
   readonly code: string
-  /** A test, or code for tests only: it may import test tools and fixtures. */
+  /** True for a test or code for tests only, which may import test tools and fixtures. */
   readonly isTest: boolean
 }
 
 export interface Import {
-  /** As written: `node:fs`, `zod`, `../errors.ts`. */
+  /** The name in the source: `node:fs`, `zod`, `../errors.ts`. */
   readonly specifier: string
   /** The line where the import begins. */
   readonly line: number
@@ -49,8 +49,8 @@ export interface Import {
 let cached: readonly Source[] | undefined
 
 /**
- * Every TypeScript file of the project except the AssemblyScript ones and the fixtures of the
- * policies.
+ * Returns every TypeScript file of the project except the AssemblyScript ones and the fixtures of
+ * the policies.
  */
 export function sources(): readonly Source[] {
   cached ??= globSync(`{${FOLDERS.join(',')}}/**/*.ts`, { cwd: root })
@@ -77,7 +77,7 @@ export function source(path: string): Source {
 const IMPORT =
   /\b(?:import|export)\s+(type\s+)?(?:[\w*{][^'";]*?\sfrom\s+)?'([^'\n]+)'|\bimport\(\s*'([^'\n]+)'\s*\)/g
 
-/** The imports of a file. `path` is its place, `code` has no comments. */
+/** Returns the imports of a file. `path` is the path of the file, and `code` has no comments. */
 export function importsOf({ path, code }: Pick<Source, 'path' | 'code'>): Import[] {
   return [...code.matchAll(IMPORT)].map((match) => {
     const specifier = (match[2] ?? match[3]) as string

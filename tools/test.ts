@@ -2,7 +2,7 @@
  * npm test: runs every *.test.ts of the project (or those below the given paths) in separate
  * processes, and prints node's summary. The tests with real package managers (e2e/clients) need
  * root and Debian packages, so they run only with --clients. A test file that doesn't end after its
- * last test fails (tools/test-exit.ts), because it leaks a timer, socket or child.
+ * last test fails, because it leaks a timer, socket or child (tools/test-exit.ts).
  *
  * usage: npm test [-- [--clients] [--only PATTERN] [--concurrency N] [PATH...]]
  */
@@ -14,11 +14,11 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-/** Longer than any test takes on a busy machine with two cores. */
+/** The time limit of a test. It is longer than any test takes on a busy machine with two cores. */
 const TEST_TIMEOUT_MS = 300_000
 /**
- * Concurrent test processes. Most tests wait for processes and disks: on two cores, three were
- * fastest (CONTRIBUTING.md).
+ * The number of concurrent test processes. Most tests wait for processes and disks, so three were
+ * fastest on two cores (CONTRIBUTING.md).
  */
 const CONCURRENCY = Math.max(2, Math.ceil(availableParallelism() * 1.5))
 const CLIENTS = 'e2e/clients/'
@@ -40,7 +40,7 @@ function parse() {
 }
 const { values, positionals } = parse()
 
-/** Test files of the project, as paths relative to its root, in a fixed order. */
+/** Returns the test files of the project, as paths relative to its root, in a fixed order. */
 function testFiles(): string[] {
   const exclude = (path: string): boolean =>
     /(^|\/)(node_modules|dist|results|\.[^/]+)$/.test(path) || path === 'e2e/policy/fixtures'
@@ -88,7 +88,7 @@ const child = spawn(
   {
     cwd: root,
     stdio: 'inherit',
-    // A shared compile cache halves the start of each test process.
+    // A shared compile cache halves the start time of each test process.
     env: { ...process.env, NODE_COMPILE_CACHE: join(root, 'node_modules', '.cache', 'tests') },
   },
 )

@@ -1,4 +1,4 @@
-/** The generated and committed files equal the output of their sources. */
+/** Checks that the committed files equal the output of their sources. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'

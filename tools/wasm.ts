@@ -11,7 +11,7 @@ import { compressTypescript, roundsAssemblyScript } from './blake3-rounds.ts'
 
 const FOLDER = join(import.meta.dirname, '../shared/blake3')
 
-/** Compiles the WebAssembly kernel in memory; no file is written. */
+/** Compiles the WebAssembly kernel in memory. No file is written. */
 export async function buildKernel(): Promise<Uint8Array> {
   const source = `${roundsAssemblyScript()}\n${readFileSync(join(FOLDER, 'kernel.as.ts'), 'utf8')}`
   let wasm: Uint8Array | undefined
@@ -50,7 +50,7 @@ export async function buildKernel(): Promise<Uint8Array> {
   return wasm
 }
 
-/** The generated files by name, with their expected contents. */
+/** Returns the generated files by name, with their expected contents. */
 export async function generate(): Promise<{ name: string; contents: Uint8Array }[]> {
   return [
     { name: 'compress.ts', contents: Buffer.from(compressTypescript()) },

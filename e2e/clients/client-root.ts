@@ -1,7 +1,7 @@
 /**
- * A folder in which the real dnf, zypper and rpm work without changing the machine: an install
- * root, caches, a home with rpm's macros. A missing client is an error with the packages to
- * install. These tests run only with `--clients`.
+ * Creates a folder in which the real dnf, zypper and rpm work and don't change the machine: an
+ * install root, caches, a home with rpm's macros. If a client is missing, the error names the
+ * packages to install. These tests run only with `--clients`.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { join } from 'node:path'
 export interface Answer {
   readonly status: number | null
   readonly stdout: string
-  /** Both streams, for messages of failed assertions. */
+  /** The output of both streams, for messages of failed assertions. */
   readonly said: string
 }
 
@@ -65,7 +65,7 @@ export function clientRoot(): ClientRoot {
     'root/etc/zypp/repos.d',
   ])
     mkdirSync(at(path), { recursive: true })
-  // By default Debian's rpm keeps its database in ~/.rpmdb.
+  // Debian's rpm has its database in ~/.rpmdb by default.
   writeFileSync(at('home/.rpmmacros'), '%_dbpath /var/lib/rpm\n%_db_backend sqlite\n')
   const options = {
     reposdir: at('repos'),

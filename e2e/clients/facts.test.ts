@@ -1,4 +1,4 @@
-/** The agent's collectors and version order, compared with rpm and dpkg-query on real databases. */
+/** Compares the agent's collectors and version order with rpm and dpkg-query on real databases. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,4 @@
-/**
- * The packages and repositories of fixtures/rpm, checked with rpm, createrepo_c, dnf and zypper.
- */
+/** Checks the packages and repositories of fixtures/rpm with rpm, createrepo_c, dnf and zypper. */
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -143,8 +141,8 @@ test('createrepo_c writes the same metadata byte for byte', () => {
 })
 
 /**
- * The first line in which two texts differ: a whole metadata file would make the message
- * unreadable.
+ * Returns the first line in which two texts differ. The whole texts would be too long for a
+ * message.
  */
 function firstDifference(ours: string, theirs: string): string | undefined {
   const [a, b] = [ours.split('\n'), theirs.split('\n')]

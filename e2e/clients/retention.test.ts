@@ -1,6 +1,6 @@
 /**
- * Metadata that the mirror generates because it keeps other packages than its upstream lists,
- * checked with createrepo_c, dnf and zypper.
+ * Checks generated metadata with createrepo_c, dnf and zypper. The mirror generates metadata if it
+ * keeps other packages than its upstream lists.
  */
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -70,7 +70,7 @@ function packagesIn(root: ClientRoot): string[] {
   return stdout.trim().split('\n').sort()
 }
 
-// dnf hides packages of streams that aren't enabled: it has read the modules too.
+// dnf hides packages of streams that aren't enabled. This shows that it has read the modules.
 const all = samplePackages
   .flatMap(({ name, version }) => (name === 'anchor' ? [] : [`${name}-${version}`]))
   .sort()

@@ -1,7 +1,7 @@
 /**
- * Makes the homes of an older version, as an archive for the tests of this folder. The program of
- * the older clone does all the work. All keys in the archive were made for it and are used nowhere
- * else. It runs as root on Debian with rpm, because each agent gets its own package databases.
+ * Makes an archive with the homes of an older version, for the tests of this folder. It runs the
+ * program of the older clone. All keys in the archive were made for it and are used nowhere else.
+ * It needs root and Debian with rpm, because each agent gets its own package databases.
  *
  * usage: node e2e/compatibility/make-homes.ts CLONE ARCHIVE.tar.gz
  */
@@ -53,7 +53,7 @@ function execute(program: string, ...args: readonly string[]): string {
   return stdout.trim()
 }
 
-/** A program that gives the agent `name` its own /var/lib, system release and host name. */
+/** Returns a program that gives the agent `name` its own /var/lib, system release and host name. */
 async function host(fleet: Fleet, name: string): Promise<readonly string[]> {
   const lib = fleet.path('hosts', name)
   await mkdir(join(lib, 'dpkg', 'updates'), { recursive: true })
@@ -68,7 +68,7 @@ async function host(fleet: Fleet, name: string): Promise<readonly string[]> {
   return ['unshare', '--mount', '--uts', 'sh', '-ec', script.join('\n'), 'sh']
 }
 
-/** Commands whose output the tests compare. */
+/** The commands whose output the tests compare. */
 const COMMANDS: readonly (readonly string[])[] = [
   ['status'],
   ['agent', 'list'],
@@ -89,7 +89,7 @@ const COMMANDS: readonly (readonly string[])[] = [
   ['config', 'show'],
 ]
 
-/** Keeps each output in a file that is named like its command. */
+/** Writes each output to a file with the name of its command. */
 async function record(fleet: Fleet): Promise<void> {
   await mkdir(fleet.path('outputs'), { recursive: true })
   for (const words of COMMANDS) {
@@ -110,7 +110,7 @@ async function mirror(fleet: Fleet): Promise<void> {
   await fleet.ok(['repo', 'publish', '--repo-id', 'harbour', '--snapshot', 'first'])
 }
 
-/** Two hosts: web-1 with dpkg, db-1 with rpm. A package of web-1 is updated. */
+/** Creates two hosts: web-1 with dpkg, db-1 with rpm. A package of web-1 is updated. */
 async function hosts(fleet: Fleet) {
   const debian = await host(fleet, 'web-1')
   await writeFile(fleet.path('hosts', 'web-1', 'dpkg', 'status'), dpkg('3.0.11-1~deb12u2'))
@@ -155,7 +155,7 @@ async function runs(fleet: Fleet): Promise<void> {
   await fleet.ok([...grant, '--level', 'observe', '--on', 'role=web', '--ttl', '3000d'])
 }
 
-/** A host whose clock is an hour ahead refuses an intent, because it has expired there. */
+/** Records a refused intent. The host's clock is an hour ahead, so the intent has expired there. */
 async function refuse(fleet: Fleet, through: readonly string[]): Promise<void> {
   const env = await shiftClock(fleet.path('ahead.mjs'), 3_600_000)
   const db = await fleet.start(
@@ -169,7 +169,10 @@ async function refuse(fleet: Fleet, through: readonly string[]): Promise<void> {
   await rm(fleet.path('ahead.mjs'))
 }
 
-/** A coordinator that serves version 1 of a repository of two, and its configuration. */
+/**
+ * Creates a coordinator, which serves version 1 of a repository with two versions, and its
+ * configuration.
+ */
 async function found(fleet: Fleet): Promise<Daemon> {
   await fleet.key('operator')
   await fleet.ok(['init', '--fleet', 'old'])
@@ -178,7 +181,7 @@ async function found(fleet: Fleet): Promise<Daemon> {
     '00-listen.yaml',
     'listen: ["/ip4/127.0.0.1/tcp/0"]\nhttp: { listen: "127.0.0.1:0" }\n',
   )
-  // The upstream of the tests has another port.
+  // In the tests, the upstream has another port.
   await fleet.configure(
     'coordinator',
     '10-harbour.yaml',
@@ -187,7 +190,10 @@ async function found(fleet: Fleet): Promise<Daemon> {
   return fleet.coordinator()
 }
 
-/** A ticket, a token and a context of the operator, an exported log, and what commands print. */
+/**
+ * Records a ticket, a token and a context of the operator, an exported log, and the output of
+ * commands.
+ */
 async function keep(fleet: Fleet): Promise<void> {
   const ticket = await fleet.ok(['ticket'])
   await writeFile(fleet.path('ticket'), `${ticket}\n`)
@@ -198,7 +204,7 @@ async function keep(fleet: Fleet): Promise<void> {
   await record(fleet)
 }
 
-/** Kills the coordinator while it can't send an intent to web-1, which doesn't answer. */
+/** Kills the coordinator while it can't send an intent to web-1, which doesn't respond. */
 async function leaveOpen(fleet: Fleet, coordinator: Daemon, web: Daemon): Promise<void> {
   process.kill(web.pid, 'SIGSTOP')
   const open = fleet.muster(['process', 'start', '--on', 'web-1', '--name', 'open', '--', 'true'])
@@ -213,8 +219,8 @@ async function leaveOpen(fleet: Fleet, coordinator: Daemon, web: Daemon): Promis
 }
 
 /**
- * Records the bytes with which an agent sends its facts, as the file `frames/push`. The homes are
- * kept as they were before.
+ * Records the bytes that an agent sends for its facts, as the file `frames/push`. The homes don't
+ * change.
  */
 async function recordPush(fleet: Fleet, debian: readonly string[]): Promise<void> {
   const frames = fleet.path('frames')
@@ -296,7 +302,7 @@ await owned(async (stack) => {
     folder,
   }
   await writeFile(join(folder, 'made.json'), `${JSON.stringify(made)}\n`)
-  // Sockets, logs, locks and caches of processes, and the homes' package databases.
+  // The archive has no sockets, logs, locks, caches and package databases.
   const names = ['./*.log', './hosts', './*/run/*', '*.db-shm']
   const excluded = names.map((name) => `--exclude=${name}`)
   execute(

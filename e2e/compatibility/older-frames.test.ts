@@ -9,17 +9,17 @@ import { openOlderHomes } from './older-homes.ts'
 
 const SENDER = join(import.meta.dirname, 'send-frames.ts')
 
-test('older homes: facts as an older agent sent them are accepted and shown', {
+test('older homes: accepts and shows the facts that an older agent sent', {
   timeout: 240_000,
 }, async () => {
   await using homes = await openOlderHomes()
   const { ready } = await homes.coordinator()
   const before = await homes.ok(['package', 'find', 'openssl'])
   assert.match(before, /3\.0\.14-1~deb12u1/)
-  // The signed statement, an unsigned collection beside it, and the package set.
+  // The file has the signed statement, an unsigned collection, and the package set.
   const sent = await readFile(homes.path('frames', 'push'))
   assert.ok(!sent.includes('muster/collection/v1'))
-  // A separate process, so that its certificates have the time of the homes.
+  // The sender is a separate process, so that its certificates have the time of the homes.
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [SENDER, homes.path('web-1'), ready[1] as string, facts.id],

@@ -1,6 +1,6 @@
 /**
- * Homes of an older version work with today's programs: the coordinator migrates its database and
- * serves and shows the same as before, and agents remember their runs.
+ * Checks that homes of an older version work with this version: the coordinator migrates its
+ * database and serves and shows the same data, and agents still have their runs.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -14,9 +14,9 @@ import { loadConfig } from '../../shared/config/load.ts'
 import { within } from '../testing/fleet.ts'
 import { type OlderHomes, openOlderHomes } from './older-homes.ts'
 
-/** Each file below a folder, by its path relative to it. */
+/** Reads each file below a folder, by its relative path. */
 async function filesBelow(folder: string): Promise<ReadonlyMap<string, Buffer>> {
-  // The folder is a link, and readdir follows only that one.
+  // The folder is a link. readdir follows only this link.
   const entries = await readdir(`${folder}/`, { recursive: true, withFileTypes: true })
   const paths = entries
     .filter((entry) => entry.isFile())
@@ -28,7 +28,9 @@ async function filesBelow(folder: string): Promise<ReadonlyMap<string, Buffer>> 
   )
 }
 
-/** Values that depend on the present: ports, connections, the start of the coordinator. */
+/**
+ * The fields whose values differ at each start: ports, connections, the start of the coordinator.
+ */
 const PRESENT = new Set([
   'addresses',
   'clockOffsetMs',
@@ -44,7 +46,7 @@ const PRESENT = new Set([
   'url',
 ])
 
-/** The value without what depends on the present. */
+/** Returns the value without those fields. */
 function lasting(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(lasting)
   if (typeof value !== 'object' || value === null) return value
@@ -52,7 +54,7 @@ function lasting(value: unknown): unknown {
   return Object.fromEntries(entries.map(([key, each]) => [key, lasting(each)]))
 }
 
-/** Asserts that today's output has all that the older one had, and equally many rows. */
+/** Asserts that the output has all values of the older output, and the same number of rows. */
 async function assertShown(homes: OlderHomes, words: string): Promise<void> {
   const [older, today] = [await homes.older(words), await homes.today(words)].map(lasting)
   assert.partialDeepStrictEqual(today, older, words)
@@ -83,13 +85,13 @@ test('older homes: a coordinator migrates its database and serves the same bytes
       served += 1
     }
   assert.equal(served, 22)
-  // The folders were not written again: a web server that serves them sees no change.
+  // The published folders were not written again, so a web server that serves them has no changes.
   for (const [tree, files] of before)
     assert.deepEqual(await filesBelow(homes.path('coordinator/publish/harbour', tree)), files)
   assert.match(await homes.ok(['pool', 'check']), /12 of 12 blobs hashed .* none is damaged/)
 })
 
-test('older homes: commands show what they showed before', { timeout: 240_000 }, async () => {
+test('older homes: commands show the same data as before', { timeout: 240_000 }, async () => {
   await using homes = await openOlderHomes()
   await homes.coordinator()
   for (const words of [
@@ -110,7 +112,8 @@ test('older homes: commands show what they showed before', { timeout: 240_000 },
   ])
     await assertShown(homes, words)
 
-  // The coordinator was killed after it had logged one more intent. Its outcome may come next.
+  // The coordinator was killed after it had logged one more intent. The next entry may be its
+  // outcome.
   const before = (await homes.older('audit log')) as object[]
   const log = (await homes.today('audit log')) as object[]
   assert.deepEqual(log.slice(0, before.length), before)
@@ -125,7 +128,7 @@ test('older homes: commands show what they showed before', { timeout: 240_000 },
     served: { version: 1, snapshot: 'first', newest: false },
   })
 
-  // `latest` stays at the snapshot. The next sync needs nothing that the older one fetched.
+  // `latest` stays at the snapshot. The next sync fetches no package again.
   const sync = ['repo', 'sync', '--repo-id', 'harbour', '-o', 'json']
   const [synced] = JSON.parse(await homes.ok(sync)) as object[]
   assert.partialDeepStrictEqual(synced, { fetched: 0, unchanged: 3, removed: 0, pinned: 'first' })
@@ -151,7 +154,7 @@ test('older homes: the configuration of a repository counts as unchanged', async
   )
 })
 
-test('older homes: tickets and tokens without the words of today are read', {
+test('older homes: accepts tickets and tokens with the older beginning', {
   timeout: 240_000,
 }, async () => {
   await using homes = await openOlderHomes()
@@ -162,13 +165,13 @@ test('older homes: tickets and tokens without the words of today are read', {
   assert.match(ticket, /^muster1-/)
   await homes.ok(['context', 'add', 'again', ticket], contexts)
 
-  // The secret of the older coordinator, with the address of today.
+  // The token has the older secret and the present address.
   const token = parseTicket(await readFile(homes.path('token'), 'utf8'))
   const { addresses } = parseTicket(await homes.ok(['ticket']))
   const old = formatTicket({ ...token, addresses }).replace(/^muster-token1-/, 'muster1-')
   await homes.ok(['agent', 'join', old, '--name', 'new-1'], { home: 'new-1' })
   assert.match(await homes.ok(['agent', 'list']), /^new-1 /m)
-  // Also with the older coordinator's secret, a token works once.
+  // A token with the older secret works only once, too.
   assert.notEqual((await homes.muster(['agent', 'join', old], { home: 'new-2' })).code, 0)
 })
 
@@ -179,12 +182,12 @@ interface RunRow {
   readonly status: string
 }
 
-test('older homes: agents connect, remember runs and refusals, and settle what was open', {
+test('older homes: agents connect, keep runs and refusals, and settle open operations', {
   timeout: 280_000,
 }, async () => {
   await using homes = await openOlderHomes()
   await homes.coordinator()
-  // The coordinator has another port than before.
+  // The coordinator's port differs from the older one.
   const ticket = await homes.ok(['ticket'])
   for (const home of ['web-1', 'db-1']) {
     await homes.ok(['agent', 'join', ticket], { home })
@@ -205,7 +208,7 @@ test('older homes: agents connect, remember runs and refusals, and settle what w
   const three = settled.get('three')?.run as string
   assert.equal(await homes.ok(['process', 'output', three]), '3')
   assert.equal((await homes.muster(['process', 'wait', three])).code, 3)
-  // The runner has read its records too.
+  // The runner has also read its records.
   const local = await homes.ok(['process', 'list', '--all', '--local'], { home: 'web-1' })
   assert.match(local, / exited: 3 .* sh -c echo 3; exit 3$/m)
   assert.match(await homes.ok(['audit', 'verify']), /^open +0$/m)

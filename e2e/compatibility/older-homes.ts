@@ -1,6 +1,6 @@
 /**
- * Homes of an older version in a temporary folder. Their clock continues one minute after they were
- * made, because certificates and intents expire.
+ * Opens homes of an older version in a temporary folder. The fleet's clock starts one minute after
+ * the homes were made, because certificates and intents expire.
  */
 import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
@@ -11,9 +11,10 @@ import { type Fleet, openFleet, owned, serveFolder, temporaryFolder } from '../t
 import { shiftClock } from '../testing/shift-clock.ts'
 
 /**
- * Made by make-homes.ts with the last commit before the files moved into their rooms (db48368, of
- * 2026-11-30), which had migrations up to 0008. All keys in it are test keys. `frames/push` has the
- * bytes with which its agent sent facts, and `outputs/` what its commands printed.
+ * Made by make-homes.ts with the last commit before the source files moved to their present folders
+ * (db48368, of 2026-11-30), which had migrations up to 0008. All keys in it are test keys.
+ * `frames/push` has the bytes that its agent sent as facts. `outputs/` has the output of its
+ * commands.
  */
 const ARCHIVE = join(import.meta.dirname, '..', '..', 'fixtures', 'homes', 'muster-0008.tar.gz')
 const LATER_MS = 60_000
@@ -21,9 +22,9 @@ const LATER_MS = 60_000
 const madeSchema = z.strictObject({ commit: z.string(), at: z.number(), folder: z.string() })
 
 export interface OlderHomes extends Fleet {
-  /** What the older version printed for these words with `-o json`. */
+  /** Returns the output of the older version for these words, with `-o json`. */
   older(words: string): Promise<unknown>
-  /** What this version prints. */
+  /** Returns the output of this version. */
   today(words: string): Promise<unknown>
 }
 

@@ -1,9 +1,9 @@
 /**
- * Findings that a rule still allows in parts of the program, as one number for each part. The
- * numbers may only shrink. The longest path applies. Files outside of all parts may have none.
+ * Allows each part of the program a number of findings of a rule. The numbers may only become
+ * smaller. The longest path applies. Files outside of all parts may have no findings.
  */
 export interface Comparison {
-  /** Findings above the numbers. */
+  /** The findings above the numbers. */
   readonly wrong: string[]
   /** The numbers that can be lowered. */
   readonly lower: string[]

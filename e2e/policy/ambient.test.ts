@@ -5,8 +5,8 @@ import { source, sources } from '../../tools/sources.ts'
 import { assertNone } from './findings.ts'
 
 const AMBIENT: readonly RegExp[] = [
-  // In any form: called, constructed, or passed on under another name. Two of its functions only
-  // calculate.
+  // Date is found in any form: called, constructed, or passed on under another name. Two of its
+  // functions are allowed, because they only calculate.
   /(?<![.\w])Date\b(?!\.(?:UTC|parse)\b)/,
   /\bMath\.random\b|\bMath\[/,
   /\bperformance\b/,
@@ -20,7 +20,7 @@ const AMBIENT: readonly RegExp[] = [
   /\bglobalThis\b.*\b(?:Date|Math|crypto|set(?:Timeout|Interval))\b/,
   // setImmediate isn't a clock.
   /^(?!import \{ setImmediate \} from 'node:timers(?:\/promises)?'$).*'node:timers\b/,
-  // Databases have clocks too.
+  // Databases have clocks, too.
   /\b(?:current_timestamp|current_time|clock_timestamp|unixepoch|strftime)\b/i,
   /\bdatetime\(|\b(?:select|set|where|values|default)\b.*(?<![.\w])now\(\)/i,
 ]
@@ -33,7 +33,7 @@ const ALLOWED: Readonly<Record<string, string>> = {
   'e2e/testing/shift-clock.ts': 'moves the clock of processes under test',
 }
 
-/** `path:line: text` of every ambient use. */
+/** Returns `path:line: text` of every ambient use. */
 function ambientUses(path: string): string[] {
   const { code } = source(path)
   return code

@@ -1,5 +1,6 @@
 /**
- * .ci/run with stub steps: its counts, its exit codes, and that no process of a step outlives it.
+ * Checks .ci/run with stub steps: its counts, its exit codes, and that each process of a step ends
+ * with the step.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -48,7 +49,7 @@ test('ci: an unknown step is an error', () => {
   assert.match(all, /there is no step biuld; there are: packages check test/)
 })
 
-test('ci: a process left by a step neither blocks the run nor outlives the step', () => {
+test('ci: a process that a step left ends with the step and does not block the run', () => {
   const { status, last, all } = ci(
     { build: `sleep 300 & echo $! >${join(folder, 'pid')}` },
     'build',

@@ -1,6 +1,6 @@
 /**
- * The folders below a part of the program don't import each other in circles. Imports of types and
- * `import()` count. Tests and testing/ may import from everywhere.
+ * Checks that the folders of each part don't import each other in circles. Type imports and
+ * `import()` are included. Tests and testing/ may import from everywhere.
  */
 import assert from 'node:assert/strict'
 import { dirname } from 'node:path'
@@ -10,10 +10,10 @@ import { assertNone } from './findings.ts'
 
 const ROOTS = ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli'] as const
 
-/** Parts that still have circles. A part without any must leave the list. */
+/** The parts that still have circles. A part without circles must be removed from the list. */
 const NOT_YET: ReadonlySet<string> = new Set()
 
-/** For each folder, the folders that its files import, with one such import. */
+/** Returns, for each folder, the folders that its files import, with one such import. */
 type Arrows = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 function arrowsBelow(root: string, files: readonly Source[]): Arrows {
@@ -32,7 +32,7 @@ function arrowsBelow(root: string, files: readonly Source[]): Arrows {
   return arrows
 }
 
-/** A shortest circle through the folder, as its imports; undefined if there is none. */
+/** Returns a shortest circle through the folder, as its imports. Undefined if there is none. */
 function circleThrough(arrows: Arrows, start: string): readonly string[] | undefined {
   const ways = new Map<string, readonly string[]>([[start, []]])
   for (const [folder, way] of ways)
@@ -43,7 +43,7 @@ function circleThrough(arrows: Arrows, start: string): readonly string[] | undef
   return undefined
 }
 
-/** Each circle once, the shortest first. */
+/** Returns each circle once, the shortest first. */
 function circlesBelow(root: string, files: readonly Source[]): readonly string[] {
   const arrows = arrowsBelow(root, files)
   const circles = [...arrows.keys()].flatMap((folder) => {
@@ -66,7 +66,7 @@ test('policy: folders do not import each other in circles', () => {
   }
 })
 
-test('policy: the guard of circles finds one over three folders, and one of types alone', () => {
+test('policy: the guard finds a circle of three folders, and one of type imports only', () => {
   const file = (path: string, code: string): Source => ({
     path,
     folder: 'cli',
@@ -74,7 +74,7 @@ test('policy: the guard of circles finds one over three folders, and one of type
     code,
     isTest: false,
   })
-  // Put together here, so that no policy takes them for imports of this file.
+  // The texts are joined here, so that no policy reads them as imports of this file.
   const importing = (words: string, path: string): string => `${words}'${path}'`
   const line = [
     file('cli/a/one.ts', importing('import { two } from ', '../b/two.ts')),

@@ -1,7 +1,7 @@
 /**
- * The documents name only things that exist: paths, links, commands, flags, error codes, statement
- * fields, verbs, statuses and protocols. tools/docs.test.ts covers the generated pages, and
- * readme.test.ts runs the README's command blocks.
+ * Checks that all names in the documents exist: paths, links, commands, flags, error codes,
+ * statement fields, verbs, statuses and protocols. tools/docs.test.ts covers the generated pages,
+ * and readme.test.ts runs the README's command blocks.
  */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ import { allErrors } from '../../tools/docs-errors.ts'
 import { root, sources } from '../../tools/sources.ts'
 import { assertNone, placeOf } from './findings.ts'
 
-/** Written documents and generated ones, whose texts come from tables of the code. */
+/** The written documents and the generated ones. The generated texts come from the code. */
 const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
@@ -43,9 +43,9 @@ interface Named {
   readonly place: string
 }
 
-/** Texts between backticks, outside of fenced blocks. */
+/** Returns the texts between backticks, outside of fenced blocks. */
 function inlineCode({ path, text }: { path: string; text: string }): Named[] {
-  // Blocks are blanked, so that lines keep their numbers.
+  // Blocks are replaced by blank lines, so that line numbers stay the same.
   const prose = text.replace(/^```.*?^```/gms, (block) => block.replaceAll(/[^\n]/g, ' '))
   return [...prose.matchAll(/`([^`\n]+)`/g)].map((match) => ({
     code: match[1] as string,
@@ -74,7 +74,7 @@ test('policy: every project path in a document or a comment exists', () => {
   )
 })
 
-/** The anchors that GitHub makes from a page's headings. */
+/** Returns the anchors that GitHub makes from a page's headings. */
 function anchors(text: string): Set<string> {
   return new Set(
     [...text.replace(/^```.*?^```/gms, '').matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
@@ -103,8 +103,8 @@ test('policy: every link between documents leads to an existing page and heading
 })
 
 /**
- * The declaration of the words after `muster` and the number of words; an error text if there is
- * none.
+ * Returns the declaration of the words after `muster` and the number of words. Returns an error
+ * text if there is none.
  */
 async function commandOf(
   words: readonly string[],
@@ -203,7 +203,7 @@ test('policy: every command and flag in an error hint exists', async () => {
 test('policy: every error code in a document is declared', async () => {
   const errors = await allErrors()
   const areas = new Set([...errors.keys()].map((code) => code.split('.')[0]))
-  // Words with a dot that aren't error codes: methods, verbs, events.
+  // Other words with a dot: methods, verbs, events.
   const others = new Set<string>([...Object.keys(VERBS), ...Object.keys(control.methods)])
   const named = DOCUMENTS.filter(({ path }) => !path.startsWith('protocols/'))
     .flatMap(inlineCode)
@@ -224,8 +224,8 @@ test('policy: every error code in a document is declared', async () => {
 })
 
 /**
- * The cells in the first column of a section's tables, without backticks; one cell may have
- * several.
+ * Returns the names in the first column of a section's tables, without backticks. One cell may have
+ * several names.
  */
 function cellsOf(page: string, heading: string): string[] {
   const start = page.indexOf(`\n${heading}\n`)

@@ -1,4 +1,7 @@
-/** Every error code is documented and raised, and its message has the required form. */
+/**
+ * Checks that every error code is documented and raised, and that its message has the required
+ * form.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -46,7 +49,7 @@ test('policy: messages are lower case, without a final period', async () => {
   )
 })
 
-/** Files that may compare codes as text, with the reason. */
+/** The files that may compare codes as text, each with the reason. */
 const TEXT_ALLOWED: Readonly<Record<string, string>> = {
   'protocols/wire/status.ts': 'a table by code; a type checks its keys',
   'agent/membership/link.ts': 'codes of the coordinator’s disk, which no protocol declares',
@@ -58,14 +61,14 @@ interface Retyped {
   readonly line: number
 }
 
-/** Codes that are compared or listed as plain text, which no type checks. */
+/** Finds codes that are compared or listed as plain text, which no type checks. */
 function retyped(code: string, declared: ReadonlySet<string>): Retyped[] {
   return [...code.matchAll(/'([a-z0-9-]+\.[a-z0-9.-]+)'/g)]
     .filter(({ 1: name = '', index }) => {
       if (!declared.has(name)) return false
       const before = code.slice(Math.max(0, index - 300), index)
       const isCompared = /(?:[=!]==?|\bcase|[^=]=)\s*$/.test(before)
-      // The list of a query has names of columns.
+      // The list of a query has column names.
       const isListed = /(?<!select\()\[(?:\s*'[^']*',?)*\s*$/.test(before)
       return isCompared || isListed
     })
@@ -77,7 +80,7 @@ function retyped(code: string, declared: ReadonlySet<string>): Retyped[] {
 
 test('policy: error codes are compared by their tables, never as text', async () => {
   const declared = new Set((await allErrors()).keys())
-  // A file that declares codes has their type.
+  // A file that declares codes has the type of its codes.
   const tables = new Set([...errorTables(), ...Object.keys(TEXT_ALLOWED)])
   const looked = sources().filter(
     ({ path, isTest, folder }) =>

@@ -1,4 +1,4 @@
-/** Files are small, begin with a header comment, and are named by one noun. */
+/** Checks that files are small, begin with a header comment, and have one noun as their name. */
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { root, sources } from '../../tools/sources.ts'
 import { assertNone } from './findings.ts'
 
 const MAX_LINES = 400
-/** A test file is a list: each test is read separately. */
+/** A test file may be longer, because each test is read separately. */
 const MAX_TEST_LINES = 600
 /** The words in a longer file's header that introduce the reason. */
 const REASON = /\bone file because\b/i
@@ -21,7 +21,7 @@ function headerOf(text: string): string | undefined {
 }
 
 test('policy: every file begins with a header comment', () => {
-  // Test titles state what a test file covers.
+  // A test file needs no header, because its test titles describe it.
   const bare = sources().filter(
     ({ path, text }) => !path.endsWith('.test.ts') && (headerOf(text)?.length ?? 0) < MIN_HEADER,
   )
@@ -31,14 +31,14 @@ test('policy: every file begins with a header comment', () => {
   )
 })
 
-test('policy: no code is outside the reach of these policies', () => {
+test('policy: the policies check all code', () => {
   const exclude = (path: string): boolean => /(^|\/)(node_modules|dist|\.[^/]+)$/.test(path)
   const found = globSync('**/*.{ts,mts,cts,tsx,js,mjs,cjs,jsx}', { cwd: root, exclude })
   const known = new Set([
     ...sources().map(({ path }) => path),
-    // Preloaded by the launchers, before anything that could be TypeScript.
+    // The launchers preload this file before any TypeScript.
     'cli/early-interrupt.cjs',
-    // Run before an installation, by any Node, or by the published package.
+    // These run before an installation, with any Node, or in the published package.
     'tools/lockfile.mjs',
     'tools/package-bin.mjs',
     'tools/run.mjs',

@@ -1,7 +1,10 @@
-/** Findings of the policies: each names its file and line, and a failure gives the next step. */
+/**
+ * Reports the findings of the policies. Each has its file and line, and a failure contains the next
+ * step.
+ */
 import assert from 'node:assert/strict'
 
-/** `path:line` of an index in the text of a file. */
+/** Returns `path:line` of an index in the text of a file. */
 export function placeOf(file: { readonly path: string }, text: string, index: number): string {
   return `${file.path}:${text.slice(0, index).split('\n').length}`
 }

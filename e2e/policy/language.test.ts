@@ -1,6 +1,6 @@
 /**
- * Lines have at most 100 columns, comments and test titles too. Source, documents, errors, help and
- * test titles contain no words of the old dialect.
+ * Checks that lines have at most 100 columns, and that source, documents, errors, help and test
+ * titles contain no words of the old dialect.
  */
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
@@ -27,7 +27,9 @@ const LONG_LINES: Readonly<Record<string, string>> = {
   'e2e/policy/formats.test.ts': 'one regular expression',
 }
 
-/** Words that plain English doesn't need: name the actor, or say "separate" or "not a". */
+/**
+ * Words that plain English doesn't need. Name the actor, or write "separate" or "not a" instead.
+ */
 const DIALECT: readonly RegExp[] = [
   /\b(?:[Ww]hoever|[Aa]nybody|[Ss]omebody)\b/g,
   // The user account 'nobody' is quoted.
@@ -39,12 +41,12 @@ const DIALECT: readonly RegExp[] = [
 ]
 
 /**
- * Lines with more columns in parts that are not rewritten yet. The numbers may only shrink. The
- * longest path applies; all other files must have none.
+ * The number of longer lines in parts that are not rewritten yet. The numbers may only become
+ * smaller. The longest path applies. All other files must have none.
  */
 const LONG_LINES_LEFT: Readonly<Record<string, number>> = {}
 
-/** Words of the dialect in parts that are not rewritten yet, with the same rules. */
+/** The number of words of the dialect in parts that are not rewritten yet, with the same rules. */
 const DIALECT_LEFT: Readonly<Record<string, number>> = {
   'docs/': 3,
 }
@@ -54,14 +56,14 @@ const texts = (patterns: readonly string[]): Text[] =>
     .sort()
     .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }))
 
-/** Source files, the launchers and the AssemblyScript kernel. */
+/** Returns the source files, the launchers and the AssemblyScript kernel. */
 const CODE: readonly Text[] = [
   ...sources().filter(({ path }) => path !== 'e2e/policy/language.test.ts'),
   ...texts(['tools/*.mjs', 'shared/**/*.as.ts']),
 ]
 const DOCUMENTS = texts(['*.md', 'docs/*.md', 'protocols/*/README.md', 'agent/*/README.md'])
 
-/** `path:line: problem` of each long line. */
+/** Returns `path:line: problem` of each long line. */
 function longLines({ path, text }: Text): string[] {
   return text.split('\n').flatMap((line, index) => {
     const columns = [...line].length
@@ -69,7 +71,7 @@ function longLines({ path, text }: Text): string[] {
   })
 }
 
-/** `path:line: word` of each word of the dialect, in comments and strings too. */
+/** Returns `path:line: word` of each word of the dialect, also in comments and strings. */
 function dialect({ path, text }: Text): string[] {
   return DIALECT.flatMap((pattern) =>
     [...text.matchAll(pattern)].map((match) => {

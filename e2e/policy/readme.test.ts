@@ -1,4 +1,4 @@
-/** What the README shows works: every command block of it is run. */
+/** Runs every command block of the README and compares the output. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { root } from '../../tools/sources.ts'
 
 const page = readFileSync(join(root, 'README.md'), 'utf8')
 
-test('policy: every command block of the README runs and prints what it says', async () => {
+test('policy: every command block of the README runs and prints the shown output', async () => {
   const outcomes = await runPage(page)
   assert.ok(outcomes.length > 0)
   assert.deepEqual(
@@ -18,7 +18,7 @@ test('policy: every command block of the README runs and prints what it says', a
   )
 })
 
-test('policy: few blocks of the README are left out, each with its reason', () => {
+test('policy: at most half of the blocks of the README are skipped, each with its reason', () => {
   const blocks = readBlocks(page)
   const left = blocks.filter(({ skip }) => skip !== undefined)
   assert.ok(left.length <= blocks.length / 2, `${left.length} of ${blocks.length}`)

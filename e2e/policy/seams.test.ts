@@ -1,6 +1,6 @@
 /**
- * The seams of the program. Each rule names the one place that knows something, so that a second
- * format, destination, package manager or protocol is added there and nowhere else.
+ * Checks the seams of the program: the places where a second format, destination, package manager
+ * or protocol is added. Each rule names the only place that may contain some code.
  */
 import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
@@ -13,15 +13,15 @@ const product = sources().filter(({ isTest }) => !isTest)
 
 interface Rule {
   readonly title: string
-  /** The files that the rule is about. */
+  /** The files that the rule checks. */
   readonly looked: RegExp
-  /** The places that may, with their reason. */
+  /** The places that may contain such code, each with its reason. */
   readonly allowed: readonly (readonly [place: RegExp, reason: string])[]
   readonly finds: RegExp
   readonly advice: string
 }
 
-/** Folders of package managers. */
+/** The folders of package managers. */
 const DATABASES = [
   'var/lib/(?:dpkg|rpm|pacman)',
   'usr/(?:lib/sysimage|share)/rpm',
@@ -60,7 +60,7 @@ const RULES = {
   },
 } as const satisfies Readonly<Record<string, Rule>>
 
-/** `path:line: found` of each finding outside of the allowed places. */
+/** Returns `path:line: found` of each finding outside of the allowed places. */
 function findings(rule: Rule, { path, code }: Pick<Source, 'path' | 'code'>): string[] {
   if (!rule.looked.test(path) || rule.allowed.some(([place]) => place.test(path))) return []
   return [...code.matchAll(rule.finds)].map(
@@ -74,7 +74,7 @@ for (const rule of Object.values(RULES))
     assertNone(found, rule.advice)
   })
 
-test('policy: each exception of a seam is needed', () => {
+test('policy: each exception of a rule for seams is needed', () => {
   for (const { title, allowed, ...rule } of Object.values(RULES))
     for (const [place, reason] of allowed) {
       const found = product.filter(({ path }) => place.test(path))
@@ -86,7 +86,7 @@ test('policy: each exception of a seam is needed', () => {
     }
 })
 
-/** `path:line: import` of each import between two folders. */
+/** Returns `path:line: import` of each import between two folders. */
 function importsBetween(
   files: readonly Source[],
   from: string,
@@ -130,7 +130,7 @@ test('policy: each main.ts of a node only composes its parts', () => {
   }
 })
 
-/** The implementations of each seam, and the contract suite that a test beside each must run. */
+/** The implementations of each seam, and the contract suite that the test of each one must run. */
 const SUITES: readonly (readonly [suite: string, implementations: string])[] = [
   ['describeFormat', 'coordinator/repositories/formats/*/format.ts'],
   ['describeDestination', 'coordinator/repositories/publish/*/destination.ts'],
@@ -153,10 +153,10 @@ test('policy: each implementation of a seam runs the contract suite of the seam'
   }
 })
 
-test('policy: the rules of the seams fire', () => {
+test('policy: the rules for seams find each violation', () => {
   const fires = (rule: Rule, path: string, code: string): number =>
     findings(rule, { path, code }).length
-  // Put together here, so that no policy takes them for imports of this file.
+  // The texts are joined here, so that no policy reads them as imports of this file.
   const importing = (words: string, path: string): string => `${words}'${path}'`
   const imported = importing(
     'import type { Handlers } from ',

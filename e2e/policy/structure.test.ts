@@ -1,6 +1,6 @@
 /**
- * Functions fit on a screen and are not nested deeply. Types are not forced through `never` or
- * `unknown`. Optional keys are not added by conditional spreads.
+ * Checks that functions fit on a screen and have no deep nesting, that types are not forced through
+ * `never` or `unknown`, and that optional keys are not added by conditional spreads.
  */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
@@ -13,7 +13,7 @@ const CONFIG = 'e2e/policy/structure.oxlintrc.json'
 const PROGRAM = new Set(['shared', 'protocols', 'node', 'coordinator', 'agent', 'cli', 'tools'])
 const product = sources().filter(({ folder, isTest }) => PROGRAM.has(folder) && !isTest)
 
-/** Rules of the linter. */
+/** The rules of the linter. */
 type LintRule = 'max-lines-per-function' | 'max-depth'
 
 interface Diagnostic {
@@ -23,7 +23,7 @@ interface Diagnostic {
   readonly labels: readonly { readonly span: { readonly line: number } }[]
 }
 
-/** `path:line: problem` of each finding of the linter, by its rule. */
+/** Returns `path:line: problem` of each finding of the linter, by its rule. */
 function lint(paths: readonly string[]): (rule: LintRule) => string[] {
   const { stdout, stderr, status } = spawnSync(
     join(root, 'node_modules/.bin/oxlint'),
@@ -44,14 +44,14 @@ interface Coded {
   readonly code: string
 }
 
-/** `path:line: problem` of each match. */
+/** Returns `path:line: problem` of each match. */
 function find({ path, code }: Coded, pattern: RegExp, problem: string): string[] {
   return [...code.matchAll(pattern)].map(
     (match) => `${placeOf({ path }, code, match.index)}: ${problem}`,
   )
 }
 
-/** A cast through `never` or `unknown`, unless the line before gives the reason. */
+/** Finds each cast through `never` or `unknown`, unless the line before has the reason. */
 function forcedTypes({ path, code, text }: Source): string[] {
   const lines = text.split('\n')
   return find({ path, code }, /\bas[ \n]+(?:never|unknown[ \n]+as)\b/g, 'a forced type').filter(
@@ -59,7 +59,7 @@ function forcedTypes({ path, code, text }: Source): string[] {
   )
 }
 
-/** A spread in an object of `x ? {} : { … }`, `x ? { … } : {}` or `x && { … }`. */
+/** Finds each spread of `x ? {} : { … }`, `x ? { … } : {}` or `x && { … }` in an object. */
 const conditionalSpreads = (file: Coded): string[] =>
   find(
     file,

@@ -1,4 +1,7 @@
-/** Test titles are unique, no test is switched off, and each test file ends by itself. */
+/**
+ * Checks that test titles are unique, that no test is switched off, and that each test file ends
+ * without help.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
@@ -11,7 +14,10 @@ const tests = sources().filter(({ path }) => path.endsWith('.test.ts'))
 const TITLE =
   /(?<![.\w])(?:test|it)(?:\.\w+)?\(\s*(?:'((?:[^'\\\n]|\\.)*)'|`([^`$]*)`|"((?:[^"\\\n]|\\.)*)")/g
 
-/** Titles as plain text, each with its index. A title of a loop contains the loop's value. */
+/**
+ * Returns the titles as plain text, each with its index. A title in a loop contains the loop's
+ * value.
+ */
 function titlesIn(code: string): { title: string; index: number }[] {
   return [...code.matchAll(TITLE)].map((match) => ({
     title: (match[1] ?? match[2] ?? match[3]) as string,
@@ -36,7 +42,7 @@ test('policy: test names are unique in the whole project', () => {
 const OFF =
   /\b(?:test|it|describe|suite|t|context)\.(?:skip|only|todo)\b|[{,]\s*(?:skip|only|todo):/
 
-test('policy: no test is skipped, singled out or postponed', () => {
+test('policy: no test has skip, only or todo', () => {
   const off = tests.flatMap(({ path, code }) =>
     code.split('\n').flatMap((line, index) => (OFF.test(line) ? [`${path}:${index + 1}`] : [])),
   )
@@ -46,7 +52,7 @@ test('policy: no test is skipped, singled out or postponed', () => {
   )
 })
 
-test('policy: neighbours are real, not mocked', () => {
+test('policy: no test mocks another module', () => {
   const mocked = tests.filter(
     ({ path, code }) =>
       /\bmock\.(?:fn|method|module|timers)\b|\bjest\.|\bvi\.|\bsinon\b/.test(code) &&
@@ -58,10 +64,10 @@ test('policy: neighbours are real, not mocked', () => {
   )
 })
 
-/** Runs a file with the runner of npm test. */
+/** Runs a file with the test runner of npm test. */
 function runTests(...args: string[]): Promise<{ code: number | null; output: string }> {
-  // The variable marks this process as a test; with it the runner would report to us instead of
-  // running.
+  // This variable marks a process as a test. With it, the runner would report to this process and
+  // run nothing.
   const { NODE_TEST_CONTEXT: _, ...env } = process.env
   const child = spawn(process.execPath, [join(root, 'tools/test.ts'), ...args], {
     cwd: root,

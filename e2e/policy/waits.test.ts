@@ -1,14 +1,16 @@
 /**
- * Waits leave nothing behind. Promise.race keeps each value until its slowest promise settles, and
- * a listener stays on a signal until the signal aborts. On a long-lived promise or signal, both
- * grow with each wait. shared/interrupt.ts has waits without this problem.
+ * Checks that waits don't leak memory. Promise.race keeps each value until its slowest promise
+ * settles, and a listener stays on a signal until the signal aborts. On a long-lived promise or
+ * signal, both grow with each wait. shared/interrupt.ts has waits without this problem.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { source, sources, type Source } from '../../tools/sources.ts'
 import { assertNone, placeOf } from './findings.ts'
 
-/** In any form: called, taken out of Promise, or through an alias of Promise. */
+/**
+ * Finds the functions in any form: called, taken out of Promise, or through an alias of Promise.
+ */
 const RACES: readonly RegExp[] = [
   /\bPromise\s*\??\.\s*(?:race|any)\b/g,
   /\bPromise\s*(?:\?\.\s*)?\[/g,
@@ -16,18 +18,18 @@ const RACES: readonly RegExp[] = [
   /=\s*(?:globalThis\s*\.\s*)?Promise\s*(?=$|[;,)\]}])/gm,
   /\bReflect\s*\.\s*get\s*\(\s*Promise\b/g,
 ]
-/** Each listener for the abort of a signal, with its name if it has one. */
+/** Finds each listener for the abort of a signal, with its name if it has one. */
 const LISTENER = /\.\s*addEventListener\s*\(\s*(['"`])abort\1\s*,\s*([\w.]+\s*(?=[,)]))?/g
 const PROPERTY = /\.\s*onabort\s*=(?!=)/g
 
-/** Listeners that need no removal, with the reason. */
+/** The listeners that need no removal, each with the reason. */
 const STAYS: Readonly<Record<string, string>> = {
   'shared/interrupt.ts': 'untilAborted lasts as long as its caller',
   'cli/program/interrupt.ts': 'the signal of stdout lives as long as the process',
   'cli/session/operator-key.ts': 'one signal is its own, the other listener leaves through it',
 }
 
-/** `path:line: problem` of every wait that leaves something behind. */
+/** Returns `path:line: problem` of every wait that leaks memory. */
 function leaks({ path, code }: Source): string[] {
   const at = (index: number): string => placeOf({ path }, code, index)
   const races = RACES.flatMap((pattern) =>

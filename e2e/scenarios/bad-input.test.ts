@@ -1,6 +1,6 @@
 /**
- * Each kind of bad input gives a clear error and the documented exit code, and leaves the process
- * alive and no partial files.
+ * Checks that bad input causes a clear error with the documented exit code. The process continues,
+ * and no partial files remain.
  */
 import assert from 'node:assert/strict'
 import { createServer, type AddressInfo } from 'node:net'
@@ -72,7 +72,7 @@ test('every bad input has its exit code and hint, and the fleet still works', as
     ['unknown host', ['process', 'start', '--on', 'nope', 'true'], 5, /no host matches "nope"/],
     ['malformed selector', ['process', 'start', '--on', '=x', 'true'], 2, /is not a selector/],
     ['unknown run', ['process', 'status', NOBODY], 5, /^/],
-    // b1 joined but isn't running, so it is unknown whether it has the blob.
+    // b1 joined but isn't running, so the coordinator can't know whether it has the blob.
     [
       'unknown blob',
       ['blob', 'get', ZERO, '--to', 'none'],

@@ -1,4 +1,4 @@
-/** The command line with several targets: its effects, and its errors if some of them fail. */
+/** Tests commands with several targets: their effects, and their errors if some targets fail. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { readFile, rm, writeFile } from 'node:fs/promises'
@@ -14,7 +14,7 @@ const NOBODY = '01890000-0000-7000-8000-000000000000'
 test('a repository that cannot be synced does not stop the sync of others', async () => {
   await using fleet = await startFleet({ coordinator: false })
   await fleet.configure('coordinator', '01-hurry.yaml', 'download: { retries: 0 }\n')
-  // It sorts before `sample`: a failure of the last one would prove nothing.
+  // It sorts before `sample`. A failure of the last repository would prove nothing.
   await fleet.configure(
     'coordinator',
     '05-gone.yaml',
@@ -220,7 +220,7 @@ test('commands about hosts', async (t) => {
         (await at('context', 'add', 'real', ticket, '--identity', fleet.path('operator'))).code,
         0,
       )
-      // An address without a server: only this context leads there.
+      // No server has this address, and only this context contains it.
       const { addresses, ...rest } = parseTicket(token)
       const gone = formatTicket({
         ...rest,

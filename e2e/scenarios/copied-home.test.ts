@@ -1,4 +1,4 @@
-/** A copy of an agent's disk boots on a second machine (ID-30), with real processes. */
+/** Starts a copy of an agent's disk on a second machine (ID-30), with real processes. */
 import assert from 'node:assert/strict'
 import { cp } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -23,7 +23,7 @@ test('ID-30: a copied home is reported and gets no intents; a restart is not a c
   assert.equal((await row())?.copies, undefined)
   assert.equal((await fleet.muster(['run', '--on', 'a1', '--', 'true'])).code, 0)
 
-  // A disk copy includes the sockets of the first machine, which don't answer on the second.
+  // A disk copy includes the sockets of the first machine. No process serves them on the second.
   await cp(fleet.path('a1'), fleet.path('clone'), {
     recursive: true,
     filter: (path) => !path.endsWith('/a1/run'),

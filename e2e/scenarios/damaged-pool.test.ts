@@ -1,4 +1,4 @@
-/** `muster pool check` and the doctor's sample on real nodes with damaged content. */
+/** Tests `muster pool check` and the doctor's sample on real nodes with damaged content. */
 import assert from 'node:assert/strict'
 import { chmod, lstat, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -28,7 +28,7 @@ async function json(
   return { ...(JSON.parse(stdout) as CheckResponse), code }
 }
 
-/** The doctor's result for the pool. */
+/** Returns the doctor's result for the pool. */
 async function doctor(fleet: Fleet, home: string): Promise<{ code: number; status: string }> {
   const { code, stdout } = await fleet.muster(['doctor', '-o', 'json'], { home })
   const rows = JSON.parse(stdout) as { check: string; status: string }[]
@@ -71,7 +71,7 @@ test('pool check and doctor find damage in a coordinator and repair it', async (
     assert.deepEqual([lost.code, lost.healed, lost.found.length], [9, 0, 1], JSON.stringify(lost))
     assert.match(lost.found[0]?.files.join() ?? '', new RegExp(`sample: ${rpm}`))
     assert.match(lost.unrepaired.join(), /sample\/latest/)
-    // The pool has no damage any more, but the damaged file is still published.
+    // The pool is undamaged again, but the damaged file is still published.
     assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 1, status: 'fail' })
   }
   await writeFile(fleet.path('upstream', rpm), wanted)

@@ -1,4 +1,4 @@
-/** `doctor`, `status` and `agent list` report each kind of failure. */
+/** Checks that `doctor`, `status` and `agent list` report each kind of failure. */
 import assert from 'node:assert/strict'
 import { cp, rename, rm, writeFile } from 'node:fs/promises'
 import test from 'node:test'
@@ -27,7 +27,7 @@ async function doctor(
   return { code, of, rows }
 }
 
-/** The coordinator keeps its port, so that hosts reconnect to it. */
+/** The coordinator uses the same port again, so that hosts reconnect to it. */
 async function keepPort(fleet: Fleet, ready: readonly string[]): Promise<void> {
   const port = /tcp\/(\d+)\//.exec(ready[1] as string)?.[1] as string
   await fleet.configure(
@@ -50,13 +50,13 @@ test('doctor: a working fleet is ok on the coordinator, on a host and with a tic
   const ticket = await fleet.ok(['ticket'])
   const away = await doctor(fleet, { home: 'nowhere', args: ['--coordinator', ticket] })
   assert.equal(away.of('hosts').status, 'ok', JSON.stringify(away.rows))
-  // A key that may not observe the fleet: checks that it can't perform are skipped, never ok.
+  // This key may not observe the fleet. Checks that it can't perform are skipped, never ok.
   const eye = await fleet.key('eye')
   const stranger = await doctor(fleet, { home: 'a1', identity: eye })
   assert.equal(stranger.of('coordinator').status, 'ok')
   for (const check of ['log', 'hosts', 'host clocks', 'repositories'])
     assert.equal(stranger.of(check).status, 'skipped')
-  // A coordinator's command on a host names the home and the fix.
+  // The error of a coordinator's command on a host names the home and the fix.
   for (const words of [
     ['agent', 'list'],
     ['repo', 'list'],
@@ -164,7 +164,7 @@ test('doctor: reports missing and invalid files of an upstream by name', async (
   assert.match(wrong[1]?.detail ?? '', /is not a PEM private key/)
 })
 
-test('doctor and agent list: reports a clock that is an hour off, here and on a host', async () => {
+test('doctor and agent list: report a clock that is an hour off, here and on a host', async () => {
   await using fleet = await startFleet()
   const ahead = await shiftClock(fleet.path('ahead.mjs'), 3_600_000)
   const here = await doctor(fleet, { env: ahead })

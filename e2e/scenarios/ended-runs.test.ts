@@ -1,4 +1,7 @@
-/** How ended runs are reported: exit codes by cause, the reason, limits that are not enforced. */
+/**
+ * Checks the reports of ended runs: exit codes, reasons and limits that are not enforced: exit
+ * codes by cause, the reason, limits that are not enforced.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { connectRunner } from '../../agent/runner/socket/client.ts'

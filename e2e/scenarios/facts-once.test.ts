@@ -1,4 +1,6 @@
-/** `muster agent facts --once` with an agent, without one, and after the loss of its journal. */
+/**
+ * Tests `muster agent facts --once` with an agent, without one, and after the loss of its journal.
+ */
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -21,7 +23,7 @@ test('facts --once: uses the running agent, else runs here, one at a time', {
 
   const beside = await once()
   assert.equal(beside.code, 0, beside.stderr)
-  // It returns only after the coordinator has the facts.
+  // The command returns only after the coordinator has the facts.
   const first = await shown()
   assert.deepEqual([first.epoch, first.sequence], [1, 1])
   assert.match(beside.stderr, new RegExp(`^${first.packages.length} packages`, 'm'))
@@ -39,7 +41,7 @@ test('facts --once: uses the running agent, else runs here, one at a time', {
   assert.equal(second.code, 6, second.stderr)
   assert.match(second.stderr, /another process uses the home/)
 
-  // A host that lost its journal isn't a second host, and isn't "unchanged" forever.
+  // A host that lost its journal is still the same host, and its changes are reported.
   await rm(join(fleet.folder, 'a1', 'facts'), { recursive: true })
   assert.equal((await once()).code, 0)
   assert.equal((await shown()).packages.length, first.packages.length)

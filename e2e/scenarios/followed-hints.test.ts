@@ -1,11 +1,14 @@
-/** A hint after a refusal works when an operator follows it once, and never leads to itself. */
+/**
+ * Checks that a hint after a refusal works when an operator follows it once, and that it isn't
+ * repeated.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { type Ended, startFleet } from '../testing/fleet.ts'
 
 const RUN = '01890000-0000-7000-8000-000000000000'
 
-/** The end of a command after its hint was followed. */
+/** The result of a command after its hint was followed. */
 const CASES: readonly (readonly [command: string, code: number, says?: RegExp])[] = [
   ['run --on a1 -- true', 0],
   ['run --on role=web -- true', 5, /no host matches "role=web"/],
@@ -18,7 +21,7 @@ const CASES: readonly (readonly [command: string, code: number, says?: RegExp])[
   ['repo publish --repo-id sample', 5, /never been synced/],
 ]
 
-/** Cases where no grant helps, so the hint must not name one. */
+/** The cases in which no grant helps, so the hint must not name one. */
 const WITHOUT_GRANT: readonly (readonly [command: string, hint: RegExp])[] = [
   ['grant add --to KEY --namespace run --level observe', /ask an operator/],
   [`grant revoke ${RUN} --yes`, /ask an operator/],

@@ -1,4 +1,4 @@
-/** The commands that follow, stream or show progress, in terminals of 80 and 40 columns. */
+/** Tests commands that follow, stream or show progress, in terminals of 80 and 40 columns. */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { type Fleet, startFleet } from '../testing/fleet.ts'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const WIDTHS = [80, 40] as const
 const CTRL_C = '\u0003'
-/** A title and a cleared screen, if the terminal obeyed them. */
+/** Escape sequences that would set the title and clear the screen. */
 const HOSTILE = "printf 'a\\033]0;t\\007\\033[2Jb\\n'"
 const VISIBLE = 'a\\u001b]0;t\\u0007\\u001b[2Jb'
 
@@ -45,7 +45,7 @@ async function shown(
   return { lines: opened.unwrapped(), raw: opened.raw() }
 }
 
-/** Interrupts a command and returns the lines that it printed after that. */
+/** Interrupts a command and returns the lines that it printed afterwards. */
 async function interrupted(opened: Screen, code = 130): Promise<string[]> {
   const earlier = opened.unwrapped().length
   opened.type(CTRL_C)

@@ -1,4 +1,7 @@
-/** A host with a full disk refuses intents with the true reason, and continues with space. */
+/**
+ * Checks that a host with a full disk refuses intents with the reason, and continues when it has
+ * space.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { open, rename, rm } from 'node:fs/promises'
@@ -12,7 +15,7 @@ const MOUNT = ['unshare', '--map-root-user', '--mount']
 const SMALL = 'mount -t tmpfs -o size=12m none "$2" && cp -a "$1/." "$2" && shift 2 && exec "$@"'
 const WRONG = /do not fit|does not extend|cannot be reached|did not admit/
 
-test('full disk: a host refuses a run with the reason, and continues with space', async (t) => {
+test('full disk: a host refuses a run with the reason until it has space', async (t) => {
   const mounts = await promisify(execFile)(MOUNT[0] as string, [...MOUNT.slice(1), 'true']).then(
     () => true,
     () => false,
@@ -65,7 +68,7 @@ test('full disk: a host refuses a run with the reason, and continues with space'
   const doctor = await fleet.muster(['doctor'])
   assert.match(doctor.stdout + doctor.stderr, /a8: disk full: /)
   assert.notEqual(doctor.code, 0)
-  // Also a host that must reconnect for this.
+  // This includes a host that must reconnect first.
   await first.stop()
   await fleet.coordinator()
   await within(async () => (await listed())?.trouble?.startsWith('disk full: '), 'the host back')

@@ -1,7 +1,7 @@
 /**
- * Full disks, through the command line: a clear error, no partial file, and work continues when
- * there is space. Commands get a limit on the size of files, so that writes fail in the middle. A
- * coordinator gets a small file system.
+ * Tests full disks through the command line: a clear error, no partial file, and work continues
+ * when there is space. Commands get a limit on the size of files, so that writes fail in the
+ * middle. A coordinator gets a small file system.
  */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
@@ -23,8 +23,8 @@ function refused(ended: Ended, code = 1): void {
 
 const MOUNT = ['unshare', '--map-root-user', '--mount']
 /**
- * A command line that mounts a small file system at the folder and executes the following words.
- * Only this process sees the mount, which ends with it.
+ * Returns a command line that mounts a small file system at the folder and executes the following
+ * words. The mount exists only in this process.
  */
 const smallDisk = (folder: string, size: string): string[] => [
   ...MOUNT,
@@ -53,7 +53,8 @@ test('full disk: a command without space reports this and leaves no file', async
       }),
     )
     assert.deepEqual(await readdir(folder), [])
-    // Enough for key and identity, but not for the roots. The token is used, so the home stays.
+    // The space is enough for key and identity, but not for the roots. The home stays, because the
+    // token is used.
     refused(
       await fleet.muster(['agent', 'join', token, '--name', 'late'], {
         home: 'late',

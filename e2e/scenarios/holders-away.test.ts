@@ -1,4 +1,4 @@
-/** A blob whose holder can't be reached is not reported as one that does not exist. */
+/** Checks that a blob is not reported as unknown if its holder can't be reached. */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import test from 'node:test'
@@ -13,7 +13,7 @@ async function addBlob(fleet: Fleet): Promise<string> {
   return fleet.ok(['blob', 'add', fleet.path('content')], { home: 'a1' })
 }
 
-/** Repeats the command until it has the exit code: a connection change is detected later. */
+/** Repeats the command until it has the exit code, because nodes detect a lost connection later. */
 async function answers(fleet: Fleet, id: string, home: string, code: number): Promise<Ended> {
   const get = ['blob', 'get', id, '--to', fleet.path('out')]
   let last: Ended | undefined
@@ -37,7 +37,7 @@ test('blob get of an unknown id exits with 5 if all hosts are connected, else wi
   for (const home of ['a2', 'coordinator'])
     for (const id of [UNKNOWN, blob])
       assert.match((await answers(fleet, id, home, 7)).stderr, HOLDERS_AWAY)
-  // An agent without a coordinator can't know it either.
+  // An agent without a coordinator can't find out, either.
   await coordinator.stop('SIGKILL')
   await answers(fleet, UNKNOWN, 'a2', 7)
 })

@@ -1,10 +1,12 @@
-/** In a fleet of honest nodes, concurrent work and restarts cause no alarm about the log. */
+/**
+ * Checks that concurrent work and restarts cause no alarm about the log if all nodes are honest.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
 const HOSTS = ['a1', 'a2', 'a3']
-/** Three snapshots and two runs at once in each round: their checkpoints overtake each other. */
+/** Each round has three snapshots and two runs at once, so that checkpoints overtake each other. */
 const ROUNDS = 4
 
 test('AL-04: an honest fleet under load and with restarts logs no alarm', async () => {

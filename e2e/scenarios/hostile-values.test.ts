@@ -1,6 +1,6 @@
 /**
- * Every flag and argument of every command, with wrong and hostile values, on a running fleet. The
- * commands run in this process, because a process for each would take minutes.
+ * Calls every command with wrong and hostile values for every flag and argument, on a running
+ * fleet. The commands run in this process, because separate processes would take minutes.
  */
 import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
@@ -33,14 +33,17 @@ const VALUES: readonly string[] = [
   '0',
   '__proto__',
 ]
-/** Values for numbers, times, versions and ranges. */
+/** The values for numbers, times, versions and ranges. */
 const NUMBERS = ['-1', '1e9', '99999999999999999999', '2026-02-30T25:61:00Z']
 const NUMBER_SLOTS = /^(integer|size|duration)$|^(--)?(cpu|range|version|signal|index|root|id)$/
-/** Values for labels, variables and selectors. */
+/** The values for labels, variables and selectors. */
 const PAIRS = ['__proto__=x', 'k=v=w', '=']
 const PAIR_SLOTS = /^(pairs|variables|list)$|^(labels|host)$/
 
-/** Values that a command may accept, because they are valid or search words. Others must fail. */
+/**
+ * Values that a command may accept, because they are valid values or search terms. All others must
+ * fail.
+ */
 const ACCEPTED: Readonly<Record<string, RegExp>> = {
   'agent join --name': /^(?!all$)(?=.*[A-Za-z])[A-Za-z0-9][\w.-]{0,63}$/,
   'agent label labels': /^[a-z0-9]+=[\w.:@+-]*$/,
@@ -68,7 +71,10 @@ const ACCEPTED: Readonly<Record<string, RegExp>> = {
   'snapshot diff --to': /^[a-z0-9][a-z0-9._-]{0,63}$/,
   'snapshot show --name': /^[a-z0-9][a-z0-9._-]{0,63}$/,
 }
-/** Slots of a run. A valid value would start a process, so it isn't tried. */
+/**
+ * A slot is a flag or argument of one command. These are the slots of the commands that start a
+ * run. Their valid values aren't tried, because they would start a process.
+ */
 const RUN_ACCEPTED: Readonly<Record<string, RegExp>> = {
   '--on': /^all$/,
   '--env': /^[A-Za-z_]\w*=/,
@@ -76,11 +82,11 @@ const RUN_ACCEPTED: Readonly<Record<string, RegExp>> = {
   '--name': /^(?!\s)[^\p{C}]{1,64}(?<!\s)$/u,
   command: /^.{1,32768}$/s,
 }
-/** Slots where a valid value causes too much work. */
+/** The slots whose valid values cause too much work. */
 const SKIPPED = new Set(['agent join --name', 'demo --keep', 'init --fleet', 'init --name'])
 
 interface Try {
-  /** `snapshot create --name`. */
+  /** A command and its flag or argument: `snapshot create --name`. */
   readonly slot: string
   readonly value: string
   readonly argv: readonly string[]
@@ -92,13 +98,13 @@ interface Slots {
   readonly args: Readonly<Record<string, string>>
 }
 
-test('hostile values: no flag or argument causes a bug, a raw error, or is ignored', async (t) => {
+test('hostile values: every flag and argument is checked and has a clear error', async (t) => {
   await using fleet = await startFleet({ agents: 1 })
   const right = await prepare(fleet)
   const tries = await triesOf(fleet, right)
   assert.ok(tries.length > 1_000, `${tries.length} tries`)
   const wrong: string[] = []
-  // Enough to use two processors.
+  // Four commands at once use two processors.
   await concurrently(tries, 4, async (one) => {
     const { code, text } = await run(fleet, one, t.signal)
     const fault = faultOf(one, code, text)
@@ -110,16 +116,16 @@ test('hostile values: no flag or argument causes a bug, a raw error, or is ignor
   assert.equal(await fleet.ok(['run', '--on', 'a1', '--', 'echo', 'still here']), 'still here')
 })
 
-/** Words of libraries and of this code, which must not be in an error. */
+/** Words of libraries and of this code. They must not be in an error. */
 const RAW = new RegExp(
   'internal error|bug in Muster|\\n\\s+at |Zod|Invalid|Too (big|small)|' +
     '\\bE[A-Z]{4,}:|\\[object|undefined\\b|NaN\\b(?!")',
 )
 
 function faultOf({ slot, value }: Try, code: number, text: string): string | undefined {
-  if (code === 1) return 'wrong input is exit 2'
+  if (code === 1) return 'exit code 1, expected 2 for wrong input'
   if (RAW.test(text.replaceAll(value, ''))) return 'a raw or internal error'
-  if (text.length > 4_096) return `${text.length} characters of an error`
+  if (text.length > 4_096) return `the error is too long: ${text.length} characters`
   if (code !== 0) return undefined
   return ACCEPTED[slot]?.test(value) === true ? undefined : 'it was accepted'
 }
@@ -133,7 +139,7 @@ async function prepare(fleet: Fleet): Promise<Slots> {
   await fleet.ok(['process', 'wait', run])
   const file = fleet.path('content')
   await writeFile(file, 'content')
-  // The target of relative paths in `blob get --to`.
+  // `blob get --to` resolves relative paths here.
   await mkdir(fleet.path('work', 'a', 'b'), { recursive: true })
   process.chdir(fleet.path('work', 'a', 'b'))
   return {
@@ -238,7 +244,7 @@ function triesOfCommand(
   )
 }
 
-/** Words that a command needs to check the value, and to do little work. */
+/** Extra words with which the command checks the value and does little other work. */
 const EXTRA: Readonly<Record<string, (slot: string, fleet: Fleet) => readonly string[]>> = {
   demo: () => ['--once'],
   'repo sync': (slot) => [
@@ -249,7 +255,7 @@ const EXTRA: Readonly<Record<string, (slot: string, fleet: Fleet) => readonly st
   'audit verify': (slot, fleet) => (slot === '--root' ? [`--bundle=${fleet.path('log')}`] : []),
 }
 
-/** Slots that need another node than the coordinator. */
+/** The commands that need another home than the coordinator's. */
 const HOMES: Readonly<Record<string, (slot: string) => string>> = {
   'agent facts': () => 'a1',
   'agent repofile': () => 'a1',
@@ -270,7 +276,7 @@ async function run(
       text += typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString()
     },
   }
-  // Each command its own contexts, or those that were added could be used.
+  // Each command has its own contexts. Otherwise it could use a context that another command added.
   const env = {
     ...fleet.environment(home === undefined ? {} : { home }),
     XDG_CONFIG_HOME: fleet.path(argv.slice(0, 2).join('-')),

@@ -1,6 +1,6 @@
 /**
- * Memory of the processes that move content: each moves two gigabytes and keeps none of them. One
- * file, because all tests share one fleet, whose pools store zeros as holes.
+ * Checks the memory of processes that move content: each moves two gigabytes and keeps none of them
+ * in memory. All tests are in one file, because they share a fleet. Its pools store zeros as holes.
  */
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
@@ -27,15 +27,15 @@ import { zeros } from '../testing/ingest-program.ts'
 import { peakBytes, residentBytes, resetPeak } from '../testing/memory.ts'
 
 const CONTENT_BYTES = 2 * GIB
-/** The hash of these zeros: `head -c 2G /dev/zero | sha256sum`. */
+/** The output of `head -c 2G /dev/zero | sha256sum`. */
 const CONTENT_SHA256 = 'a7c744c13cc101ed66c29f672f92455547889cc586ce6d44fe76ae824958ea51'
 /**
  * The limit of growth during one transfer. Batches for the disk, windows of the transport and the
- * outboard (8 MiB here) need about 30 MiB. The rest is garbage that V8 has not collected yet. The
- * content itself is sixteen times as large.
+ * outboard (the blob's hash tree, 8 MiB here) need about 30 MiB. The rest is garbage that V8 has
+ * not collected yet. The content is sixteen times as large.
  */
 const GROWTH_BYTES = 128 * MIB
-/** The memory of a process with all its code, before any content. */
+/** The memory of a process with all its code, before it moves content. */
 const START_BYTES = 192 * MIB
 
 const TESTING = join(import.meta.dirname, '..', 'testing')
@@ -86,7 +86,7 @@ before(async () => {
 })
 after(() => stack.disposeAsync())
 
-/** Two gigabytes in a file that takes no space. */
+/** Creates a file of two gigabytes that takes no space. */
 async function image(): Promise<string> {
   const file = fleet.path('image')
   await writeFile(file, 'an image')
@@ -149,7 +149,7 @@ async function addBlob(file: string): Promise<{ blob: string; peak: number }> {
   return { blob: stdout.trim(), peak }
 }
 
-/** An upstream with one package of zeros, which are created while they are sent. */
+/** Starts an upstream with one package of zeros, which are created while they are sent. */
 async function hugeUpstream(folder: string) {
   await mkdir(folder)
   const { packages, metadata } = await writeRepository(folder, [

@@ -1,10 +1,10 @@
-/** A coordinator is restored from a backup; its hosts have seen later entries of the log. */
+/** Restores a coordinator from a backup. Its hosts have newer checkpoints of the log. */
 import assert from 'node:assert/strict'
 import { cp, rename, rm } from 'node:fs/promises'
 import test from 'node:test'
 import { startFleet, within } from '../testing/fleet.ts'
 
-test('AL-04: a restored coordinator stops after a host shows a newer log', async () => {
+test('AL-04: a restored coordinator stops after a host shows a newer checkpoint', async () => {
   await using fleet = await startFleet({ coordinator: false })
   const first = await fleet.coordinator()
   const port = /tcp\/(\d+)\//.exec(first.ready[1] as string)?.[1] as string

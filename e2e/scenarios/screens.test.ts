@@ -1,4 +1,4 @@
-/** The output of the real command line in terminals of 80, 200 and 40 columns. */
+/** Tests the output of the real command line in terminals of 80, 200 and 40 columns. */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
@@ -12,7 +12,9 @@ const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const WIDTHS = [80, 200, 40] as const
 
 let fleet: Fleet
-/** Serves the sample repository; packages stop half-way until the gate opens. */
+/**
+ * Serves the sample repository. Downloads of packages stop half-way until the test opens the gate.
+ */
 const gate = Promise.withResolvers<void>()
 let slow: ReturnType<typeof createServer>
 
@@ -65,7 +67,7 @@ function screen(
   })
 }
 
-/** The lines of a command that ends with `code`. */
+/** Returns the lines of a command that ends with `code`. */
 async function seen(
   args: readonly string[],
   columns: number,

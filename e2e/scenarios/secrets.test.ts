@@ -1,6 +1,6 @@
 /**
- * AL-13 with real processes: a secret given to a run isn't on any disk afterwards, except where the
- * program wrote it.
+ * Tests AL-13 with real processes: after a run, its secret isn't on any disk, except in files that
+ * the program wrote.
  */
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
@@ -10,7 +10,7 @@ import { startFleet, within } from '../testing/fleet.ts'
 
 const SECRET = 'canary-5f4e3d2c1b'
 
-/** Files below the folder that contain the text in any likely encoding. */
+/** Finds the files below the folder that contain the text in any likely encoding. */
 async function holding(folder: string, text: string): Promise<string[]> {
   const forms = [
     text,
@@ -94,8 +94,8 @@ test('AL-13: the value of --env reaches the program and is in no file of the fle
     'a log of the coordinator',
   )
   assert.match(log, /ready/)
-  // All files of the fleet are below one folder: database with WAL, tiles, logs of daemons, export,
-  // homes of the agents, records of runs.
+  // All files of the fleet are below one folder: the database with its WAL, tiles, logs of daemons,
+  // the export, homes of the agents, records of runs.
   const found = await holding(fleet.folder, SECRET)
   assert.deepEqual(
     found.filter((path) => !/^a1\/runs\/[^/]+\/stderr/.test(path)),

@@ -1,4 +1,7 @@
-/** Runs whose host, agent or coordinator stops: the shown state, and commands that follow them. */
+/**
+ * Tests runs whose host, agent or coordinator stops: the shown state, and commands that follow the
+ * runs.
+ */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
@@ -16,7 +19,7 @@ interface Watching {
   readonly ended: Promise<number>
 }
 
-/** A command that runs during the test. */
+/** A command that runs in the background of the test. */
 function begin(fleet: Fleet, words: readonly string[]): Watching {
   const child = spawn(BIN, words, {
     env: {
@@ -40,7 +43,7 @@ function begin(fleet: Fleet, words: readonly string[]): Watching {
 const statusOf = async (fleet: Fleet, run: string): Promise<RunRow> =>
   JSON.parse(await fleet.ok(['process', 'status', run, '-o', 'json'])) as RunRow
 
-/** A command on the host that prints a line for each file that the test creates. */
+/** Starts a command on the host that prints a line for each file that the test creates. */
 const lines = (folder: string, count: number): string[] => [
   'sh',
   '-c',
@@ -84,7 +87,7 @@ test('silent host: its run is marked, and commands wait until the host returns',
   const limited = await fleet.muster(['process', 'wait', run, '--timeout', '2s'])
   assert.equal(limited.code, 8, limited.stderr)
 
-  // The host returned: both continue at the next byte.
+  // The host is back, and both commands continue at the next byte.
   await go(2)
   await fleet.start('a1', ['agent', 'run'])
   await within(async () => stream.stdout() === 'line 1\nline 2\n', 'the second line')
@@ -119,7 +122,7 @@ test('silent host: muster run survives a restart of the agent, and gives up with
   assert.match(patient.stderr(), new RegExp(`cannot follow run ${other} for`))
 })
 
-test('run ids: the digits of the list are accepted; an ambiguous text lists the runs', async () => {
+test('run ids: accepts the digits of the list; an ambiguous text lists the runs', async () => {
   await using fleet = await startFleet({ agents: 1 })
   const start = (): Promise<string> => fleet.ok(['process', 'start', '--on', 'a1', '--', 'true'])
   const [one, two] = [await start(), await start()]

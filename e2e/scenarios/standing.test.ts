@@ -1,6 +1,6 @@
 /**
- * Changing rights and memberships: grants for some hosts, grants that end during a stream, revoked
- * hosts, another server at a coordinator's address.
+ * Tests changes of rights and memberships: grants for some hosts, grants that end during a stream,
+ * revoked hosts, another server at a coordinator's address.
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
@@ -20,7 +20,7 @@ import { type Fleet, startFleet, within } from '../testing/fleet.ts'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const deps = { clock: systemClock, random: systemRandom, log: silentLogger }
 
-/** `process stream` of a run by an operator, as a process. */
+/** Starts `process stream` of a run as a separate process of an operator. */
 function watch(t: TestContext, fleet: Fleet, identity: string, run: string) {
   const env = {
     PATH: process.env['PATH'],
@@ -105,7 +105,7 @@ test('rights apply to the granted hosts and times', async (t) => {
     await fleet.ok(['process', 'wait', over])
     const { stderr, code } = await fleet.muster(['agent', 'revoke', 'a2', '--yes'])
     assert.equal(code, 0, stderr)
-    // A run that can't be stopped any more is reported at once and stays lost.
+    // A run that can't be stopped any more is reported at once as lost.
     assert.deepEqual([stderr.includes(alive), stderr.includes(over)], [true, false], stderr)
     assert.equal(await fleet.ok(['process', 'status', alive]), 'lost: a2 was revoked while it ran')
     assert.equal(await fleet.ok(['process', 'status', over]), 'exited: 0')
@@ -125,7 +125,7 @@ test('rights apply to the granted hosts and times', async (t) => {
   })
 })
 
-test('ID-25: a returning host learns of revocations before any intent', async () => {
+test('ID-25: a host that reconnects gets revocations before any intent', async () => {
   await using fleet = await startFleet({ agents: 1 })
   const away = await fleet.agent('a2')
   await fleet.agent('a3')

@@ -1,6 +1,6 @@
 /**
- * A package goes through every part: mirror, pool, peers, gateway, facts, runs, log; with real
- * processes and the command line.
+ * Tests one package in every part: mirror, pool, peers, gateway, facts, runs, log. The test uses
+ * real processes and the command line.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'

@@ -1,7 +1,7 @@
 /**
- * A fleet of real processes for scenarios: a coordinator and agents of this clone, each with a home
- * in a temporary folder, on free loopback ports. Disposal ends everything, including runners and
- * logs. Errors of commands and daemons contain their output.
+ * Starts a fleet of real processes for scenarios: a coordinator and agents of this clone, each with
+ * a home in a temporary folder, on free loopback ports. Disposal ends all processes, including
+ * runners, and removes the folder. Errors of commands and daemons contain their output.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -24,7 +24,7 @@ import { systemRandom } from '../../shared/random.ts'
 const BIN = join(import.meta.dirname, '..', '..', 'bin', 'muster')
 const deps = { clock: systemClock, random: systemRandom }
 
-/** A limit for a busy machine. */
+/** The time limit of a start on a busy machine. */
 const READY_MS = 180_000
 const STOP_MS = 10_000
 /** Time between two checks of a condition. */
@@ -49,16 +49,16 @@ export interface RunOptions {
 
 export interface Daemon {
   readonly pid: number
-  /** The words of its `ready` line. */
+  /** The words of the daemon's `ready` line. */
   readonly ready: readonly string[]
   log(): Promise<string>
-  /** Sends the signal and waits for the end. Default SIGTERM. */
+  /** Sends the signal and waits for the end of the process. Default: SIGTERM. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
 export interface Fleet extends AsyncDisposable {
   readonly folder: string
-  /** The sample repository, on a web server of the test. */
+  /** The URL of the sample repository, on a web server of the test. */
   readonly upstream: string
   path(...parts: string[]): string
   /**
@@ -66,11 +66,12 @@ export interface Fleet extends AsyncDisposable {
    * `.pub`.
    */
   key(name: string): Promise<string>
-  /** The environment of commands. */
+  /** Returns the environment of commands. */
   environment(options?: RunOptions): NodeJS.ProcessEnv
   muster(args: readonly string[], options?: RunOptions): Promise<Ended>
   /**
-   * Like muster(), but rejects unless it exits with 0. Returns stdout without the last line end.
+   * Runs a command like muster(), but rejects unless it exits with 0. Returns stdout without the
+   * last line end.
    */
   ok(args: readonly string[], options?: RunOptions): Promise<string>
   configure(name: string, file: string, text: string): Promise<void>
@@ -109,7 +110,7 @@ export async function startFleet(
   })
 }
 
-/** Disposes of the stack if the start fails. Otherwise the owner of the fleet does. */
+/** Disposes of the stack if the start fails. Otherwise the owner of the fleet disposes of it. */
 export async function owned<T>(start: (stack: AsyncDisposableStack) => Promise<T>): Promise<T> {
   const stack = new AsyncDisposableStack()
   try {
@@ -138,7 +139,7 @@ export async function serveFolder(stack: AsyncDisposableStack, folder: string): 
   return `${server.url}/`
 }
 
-/** The homes in a folder, and the processes on them. The stack ends the processes. */
+/** Manages the homes in a folder and their processes. The stack ends the processes. */
 export function openFleet(
   stack: AsyncDisposableStack,
   options: {
@@ -146,7 +147,7 @@ export function openFleet(
     readonly upstream: string
     /** The program of another clone. Default: this clone's. */
     readonly program?: string
-    /** For each process. */
+    /** Environment variables for each process. */
     readonly env?: Readonly<Record<string, string>>
   },
 ): Fleet {
@@ -275,7 +276,7 @@ async function startDaemon(
   const ready = await new Promise<string[]>((resolve, reject) => {
     let text = ''
     const fail = (what: string): void => {
-      // A failed wait must not leave a daemon behind.
+      // If the wait fails, the daemon is stopped.
       child.kill('SIGKILL')
       reject(new Error(`${line.join(' ')} ${what}\n${text.slice(-4000)}`))
     }

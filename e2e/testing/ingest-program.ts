@@ -1,6 +1,6 @@
 /**
- * A program that ingests zeros into a pool in pieces like those of a socket: `node
- * ingest-program.ts FOLDER BYTES`. It prints its peak memory in bytes.
+ * Ingests zeros into a pool, in pieces like those of a socket: `node ingest-program.ts FOLDER
+ * BYTES`. It prints its peak memory in bytes.
  */
 import { openPool } from '../../shared/blobs/pool.ts'
 import { systemClock } from '../../shared/clock.ts'
@@ -11,7 +11,7 @@ import { peakBytes } from './memory.ts'
 
 const PIECE_BYTES = 64 * KIB
 
-/** A new buffer for each piece, like a socket. */
+/** Like a socket, this creates a new buffer for each piece. */
 export async function* zeros(bytes: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes; at += PIECE_BYTES)
     yield Buffer.alloc(Math.min(PIECE_BYTES, bytes - at))

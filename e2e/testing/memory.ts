@@ -1,13 +1,13 @@
-/** The memory use of another process from Linux's `/proc/PID/status` (proc(5)). */
+/** Reads the memory use of another process from Linux's `/proc/PID/status` (proc(5)). */
 import { readFile, writeFile } from 'node:fs/promises'
 import { KIB } from '../../shared/units.ts'
 
-/** Bytes that are resident now. */
+/** Returns the resident bytes. */
 export async function residentBytes(pid: number): Promise<number> {
   return field(pid, 'VmRSS')
 }
 
-/** The peak of resident bytes since {@link resetPeak}, or since the start. */
+/** Returns the peak of resident bytes since {@link resetPeak}, or since the start. */
 export async function peakBytes(pid: number): Promise<number> {
   return field(pid, 'VmHWM')
 }
