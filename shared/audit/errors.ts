@@ -37,7 +37,7 @@ export const auditError = defineErrors({
     exit: 'verification',
     message: (d: { size: number; known: string; got: string }) =>
       `two different logs of ${d.size} entries were signed: ${d.known} and ${d.got}`,
-    hint: () => 'keep both checkpoints: together they prove that the log equivocates',
+    hint: () => 'keep both checkpoints: together they prove that two different logs were signed',
   },
   'audit.bundle': {
     exit: 'verification',

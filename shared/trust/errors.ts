@@ -76,7 +76,7 @@ export const trustError = defineErrors({
   'trust.equivocation': {
     exit: 'verification',
     message: (d: { what: string }) =>
-      `two different signed statements exist for ${d.what}: one of the signers equivocates`,
+      `two different signed statements exist for ${d.what}: expected exactly one`,
     hint: () => 'keep both as evidence, and check the log: muster audit verify',
   },
   'trust.opening': {
