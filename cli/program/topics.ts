@@ -17,7 +17,7 @@ export const EXIT_MEANING: Readonly<Record<(typeof EXIT)[ExitName], string>> = {
   [EXIT.upstreamChanged]: '`repo check`: upstream has changes',
   [EXIT.ownFailure]: '`muster run`: Muster failed, or the exit code of the run is unknown',
   [EXIT.interrupted]: 'interrupted by Ctrl-C',
-  [EXIT.outputClosed]: 'the reader closed the output while the command still worked',
+  [EXIT.outputClosed]: 'the reader closed the output before the command had finished',
   [EXIT.terminated]: 'ended by SIGTERM',
 }
 

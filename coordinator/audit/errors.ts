@@ -10,7 +10,8 @@ export const ledgerError = defineErrors({
     message: (d: { source: string; known: number; got: number }) =>
       `the database was rolled back: the log has ${d.got} entries, but ${d.source} has ${d.known}`,
     hint: () =>
-      'restore the newest database: agents have seen the lost entries; see docs/RECOVERY.md',
+      'restore the newest database, because agents have checkpoints of the lost entries; ' +
+      'see docs/RECOVERY.md',
   },
   'ledger.forked': {
     exit: 'verification',

@@ -60,7 +60,7 @@ export const identityError = defineErrors({
     exit: 'denied',
     message: (d: { what: string }) => `${d.what} is encrypted and no passphrase was given`,
     hint: (d: { what: string }) =>
-      `ssh-add ${d.what}, or run this where a passphrase can be asked for`,
+      `ssh-add ${d.what}, or run this in a terminal and enter the passphrase`,
   },
   'identity.passphrase': {
     exit: 'denied',

@@ -32,7 +32,7 @@ export const command = defineCommand({
     },
     {
       command: 'muster agent facts --once --accept dpkg',
-      does: 'after you removed so many packages that the database looks damaged',
+      does: 'accepts the packages, after you removed so many that the database looks damaged',
     },
   ],
   handler: () => import('./facts.handler.ts'),

@@ -13,9 +13,9 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster agent repofile > /etc/yum.repos.d/muster.repo',
-      does: 'all published repositories',
+      does: 'writes all published repositories',
     },
-    { command: 'muster agent repofile --repo-id epel9', does: 'one repository' },
+    { command: 'muster agent repofile --repo-id epel9', does: 'writes one repository' },
   ],
   handler: () => import('./repofile.handler.ts'),
 })

@@ -10,7 +10,7 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'show one host',
   arguments: args,
-  examples: [{ command: 'muster agent show web-17', does: 'id, key, labels and addresses' }],
+  examples: [{ command: 'muster agent show web-17', does: 'prints id, key, labels and addresses' }],
   output: true,
   handler: () => import('./show.handler.ts'),
 })

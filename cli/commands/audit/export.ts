@@ -19,7 +19,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster audit export --to log-2026-11',
-      does: 'next: muster audit verify --bundle log-2026-11',
+      does: 'writes the log; next: muster audit verify --bundle log-2026-11',
     },
   ],
   handler: () => import('./export.handler.ts'),

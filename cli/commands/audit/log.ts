@@ -23,12 +23,15 @@ export const command = defineCommand({
   summary: 'list the newest entries of the log',
   flags,
   examples: [
-    { command: 'muster audit log', does: 'the last 100 entries' },
+    { command: 'muster audit log', does: 'prints the last 100 entries' },
     {
       command: 'muster audit log --count 10 --follow',
-      does: 'the last ten, then new entries',
+      does: 'prints the last ten entries, then new entries',
     },
-    { command: 'muster audit log --actor SHA256:… -o json', does: 'entries of one actor, as JSON' },
+    {
+      command: 'muster audit log --actor SHA256:… -o json',
+      does: 'prints the entries of one actor as JSON',
+    },
   ],
   output: true,
   handler: () => import('./log.handler.ts'),

@@ -13,7 +13,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster audit prove 42 -o json',
-      does: 'entry, proof and checkpoint, which anyone can verify',
+      does: 'prints entry, proof and checkpoint; anyone can verify them',
     },
   ],
   output: true,

@@ -33,7 +33,7 @@ export const command = defineCommand({
   arguments: args,
   examples: [
     { command: 'muster blob get ID --to build.tar', does: 'continues an interrupted transfer' },
-    { command: 'muster blob get ID --to part --range 0-65536', does: 'only these bytes' },
+    { command: 'muster blob get ID --to part --range 0-65536', does: 'fetches only these bytes' },
   ],
   handler: () => import('./get.handler.ts'),
 })

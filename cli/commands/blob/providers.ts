@@ -10,7 +10,9 @@ export type Args = ArgumentValues<typeof args>
 export const command = defineCommand({
   summary: 'list the nodes that have a blob',
   arguments: args,
-  examples: [{ command: 'muster blob providers ID', does: 'nodes with the whole blob or a part' }],
+  examples: [
+    { command: 'muster blob providers ID', does: 'lists the nodes with the whole blob or a part' },
+  ],
   output: true,
   handler: () => import('./providers.handler.ts'),
 })

@@ -13,10 +13,13 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster completion bash > /etc/bash_completion.d/muster',
-      does: 'for all users of this machine',
+      does: 'installs the completion for all users of this machine',
     },
-    { command: 'source <(muster completion zsh)', does: 'for this shell' },
-    { command: 'muster completion fish > ~/.config/fish/completions/muster.fish', does: 'for you' },
+    { command: 'source <(muster completion zsh)', does: 'loads the completion into this shell' },
+    {
+      command: 'muster completion fish > ~/.config/fish/completions/muster.fish',
+      does: 'installs the completion for you',
+    },
   ],
   handler: () => import('./completion.handler.ts'),
 })

@@ -7,8 +7,8 @@ export const command = defineCommand({
     'All files are merged, with environment variables, defaults and absolute paths. Secrets are ' +
     'masked.',
   examples: [
-    { command: 'muster config show', does: 'as YAML' },
-    { command: 'muster config show -o json', does: 'as JSON' },
+    { command: 'muster config show', does: 'prints YAML' },
+    { command: 'muster config show -o json', does: 'prints JSON' },
   ],
   output: true,
   handler: () => import('./show.handler.ts'),

@@ -8,10 +8,10 @@ export const command = defineCommand({
     'also settings that this version does not support. Changes nothing. Exits with 2 if there is ' +
     'a problem.',
   examples: [
-    { command: 'muster config validate', does: 'the configuration of the home' },
+    { command: 'muster config validate', does: 'checks the configuration of the home' },
     {
       command: 'muster config validate --config ./new.yaml',
-      does: 'a file before you install it',
+      does: 'checks a file before you install it',
     },
   ],
   output: true,

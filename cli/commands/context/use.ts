@@ -21,7 +21,7 @@ export const command = defineCommand({
   flags,
   arguments: args,
   examples: [
-    { command: 'muster context use prod', does: 'for all later commands' },
+    { command: 'muster context use prod', does: 'selects prod for all later commands' },
     { command: 'muster context use --none', does: 'uses the home again' },
   ],
   handler: () => import('./use.handler.ts'),

@@ -19,7 +19,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster enroll approve web-17 --label role=web',
-      does: 'after you compared its fingerprint',
+      does: 'approves the host, after you compared its fingerprint',
     },
   ],
   needs: [

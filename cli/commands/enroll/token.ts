@@ -23,9 +23,12 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster enroll token --approve --label role=web',
-      does: 'valid for 15 minutes; the host needs no further approval',
+      does: 'prints a token for 15 minutes; the host needs no further approval',
     },
-    { command: 'muster enroll token', does: 'the host waits for `muster enroll approve`' },
+    {
+      command: 'muster enroll token',
+      does: 'prints a token; the host then waits for `muster enroll approve`',
+    },
   ],
   output: true,
   needs: [{ namespace: 'fleet', level: 'control' }],

@@ -17,7 +17,10 @@ export const command = defineCommand({
   flags,
   arguments: args,
   examples: [
-    { command: 'muster facts history web-17 --package openssl-libs', does: 'one package' },
+    {
+      command: 'muster facts history web-17 --package openssl-libs',
+      does: 'prints the changes of one package',
+    },
   ],
   output: true,
   handler: () => import('./history.handler.ts'),

@@ -11,8 +11,8 @@ export const command = defineCommand({
   summary: 'list the packages of a host',
   arguments: args,
   examples: [
-    { command: 'muster facts show web-17', does: 'names and versions' },
-    { command: 'muster facts show web-17 -o json', does: 'with data about the host' },
+    { command: 'muster facts show web-17', does: 'prints names and versions' },
+    { command: 'muster facts show web-17 -o json', does: 'also prints data about the host' },
   ],
   output: true,
   handler: () => import('./show.handler.ts'),

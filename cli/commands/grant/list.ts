@@ -3,7 +3,7 @@ import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'list the grants',
-  examples: [{ command: 'muster grant list', does: 'valid and revoked grants' }],
+  examples: [{ command: 'muster grant list', does: 'lists valid and revoked grants' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

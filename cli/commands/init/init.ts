@@ -27,11 +27,11 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster init --fleet prod --operator ~/.ssh/id_ed25519.pub',
-      does: 'you are the operator',
+      does: 'makes you the operator',
     },
     {
       command: 'muster init --operator alice.pub --operator bob.pub --identity ~/.ssh/id_ed25519',
-      does: 'two operators; your key is one of them',
+      does: 'creates a fleet with two operators; your key is one of them',
     },
   ],
   output: true,

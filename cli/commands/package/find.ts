@@ -25,7 +25,7 @@ export const command = defineCommand({
   examples: [
     {
       command: "muster package find openssl-libs --version '< 1:3.2.2-6.el9'",
-      does: 'hosts with an older version',
+      does: 'lists the hosts with an older version',
     },
   ],
   output: true,

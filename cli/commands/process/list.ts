@@ -17,8 +17,8 @@ export const command = defineCommand({
     'show the whole id.',
   flags,
   examples: [
-    { command: 'muster process list', does: 'runs that have not ended' },
-    { command: 'muster process list --all --on web-17', does: 'all runs of one host' },
+    { command: 'muster process list', does: 'lists the runs that have not ended' },
+    { command: 'muster process list --all --on web-17', does: 'lists all runs of one host' },
   ],
   output: true,
   handler: () => import('./list.handler.ts'),

@@ -21,11 +21,11 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster process start --on web-17 -- dnf -y upgrade openssl',
-      does: 'next: muster process stream RUN',
+      does: 'starts the process; next: muster process stream RUN',
     },
     {
       command: "muster process start --on role=web --memory 512M -- sh -c 'make test'",
-      does: 'on every web host; prints one run id on each line',
+      does: 'starts it on every web host; prints one run id on each line',
     },
     {
       command: 'muster process start --on db --env PGPASSWORD -- pg_dump -h db app',
@@ -33,7 +33,7 @@ export const command = defineCommand({
     },
     {
       command: 'muster process start --local -- dnf -y upgrade openssl',
-      does: 'on this host, without a coordinator',
+      does: 'starts it on this host, without a coordinator',
     },
   ],
   passThrough: true,

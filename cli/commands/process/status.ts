@@ -24,7 +24,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster process status 3f9a71c2',
-      does: 'running, exited: 0, stopped, killed: SIGKILL, …',
+      does: 'prints running, exited: 0, stopped, killed: SIGKILL, …',
     },
   ],
   output: true,

@@ -30,7 +30,7 @@ export const command = defineCommand({
   arguments: args,
   examples: [
     { command: 'muster process wait 3f9a71c2', does: 'does not print the output' },
-    { command: 'muster process wait 3f9a71c2 --timeout 10m', does: 'at most ten minutes' },
+    { command: 'muster process wait 3f9a71c2 --timeout 10m', does: 'waits at most ten minutes' },
   ],
   handler: () => import('./wait.handler.ts'),
 })

@@ -8,7 +8,7 @@ const flags = {
 export type Flags = FlagValues<typeof flags>
 
 export const command = defineCommand({
-  summary: 'check whether the upstream has changes; exits with 100 if it has',
+  summary: 'check whether the upstream has changes; exits with 100 if there are any',
   flags,
   examples: [
     {

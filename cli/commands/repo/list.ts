@@ -3,7 +3,7 @@ import { defineCommand } from '../../program/command.ts'
 
 export const command = defineCommand({
   summary: 'list the repositories',
-  examples: [{ command: 'muster repo list', does: 'with sizes and last syncs' }],
+  examples: [{ command: 'muster repo list', does: 'prints sizes and last syncs' }],
   output: true,
   handler: () => import('./list.handler.ts'),
 })

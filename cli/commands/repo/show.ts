@@ -13,7 +13,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster repo show --repo-id epel9',
-      does: 'packages, revision, last sync, snapshots',
+      does: 'prints packages, revision, last sync and snapshots',
     },
   ],
   output: true,

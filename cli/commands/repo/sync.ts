@@ -31,8 +31,8 @@ export const command = defineCommand({
     'repositories even if one fails. If only some were synced, the exit code is 3.',
   flags,
   examples: [
-    { command: 'muster repo sync --repo-id epel9', does: 'one repository' },
-    { command: 'muster repo sync --all', does: 'all enabled repositories' },
+    { command: 'muster repo sync --repo-id epel9', does: 'syncs one repository' },
+    { command: 'muster repo sync --all', does: 'syncs all enabled repositories' },
     {
       command: 'muster repo sync --repo-id epel9 --create-snapshot --snapshot-name 2026-11',
       does: 'syncs it, and keeps this version as a snapshot',

@@ -15,7 +15,7 @@ export const command = defineCommand({
   examples: [
     {
       command: 'muster snapshot diff --from 2026-10 --to 2026-11',
-      does: 'added, removed and updated packages, and their advisories',
+      does: 'prints added, removed and updated packages, and their advisories',
     },
   ],
   output: true,

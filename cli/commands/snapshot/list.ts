@@ -11,8 +11,11 @@ export const command = defineCommand({
   summary: 'list the snapshots',
   flags,
   examples: [
-    { command: 'muster snapshot list', does: 'of all repositories' },
-    { command: 'muster snapshot list --repo-id epel9', does: 'of one repository' },
+    { command: 'muster snapshot list', does: 'lists the snapshots of all repositories' },
+    {
+      command: 'muster snapshot list --repo-id epel9',
+      does: 'lists the snapshots of one repository',
+    },
   ],
   output: true,
   handler: () => import('./list.handler.ts'),

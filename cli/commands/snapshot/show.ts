@@ -12,7 +12,10 @@ export const command = defineCommand({
   summary: 'show one snapshot',
   flags,
   examples: [
-    { command: 'muster snapshot show --name 2026-11', does: 'its repository, time and size' },
+    {
+      command: 'muster snapshot show --name 2026-11',
+      does: 'prints its repository, time and size',
+    },
   ],
   output: true,
   handler: () => import('./show.handler.ts'),

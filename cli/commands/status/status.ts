@@ -8,8 +8,8 @@ export const command = defineCommand({
     'the coordinator is full. Every change is refused then. Offline hosts do not change the exit ' +
     'code; use `muster doctor` to check them too.',
   examples: [
-    { command: 'muster status', does: 'for people' },
-    { command: 'muster status -o json', does: 'for scripts' },
+    { command: 'muster status', does: 'prints text' },
+    { command: 'muster status -o json', does: 'prints JSON for scripts' },
   ],
   output: true,
   handler: () => import('./status.handler.ts'),

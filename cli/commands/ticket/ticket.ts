@@ -6,7 +6,12 @@ export const command = defineCommand({
   description:
     'A ticket contains no secret. A node or command that uses it rejects any fleet with another ' +
     'root.',
-  examples: [{ command: 'muster ticket', does: 'for `muster agent join` and --coordinator' }],
+  examples: [
+    {
+      command: 'muster ticket',
+      does: 'prints the ticket for `muster agent join` and --coordinator',
+    },
+  ],
   output: true,
   handler: () => import('./ticket.handler.ts'),
 })

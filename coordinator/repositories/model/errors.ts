@@ -67,7 +67,7 @@ export const mirrorError = defineErrors({
     exit: 'verification',
     message: (d: { url: string; encoding: string }) =>
       `${d.url} was sent with Content-Encoding ${d.encoding}, although the request allows none`,
-    hint: () => 'the upstream or a proxy before it changes files on the way',
+    hint: () => 'the upstream or its proxy changes the files that it sends; report it to its owner',
   },
   'mirror.too-big': {
     exit: 'verification',
