@@ -1,4 +1,4 @@
-/** Prints the .repo file with which this host’s dnf uses the gateway of its agent. */
+/** Prints the .repo file for dnf and zypper of this host, with the agent's address. */
 import { writeRepoFile } from '../../nouns/repo-file.ts'
 import type { CommandContext } from '../../program/handler.ts'
 import type { Flags } from './repofile.ts'
