@@ -253,7 +253,7 @@ test('FG-06: rejects strangers above their limit and still admits members', asyn
   await assert.rejects((crowd[0] as (typeof crowd)[0]).dial(addressOf(second)))
 })
 
-test('FG-06: strangers of one address get at most half of the places', async (t) => {
+test('FG-06: strangers of one address get at most half of a large limit', async (t) => {
   const fleet = await createTestFleet()
   const coordinator = await fleet.node(
     t,

@@ -176,8 +176,8 @@ test('content: a blob is absent only if all known hosts have announced their blo
     await assert.rejects(content.open(id, forever), { code: 'blob.unknown', exit: 'notFound' })
     assert.deepEqual(await content.providers(id, forever), [])
   }
-  // The reader announced that it does not hold the blob. The holder disconnected, so it may hold
-  // it.
+  // The reader announced all its blobs, without this one. The holder disconnected, so it may hold
+  // the blob.
   await holder.node.close()
   await until(() => tracker.node.peer(holder.node.peerId) === undefined)
   await assert.rejects(reader.content.open(id, forever), away(['holder']))

@@ -1,9 +1,6 @@
 /**
- * Addresses of nodes as multiaddrs of one form: `/ip4
- * ip6
- * dns
- * dns4
- * dns6/HOST/tcp/PORT`. An address to dial ends in `/p2p/PEER`.
+ * Addresses of nodes as multiaddrs of one form: `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT`. An address
+ * to dial ends in `/p2p/PEER`.
  */
 import { BlockList, isIPv6 } from 'node:net'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'

@@ -9,9 +9,8 @@ import type { Signed } from '../../shared/trust/signed.ts'
  */
 const MAX_MEMBERS = 10_000
 /**
- * The number of strangers. It is larger than the number of connections. The limit is separate
- * because keys and greetings cost nothing, and greetings of strangers must not remove a connected
- * member.
+ * The number of strangers. Fewer strangers can be connected at once. The limit is separate because
+ * keys and greetings cost nothing, and greetings of strangers must not remove a connected member.
  */
 const MAX_STRANGERS = 1_000
 

@@ -16,8 +16,8 @@ export interface FleetHost {
   readonly peerId: string
   readonly name: string
   /**
-   * False if the host was never connected before this process started. Such a host has no blob of
-   * the fleet.
+   * False if the host was never connected before this process started. Such a host had no blob of
+   * the fleet at that time.
    */
   readonly wasConnected: boolean
 }
