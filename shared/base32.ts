@@ -1,6 +1,6 @@
 /**
- * RFC 4648 base32 in lower case without padding, safe in a shell, a URL and a file name. Each byte
- * string has one encoding; any other text is rejected (ID-10).
+ * Encodes RFC 4648 base32 in lower case without padding, which is safe in a shell, a URL and a file
+ * name. Each byte string has one encoding, and any other text is rejected (ID-10).
  */
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 
@@ -19,7 +19,7 @@ export function encodeBase32(bytes: Uint8Array): string {
   return bits > 0 ? text + ALPHABET[(value << (5 - bits)) & 31] : text
 }
 
-/** The bytes, or undefined if {@link encodeBase32} doesn't produce this text. */
+/** Returns the bytes. Undefined if {@link encodeBase32} doesn't produce this text. */
 export function decodeBase32(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(Math.floor((text.length * 5) / 8))
   let bits = 0

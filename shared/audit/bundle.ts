@@ -1,7 +1,7 @@
 /**
  * Verifies an exported log offline, from its folder alone. The folder contains the checkpoint and
- * exactly the tiles and bundles of a log of that size. A bundle that passes belongs to this fleet,
- * and no byte of it was changed, removed or added since an issuing key signed it.
+ * exactly the tiles and bundles of a log of that size. A verified bundle belongs to this fleet, and
+ * no byte of it was changed, removed or added since an issuing key signed it.
  */
 import { asError } from '../as-error.ts'
 import { errno } from '../errno.ts'
@@ -29,26 +29,25 @@ import {
 import { createTileBuilder, EMPTY_TILES, rootOfTiles, type TileState } from './tile-builder.ts'
 import { leafHash, sameHash } from './tree.ts'
 
-/** Files of a bundle of 250 million entries. A folder with more was not written by an export. */
+/** The number of files of a bundle with 250 million entries. No export writes more. */
 const MAX_FILES = 2_000_000
 
 export interface BundleReport {
   readonly fleet: FleetId
-  /**
-   * SHA-256 of the root statement that is current at the end. Compare it with the root fingerprint
-   * that you know.
-   */
+  /** The SHA-256 of the last root statement. Compare it with the known root fingerprint. */
   readonly root: Sha256
   readonly rootVersion: number
   readonly operators: readonly { readonly name: string; readonly fingerprint: Fingerprint }[]
-  /** Entries. */
+  /** The number of entries. */
   readonly size: number
-  /** RFC 6962 root, hex. */
+  /** The RFC 6962 root in hex. */
   readonly treeRoot: string
-  /** When the checkpoint was signed (milliseconds since the epoch), and by which issuing key. */
+  /**
+   * The time of the checkpoint (milliseconds since the epoch), and the issuing key that signed it.
+   */
   readonly signedAt: number
   readonly signer: Fingerprint
-  /** Keys of hosts that signed outcomes. */
+  /** The keys of hosts that signed outcomes. */
   readonly hostKeys: readonly string[]
 }
 
@@ -64,7 +63,7 @@ export async function verifyBundle(
   expect: { root?: Sha256; fleet?: FleetId; signal?: AbortSignal } = {},
 ): Promise<BundleReport> {
   const note = await readNote(folder)
-  // Not trusted yet: it only determines how many files to expect.
+  // The checkpoint isn't verified yet. It only determines how many files to expect.
   const claimed = Number(/^[^\n]*\n([0-9]{1,15})\n/.exec(note)?.[1] ?? Number.NaN)
   if (!(claimed > 0)) throw bad(CHECKPOINT_FILE, 'it has no size')
   await requireFiles(folder, claimed)
@@ -118,7 +117,7 @@ async function verifyTiles(
   return builder.finish()
 }
 
-/** The checkpoint of a bundle, and the key of its first signer. */
+/** Reads the checkpoint of a bundle. Returns it with the key of its first signer. */
 function openSigned(
   note: string,
   { fleet, issuers }: Root,
@@ -166,7 +165,7 @@ async function requireFiles(folder: string, size: number): Promise<void> {
     found.add(path)
     if (found.size > MAX_FILES) throw bad(path, `there are more than ${MAX_FILES} files`)
   }
-  // Counted before they are listed, because the size is not verified yet.
+  // The files are counted before they are listed, because the size is not verified yet.
   let count = 1 + Math.ceil(size / TILE_WIDTH)
   for (let level = 0; level < tileLevels(size); level += 1)
     count += Math.ceil(hashCount(level, size) / TILE_WIDTH)

@@ -1,7 +1,7 @@
 /**
- * Checkpoints (C2SP tlog-checkpoint): the number of entries in the log and their root, signed by an
- * issuing key of the fleet. The origin `<fleet>/audit` is also the name of every signing key, so a
- * checkpoint of another fleet never passes.
+ * Signs and opens checkpoints (C2SP tlog-checkpoint): the number of entries in the log and their
+ * root, signed by an issuing key of the fleet. The origin `<fleet>/audit` is also the name of every
+ * signing key, so a checkpoint of another fleet is never accepted.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { Signer } from '../identity/signer.ts'
@@ -11,11 +11,11 @@ import { type NoteKey, openNote, signNote } from './note.ts'
 import { HASH_BYTES } from './tree.ts'
 
 export interface Checkpoint {
-  /** Entries in the log. */
+  /** The number of entries in the log. */
   readonly size: number
-  /** RFC 6962 root, 32 bytes. */
+  /** The RFC 6962 root, 32 bytes. */
   readonly root: Uint8Array
-  /** When it was signed, milliseconds since the epoch. */
+  /** The time of the signature, milliseconds since the epoch. */
   readonly at: number
   /** The signed note. */
   readonly note: string
@@ -26,8 +26,8 @@ export function originOf(fleet: FleetId): string {
 }
 
 /**
- * The keys that {@link openCheckpoint} accepts: the issuing keys of the fleet's root statement, 32
- * bytes each.
+ * Returns the keys that {@link openCheckpoint} accepts: the issuing keys of the fleet's root
+ * statement, 32 bytes each.
  */
 export function checkpointKeys(fleet: FleetId, issuers: readonly Uint8Array[]): NoteKey[] {
   return issuers.map((publicKey) => ({ name: originOf(fleet), publicKey }))
@@ -58,8 +58,8 @@ export function openCheckpoint(
 }
 
 /**
- * `origin \n size \n base64(root) \n` and extension lines. `time` is Muster's; unknown ones are
- * skipped.
+ * Parses `origin \n size \n base64(root) \n` and extension lines. The extension `time` is Muster's.
+ * Unknown ones are skipped.
  */
 function parseCheckpoint(text: string, expectedOrigin: string): Omit<Checkpoint, 'note'> {
   const bad = (reason: string): Error => auditError('audit.checkpoint', { reason })

@@ -153,7 +153,7 @@ describe('chain of entries', () => {
     assert.equal(feed([root, intent, outcome]).size(), 3)
   })
 
-  it('AL-19: refuses time that steps back', async () => {
+  it('AL-19: refuses an entry that is older than the one before', async () => {
     const [root, intent] = (await logStatements(2)) as [Statement, Statement]
     const chain = createEntryChain()
     chain.next(bytesOf(root, FLEET_TIME + 1))

@@ -17,22 +17,22 @@ import { auditError } from './errors.ts'
 
 export interface EntryChain {
   /**
-   * Checks the next entry and returns it decoded. After an error, the next entry can still be
-   * checked.
+   * Checks the next entry and returns it decoded. After an error, a caller may check the next
+   * entry.
    * @throws audit.entry with its index
    */
   next(bytes: Uint8Array): Entry
-  /** Checks that no root is left incomplete. @throws audit.entry */
+  /** Checks that the last root has enough signatures. @throws audit.entry */
   finish(): void
-  /** The current root. Undefined before enough operators' signatures were read. */
+  /** The current root. Undefined before enough signatures of operators were read. */
   root(): RootState | undefined
-  /** Entries so far. */
+  /** The number of entries so far. */
   size(): number
-  /** Fingerprints of the keys that signed outcomes and aren't issuing keys: the hosts' keys. */
+  /** The fingerprints of the hosts' keys: keys that signed outcomes and aren't issuing keys. */
   hostKeys(): readonly string[]
 }
 
-/** Limit of host keys in the report. */
+/** The maximum number of host keys in the report. */
 const MAX_HOST_KEYS = 10_000
 
 export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}): EntryChain {
@@ -91,7 +91,9 @@ export function createEntryChain(expect: { fleet?: FleetId; root?: Sha256 } = {}
 class RootGatherer {
   readonly #expect: { readonly fleet?: FleetId; readonly root?: Sha256 }
   #root: RootState | undefined
-  /** Too few signatures so far, the index of the first one, and the error for them. */
+  /**
+   * The signatures of a root that has too few of them, the index of the first one, and the error.
+   */
   #gathering: { from: number; signatures: Signed[]; fault: MusterError } | undefined
 
   constructor(expect: { fleet?: FleetId; root?: Sha256 }) {
@@ -109,7 +111,8 @@ class RootGatherer {
     const known = this.#gathering
     if (known !== undefined && !sameStatement(known.signatures, signed)) throw this.#incomplete()
     const signatures = [...(known?.signatures ?? []), signed]
-    // Each further signature is verified with all before it. A valid root has at most one per key.
+    // Each further signature is verified together with all earlier ones. A valid root has at most
+    // one per key.
     if (signatures.length > MAX_ROOT_KEYS) throw this.#incomplete()
     try {
       this.#root =
@@ -123,7 +126,9 @@ class RootGatherer {
     }
   }
 
-  /** The current root. @throws audit.entry if there is none, or its successor is incomplete */
+  /**
+   * Returns the current root. @throws audit.entry if there is none, or its successor is incomplete
+   */
   complete(): RootState {
     if (this.#root === undefined) throw this.#incomplete()
     this.requireComplete()

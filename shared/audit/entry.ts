@@ -1,6 +1,6 @@
 /**
- * Log entries as bytes. An entry is canonical JSON that contains one signed statement as its signed
- * text, with its signature, so that each entry can be verified by itself. The bytes are never
+ * Encodes and decodes log entries. An entry is canonical JSON that contains one signed statement as
+ * its signed text, with its signature. So each entry can be verified alone. The bytes are never
  * encoded again from parsed values.
  */
 import { defined } from '../defined.ts'
@@ -16,7 +16,7 @@ import { MAX_ENTRY_BYTES } from './tile.ts'
 
 /** The types of entries, and the kinds of statements that each may contain. */
 const KINDS_OF = {
-  /** One signature under a root statement; the log begins with them. */
+  /** One signature under a root statement. The log begins with them. */
   root: ['root'],
   /** An operator's intent, logged before it has any effect. */
   intent: ['intent'],
@@ -37,14 +37,17 @@ function isEntryType(value: unknown): value is EntryType {
 
 export interface Entry extends SignedText {
   readonly type: EntryType
-  /** When the coordinator received it, RFC 3339. Never earlier than the entry before. */
+  /**
+   * The time when the coordinator received it, RFC 3339. It is never earlier than that of the entry
+   * before.
+   */
   readonly at: string
   /**
-   * Present if the coordinator's clock was behind the entry before; `at` is then that entry's time.
+   * Present if the coordinator's clock was behind the entry before. `at` is then that entry's time.
    */
   readonly clamped?: true
   readonly operation: OperationId | null
-  /** Name of the coordinator that appended it. */
+  /** The name of the coordinator that appended it. */
   readonly coordinator: string
 }
 
@@ -60,7 +63,7 @@ const KEYS = new Set([
   'key',
   'signature',
 ])
-/** The same as for names in a root statement. */
+/** The maximum length, as for names in a root statement. */
 const MAX_NAME = 64
 
 export interface NewEntry {
@@ -90,14 +93,14 @@ export function encodeEntry(entry: NewEntry): Uint8Array {
   }
   const bytes = Buffer.from(canonicalJson(value))
   const { statement } = decodeEntry(bytes)
-  // The statement is stored as text. Bytes that aren't UTF-8 would change.
+  // The statement is stored as text, so bytes that aren't UTF-8 would change.
   if (!Buffer.from(statement).equals(signed.statement))
     throw auditError('audit.entry', { index: null, reason: 'its statement is not UTF-8' })
   return bytes
 }
 
 /**
- * Decodes an entry. Doesn't verify its signature: see entry-chain.ts.
+ * Decodes an entry. Doesn't verify its signature (see entry-chain.ts).
  * @param index for error messages
  * @throws audit.entry
  */
@@ -135,14 +138,14 @@ export function decodeEntry(bytes: Uint8Array, index: number | null = null): Ent
   return entry as unknown as Entry
 }
 
-/** The entry's time, milliseconds since the epoch. */
+/** Returns the entry's time in milliseconds since the epoch. */
 export function entryTime(entry: Entry): number {
   return parseRfc3339(entry.at)
 }
 
 /**
- * The signed statement in an entry and its kind, which must fit the entry's type. The signature
- * isn't verified yet.
+ * Returns the signed statement in an entry and its kind, which must fit the entry's type. Doesn't
+ * verify the signature.
  * @throws audit.entry
  */
 export function statementOf(
@@ -159,7 +162,7 @@ export function statementOf(
 }
 
 /**
- * The kind of a statement in an entry of this type.
+ * Returns the kind of a statement in an entry of this type.
  * @throws audit.entry if the type doesn't allow it
  */
 export function kindFor(type: EntryType, signed: Signed, index: number | null = null): Kind {

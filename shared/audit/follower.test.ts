@@ -25,7 +25,7 @@ function memory(): FollowerStore & { saved: number[] } {
     saved,
     load: async () => current,
     save: async (next) => {
-      // A store is slow, and another call may arrive meanwhile.
+      // Saving takes time, and another call may arrive meanwhile.
       await new Promise((resolve) => setImmediate(resolve))
       current = next
       saved.push(next.size)
@@ -52,8 +52,8 @@ describe('following a log', () => {
     )
     assert.ok(auditError.is((results[1] as PromiseRejectedResult).reason, 'audit.smaller'))
     assert.deepEqual(store.saved, [4, 16])
-    // In the other order the second proof starts at the wrong size, and the caller must request a
-    // new one.
+    // If 8 is accepted before 16, the second proof starts at the wrong size. The caller must
+    // request a new proof.
     const again = createFollower(memory())
     await again.accept(checkpoint(4))
     const other = await Promise.allSettled([
@@ -95,7 +95,7 @@ describe('following a log', () => {
     assert.equal((await follower.known())?.at, FLEET_TIME + 1)
   })
 
-  it('accepts nothing that could not be stored', async () => {
+  it('rejects a checkpoint that could not be stored', async () => {
     const store = memory()
     const follower = createFollower({
       load: store.load,

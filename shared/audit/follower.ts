@@ -1,8 +1,8 @@
 /**
  * Follows a log from checkpoint to checkpoint, as agents and witnesses do (C2SP tlog-witness). A
- * new checkpoint is accepted only if it extends the newest accepted one. Comparing and storing are
- * one step: concurrent calls run one after another. A checkpoint is stored before it is reported as
- * accepted.
+ * new checkpoint is accepted only if it extends the newest accepted one. Concurrent calls run one
+ * after another, so comparing and storing are one step. A checkpoint is stored before it is
+ * reported as accepted.
  */
 import { createLane } from '../concurrency/lanes.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -12,11 +12,14 @@ import { sameHash } from './tree.ts'
 
 /** The result of offering a checkpoint. */
 export type Offered =
-  /** It is the newest one now, or was already. */
+  /** The checkpoint is the newest one now, or was already. */
   | { readonly result: 'accepted' }
-  /** Smaller than the newest one; nothing changes. `proved`: the newest one extends it. */
+  /**
+   * The checkpoint is smaller than the newest one, so nothing changes. `proved`: the newest one
+   * extends it.
+   */
   | { readonly result: 'older'; readonly known: Checkpoint; readonly proved: boolean }
-  /** A proof from `from` to `to` entries is needed: it was absent or for other sizes. */
+  /** A proof from `from` to `to` entries is needed. The proof was absent or for other sizes. */
   | {
       readonly result: 'unproved'
       readonly known: Checkpoint
@@ -26,8 +29,8 @@ export type Offered =
 
 /**
  * Compares `next` with the accepted checkpoint `known`. Throws if the two prove that different logs
- * were signed. A missing proof, or one for other sizes, proves nothing: the newest checkpoint may
- * have changed since it was made.
+ * were signed. A proof may be missing or for other sizes, because the newest checkpoint changed
+ * after the proof was made. Then it proves nothing.
  * @throws audit.equivocation, audit.proof
  */
 export function judge(
@@ -60,12 +63,12 @@ export interface FollowerStore {
 }
 
 export interface Follower {
-  /** The newest accepted checkpoint at this moment. Only {@link offer} compares. */
+  /** Returns the newest accepted checkpoint. Only {@link offer} compares checkpoints. */
   known(): Promise<Checkpoint | undefined>
   /**
-   * Compares a checkpoint, whose signature was verified, with the newest one. If it extends that
-   * one, stores it durably before returning. One of the same size and root is accepted again (only
-   * its time may be newer).
+   * Compares a checkpoint, whose signature was verified, with the newest one. If it extends the
+   * newest one, it is stored durably before this returns. A checkpoint of the same size and root is
+   * accepted again, because only its time can differ.
    * @throws audit.equivocation, audit.proof: different logs were signed
    */
   offer(next: Checkpoint, proof?: ConsistencyProof): Promise<Offered>
@@ -82,7 +85,8 @@ export function createFollower(store: FollowerStore): Follower {
     lane.run(async () => {
       const known = await store.load()
       const offered = judge(known, next, proof)
-      // Crash before this: the old checkpoint stands, and the new one wasn't reported as accepted.
+      // Crash before this: the old checkpoint is still stored, and the new one wasn't reported as
+      // accepted.
       if (
         offered.result === 'accepted' &&
         (known === undefined || next.size > known.size || next.at > known.at)

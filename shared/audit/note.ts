@@ -1,15 +1,16 @@
 /**
- * Signed notes (C2SP signed-note): a text, a blank line, and one line for each signature.
- * Signatures by unknown keys are ignored. A bad signature by a known key invalidates the note.
+ * Signs and opens signed notes (C2SP signed-note): a text, a blank line, and one line for each
+ * signature. Signatures by unknown keys are ignored. A bad signature by a known key makes the note
+ * invalid.
  */
 import { hash } from 'node:crypto'
 import { verifyEd25519 } from '../identity/ed25519.ts'
 import type { Signer } from '../identity/signer.ts'
 import { auditError } from './errors.ts'
 
-/** A checkpoint has about 300 bytes; with 16 cosignatures 2 KiB. */
+/** A checkpoint has about 300 bytes, and 2 KiB with 16 cosignatures. */
 export const MAX_NOTE_BYTES = 16 * 1024
-/** C2SP tlog-witness: a log carries few cosignatures. */
+/** A log has few cosignatures (C2SP tlog-witness). */
 const MAX_SIGNATURES = 16
 /** Signature type of Ed25519 over the text (C2SP signed-note, "Signature types"). */
 const ED25519 = 1
@@ -23,15 +24,15 @@ export interface NoteKey {
 }
 
 export interface OpenedNote {
-  /** Ends with a line end. */
+  /** The text, which ends with a line end. */
   readonly text: string
-  /** Known keys with valid signatures, in order. */
+  /** The known keys with valid signatures, in order. */
   readonly signers: readonly NoteKey[]
   /** The number of signature lines, including those of unknown keys. */
   readonly lines: number
 }
 
-/** First four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key). */
+/** Returns the first four bytes of SHA-256(name ‖ 0x0A ‖ type ‖ key). */
 export function noteKeyId({ name, publicKey }: NoteKey): Uint8Array {
   return hash(
     'sha256',
@@ -40,7 +41,7 @@ export function noteKeyId({ name, publicKey }: NoteKey): Uint8Array {
   ).subarray(0, KEY_ID_BYTES)
 }
 
-/** The format of a verification key in other tools: `name+keyid+base64`. */
+/** Formats a verification key for other tools: `name+keyid+base64`. */
 export function noteVerifierKey(key: NoteKey): string {
   const encoded = Buffer.concat([Uint8Array.of(ED25519), key.publicKey]).toString('base64')
   return `${key.name}+${Buffer.from(noteKeyId(key)).toString('hex')}+${encoded}`
@@ -121,7 +122,7 @@ function requireText(text: string): void {
   const bad = (reason: string): Error => auditError('audit.note', { reason })
   if (!text.endsWith('\n')) throw bad('its text does not end with a line end')
   if (!text.isWellFormed()) throw bad('its text is not Unicode')
-  // C0 controls except the line end, and DEL: nothing that a terminal would interpret.
+  // C0 controls except the line end, and DEL are rejected, because a terminal would interpret them.
   for (const char of text) {
     const code = char.codePointAt(0) ?? 0
     if ((code < 0x20 && code !== 0x0a) || code === 0x7f || code === 0xfffd)

@@ -1,7 +1,7 @@
 /**
- * Inclusion and consistency proofs, made from any reader of tree nodes and verified with hashes
- * alone. Verification is RFC 9162 sections 2.1.3.2 and 2.1.4.2. A proof with missing or extra
- * hashes, or of another tree, is rejected.
+ * Makes inclusion and consistency proofs from any reader of tree nodes, and verifies them with
+ * hashes only. Verification follows RFC 9162 sections 2.1.3.2 and 2.1.4.2. A proof with missing or
+ * extra hashes, or of another tree, is rejected.
  */
 import { auditError } from './errors.ts'
 import {
@@ -156,8 +156,8 @@ export function verifyConsistency(
     if (to === 0 && !sameHash(newRoot, EMPTY_ROOT)) throw bad('an empty log has another root')
     return
   }
-  // A complete old tree is a node of the new one, so its root starts the path. Otherwise the first
-  // hash does.
+  // If the old tree is complete, it is a node of the new tree, and the path starts with its root.
+  // Otherwise the path starts with the first hash.
   const [first, ...siblings] = isPowerOfTwo(from) ? [oldRoot, ...hashes] : hashes
   if (first === undefined || hashes.length === 0) throw bad('it has no hashes')
   let [fn, sn] = [from - 1, to - 1]
@@ -188,7 +188,7 @@ export function verifyConsistency(
     throw bad(`it leads to the new root ${hex(fresh)}, expected ${hex(newRoot)}`)
 }
 
-/** A path has at most one hash for each level; a consistency proof has one more. */
+/** A path has at most one hash for each level. A consistency proof has one more. */
 const MAX_HASHES = 64
 
 function requireHashes(

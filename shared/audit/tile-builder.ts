@@ -7,11 +7,11 @@ import { requireDefined } from '../require-defined.ts'
 import { encodeBundle, TILE_HEIGHT, TILE_WIDTH, type TileName } from './tile.ts'
 import { joinSubtrees, type Node, nodesAbove, perfectRoot, subtrees } from './tree.ts'
 
-/** The state needed to continue building a log's tiles. */
+/** The state from which the tiles of a log can be continued. */
 export interface TileState {
   readonly size: number
   /**
-   * For each tile level, the hashes of its right-most partial tile; empty if the last tile is full.
+   * For each tile level, the hashes of its right-most partial tile. Empty if the last tile is full.
    */
   readonly edges: readonly (readonly Uint8Array[])[]
 }
@@ -81,7 +81,7 @@ export function createTileBuilder(start: TileState, write: WriteTile): TileBuild
   }
 }
 
-/** The complete nodes over a tile's hashes: `[r][i]` covers 2^r of them. */
+/** The complete nodes over a tile's hashes. `[r][i]` covers 2^r of them. */
 export type TileTree = readonly (readonly Uint8Array[])[]
 
 export function tileTree(hashes: readonly Uint8Array[]): TileTree {
@@ -108,7 +108,8 @@ export function placeOf({ level, index }: Node): {
 }
 
 /**
- * Root of the log. Each of its subtrees ends at the right edge, so the partial tiles are enough.
+ * Returns the root of the log. Each of its subtrees ends at the right edge, so the partial tiles
+ * are enough.
  */
 export function rootOfTiles(state: TileState): Uint8Array {
   const trees = state.edges.map(tileTree)

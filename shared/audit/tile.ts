@@ -6,13 +6,13 @@
 import { auditError } from './errors.ts'
 import { HASH_BYTES } from './tree.ts'
 
-/** Hashes in a full tile, entries in a full bundle. */
+/** The number of hashes in a full tile, and of entries in a full bundle. */
 export const TILE_WIDTH = 256
 /** A tile spans eight levels of the tree. */
 export const TILE_HEIGHT = 8
-/** Largest entry: its length is an unsigned 16-bit number. */
+/** The largest entry. Its length is an unsigned 16-bit number. */
 export const MAX_ENTRY_BYTES = 65_535
-/** Largest bundle of entries. */
+/** The largest bundle of entries. */
 export const MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
 
 /** A tile of hashes at a tile level, or a bundle of entries. */
@@ -23,7 +23,7 @@ export interface TileName {
   readonly width: number
 }
 
-/** `tile/0/x001/x234/067`, `tile/entries/000.p/12`. */
+/** Formats a path: `tile/0/x001/x234/067`, `tile/entries/000.p/12`. */
 export function tilePath({ level, index, width }: TileName): string {
   const digits = String(index).padStart(Math.ceil(String(index).length / 3) * 3, '0')
   const groups = digits.match(/.{3}/g) ?? []
@@ -33,19 +33,19 @@ export function tilePath({ level, index, width }: TileName): string {
   return `tile/${level}/${encoded}${width === TILE_WIDTH ? '' : `.p/${width}`}`
 }
 
-/** The number of tile levels in a log of `size` entries. */
+/** Returns the number of tile levels in a log of `size` entries. */
 export function tileLevels(size: number): number {
   let levels = 0
   for (let count = size; count > 0; count = Math.floor(count / TILE_WIDTH)) levels += 1
   return levels
 }
 
-/** The number of hashes in all tiles of a level, in a log of `size` entries. */
+/** Returns the number of hashes in all tiles of a level, in a log of `size` entries. */
 export function hashCount(level: number, size: number): number {
   return Math.floor(size / TILE_WIDTH ** level)
 }
 
-/** All tiles and bundles of a log of `size` entries, and no others. */
+/** Returns exactly the tiles and bundles of a log of `size` entries. */
 export function* tilesOf(size: number): Generator<TileName> {
   yield* widths('entries', size)
   for (let level = 0; level < tileLevels(size); level += 1)
@@ -72,7 +72,8 @@ export function encodeBundle(entries: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The entries of a bundle. Undefined unless it contains exactly `width` entries and nothing else.
+ * Returns the entries of a bundle. Undefined unless it contains exactly `width` entries and no
+ * other bytes.
  */
 export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | undefined {
   const entries: Uint8Array[] = []
@@ -86,7 +87,7 @@ export function decodeBundle(bytes: Uint8Array, width: number): Uint8Array[] | u
   return at === bytes.length && entries.length === width ? entries : undefined
 }
 
-/** The hashes of a tile. Undefined unless it contains exactly `width` of them. */
+/** Returns the hashes of a tile. Undefined unless it contains exactly `width` of them. */
 export function decodeHashes(bytes: Uint8Array, width: number): Uint8Array[] | undefined {
   if (bytes.length !== width * HASH_BYTES) return undefined
   return Array.from({ length: width }, (_, i) =>

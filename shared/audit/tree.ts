@@ -7,17 +7,17 @@ import { requireDefined } from '../require-defined.ts'
 import { hash } from 'node:crypto'
 
 export const HASH_BYTES = 32
-/** Sizes are below 2^53, so no path has more hashes. */
+/** The maximum number of hashes in a path, because sizes are below 2^53. */
 export const MAX_LEVELS = 53
 
-/** Root of the empty tree: the hash of the empty string. */
+/** The root of the empty tree: the hash of the empty string. */
 export const EMPTY_ROOT: Uint8Array = sha256(new Uint8Array())
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return hash('sha256', bytes, 'buffer')
 }
 
-/** Hash of an entry: SHA-256(0x00 ‖ entry). */
+/** Returns the hash of an entry: SHA-256(0x00 ‖ entry). */
 export function leafHash(entry: Uint8Array): Uint8Array {
   const prefixed = Buffer.allocUnsafe(entry.length + 1)
   prefixed[0] = 0
@@ -28,14 +28,14 @@ export function leafHash(entry: Uint8Array): Uint8Array {
 // Owned by nodeHash, which doesn't await between filling and hashing it.
 const pair = Buffer.alloc(1 + 2 * HASH_BYTES, 1)
 
-/** Hash of an inner node: SHA-256(0x01 ‖ left ‖ right). */
+/** Returns the hash of an inner node: SHA-256(0x01 ‖ left ‖ right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   pair.set(left, 1)
   pair.set(right, 1 + HASH_BYTES)
   return sha256(pair)
 }
 
-/** The nodes over pairs of adjacent hashes. A last hash without a partner has no node. */
+/** Returns the nodes over pairs of adjacent hashes. A last hash without a partner has no node. */
 export function nodesAbove(hashes: readonly Uint8Array[]): Uint8Array[] {
   const above: Uint8Array[] = []
   let left: Uint8Array | undefined
@@ -46,7 +46,7 @@ export function nodesAbove(hashes: readonly Uint8Array[]): Uint8Array[] {
   return above
 }
 
-/** Root of 2^n adjacent hashes. */
+/** Returns the root of 2^n adjacent hashes. */
 export function perfectRoot(hashes: readonly Uint8Array[]): Uint8Array {
   let level = hashes
   while (level.length > 1) level = nodesAbove(level)
@@ -58,7 +58,7 @@ export interface Node {
   readonly index: number
 }
 
-/** The largest power of two below `size`, which must be at least 2. */
+/** Returns the largest power of two below `size`, which must be at least 2. */
 export function split(size: number): number {
   let power = 1
   while (power * 2 < size) power *= 2
@@ -66,9 +66,9 @@ export function split(size: number): number {
 }
 
 /**
- * The perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), left to right,
- * widest first. `start` must be a multiple of the widest one, which holds for every range in a
- * proof.
+ * Returns the perfect subtrees that cover leaves `start` (inclusive) to `end` (exclusive), from
+ * left to right, the widest first. `start` must be a multiple of the widest one, which holds for
+ * every range in a proof.
  */
 export function subtrees(start: number, end: number): Node[] {
   const nodes: Node[] = []
@@ -83,7 +83,7 @@ export function subtrees(start: number, end: number): Node[] {
   return nodes
 }
 
-/** Hash of a range from the hashes of its {@link subtrees}. */
+/** Returns the hash of a range from the hashes of its {@link subtrees}. */
 export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
   return hashes.length === 0
     ? EMPTY_ROOT
@@ -91,12 +91,12 @@ export function joinSubtrees(hashes: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * A growing tree, represented by the roots of its perfect subtrees: enough to append to it and to
+ * A growing tree as the roots of its perfect subtrees. They are enough to append to the tree and to
  * compute its root. {@link append} changes it in place.
  */
 export interface Frontier {
   size: number
-  /** Widest first: one for each 1 bit of `size`. */
+  /** One hash for each 1 bit of `size`, the widest subtree first. */
   readonly hashes: Uint8Array[]
 }
 
@@ -107,7 +107,7 @@ export function emptyFrontier(): Frontier {
 /** Adds one leaf by its hash. */
 export function append(frontier: Frontier, leaf: Uint8Array): void {
   let node = leaf
-  // Each trailing 1 bit of the old size is a subtree as wide as the new node: they are joined.
+  // Each trailing 1 bit of the old size is a subtree as wide as the new node, so both are joined.
   for (let size = frontier.size; size % 2 === 1; size = (size - 1) / 2)
     node = nodeHash(requireDefined(frontier.hashes.pop(), 'each 1 bit has a subtree'), node)
   frontier.hashes.push(node)
@@ -118,13 +118,14 @@ export function frontierRoot(frontier: Frontier): Uint8Array {
   return joinSubtrees(frontier.hashes)
 }
 
-/** The concatenated hashes, as the head row stores them. */
+/** Returns the concatenated hashes, as the head row stores them. */
 export function packFrontier(frontier: Frontier): Uint8Array {
   return Buffer.concat(frontier.hashes)
 }
 
 /**
- * The reverse of {@link packFrontier}. Undefined if the bytes can't belong to a tree of that size.
+ * Reverses {@link packFrontier}. Returns undefined if the bytes can't belong to a tree of that
+ * size.
  */
 export function unpackFrontier(size: number, bytes: Uint8Array): Frontier | undefined {
   if (bytes.length !== subtrees(0, size).length * HASH_BYTES) return undefined

@@ -1,5 +1,5 @@
 /**
- * A decoder with input of a malicious or broken sender: only verified bytes are emitted, and the
+ * Tests a decoder with input of a malicious or broken sender. It emits only verified bytes, and the
  * error is at the first false byte.
  */
 import assert from 'node:assert/strict'
@@ -31,7 +31,7 @@ const withHeader = (size: bigint, rest: Uint8Array): Buffer => {
   return Buffer.concat([header, rest])
 }
 
-/** The offset of each item of the whole encoding. */
+/** Returns the offset of each item of the whole encoding. */
 function itemsOf(): { at: number; length: number; parent: boolean; start: number }[] {
   const items = []
   const walk = new Walk(groupCount(content.length))
@@ -165,7 +165,7 @@ test('rejects an encoding of another range', async () => {
   }
 })
 
-test('any change of the bytes yields only a true prefix of the content', () => {
+test('for any change of the bytes, emits only an unchanged prefix of the content', () => {
   const position = fc.nat(encoding.length - 1)
   const damage = fc.oneof(
     fc.record({

@@ -1,7 +1,8 @@
 /**
  * Decodes a combined encoding (bao specification, "Combined Encoding Format" and "Slice Format") as
- * it arrives, for the whole content or a range of groups. Only verified groups are emitted, in
- * batches. A false byte stops it at its item, and a false length at the last group at the latest.
+ * it arrives, for the whole content or a range of groups. It emits only verified groups, in
+ * batches. At a false byte it stops at that item. A false length stops it at the last group at the
+ * latest.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -17,21 +18,18 @@ import { BATCH_BYTES, BATCH_GROUPS, SLOT_BYTES } from './memory.ts'
 import { type Slot, takeSlot } from './slot.ts'
 import { Verifier } from './verifier.ts'
 
-/** Verified bytes, in place. They stay until `release`. */
+/** Verified bytes, which stay in memory until `release`. */
 export interface Batch {
   /** The position in the content: bytes `start` to `end`. */
   readonly start: number
   readonly end: number
-  /**
-   * The number of groups: 0 if only parents have arrived so far, 1 without bytes for the empty
-   * content.
-   */
+  /** The number of groups. It is 0 if only parents have arrived, and 1 for the empty content. */
   readonly groups: number
   /** The bytes of these groups. */
   readonly content: Uint8Array
   /**
-   * The parents that came with them: runs of consecutive nodes in pre-order, starting at place
-   * `index`.
+   * The parents that arrived with the groups: runs of consecutive nodes in pre-order, starting at
+   * place `index`.
    */
   readonly parents: readonly { readonly index: number; readonly bytes: Uint8Array }[]
   release(): void
@@ -41,12 +39,12 @@ export interface DecodeOptions {
   /** The hash of the whole content, 32 bytes. */
   readonly root: Uint8Array
   /**
-   * The size that the header must announce. Without it any size up to `maxSize` (default 256 GiB)
-   * is accepted, to be proven by the last group.
+   * The size that the header must contain. If it is absent, any size up to `maxSize` (default 256
+   * GiB) is accepted, and the last group proves it.
    */
   readonly size?: number
   readonly maxSize?: number
-  /** The requested bytes; default all. */
+  /** The requested bytes. Default: all. */
   readonly range?: ByteRange
   readonly groupBytes?: number
 }
@@ -58,7 +56,7 @@ export class Decoder {
   // Undefined until the header is complete.
   #verifier: Verifier | undefined
   #size = -1
-  // Bytes missing from the current item, and where its next byte goes in the slot.
+  // The number of missing bytes of the current item, and the position of its next byte in the slot.
   #need = HEADER_BYTES
   #at = 0
   #slot: SharedSlot | undefined
@@ -67,7 +65,7 @@ export class Decoder {
   #done = false
   #failure: unknown
 
-  /** `emit` gets each batch and then owns it. */
+  /** `emit` owns each batch that it gets. */
   constructor(options: DecodeOptions, emit: (batch: Batch) => void) {
     this.#options = options
     this.#emit = emit
@@ -78,19 +76,22 @@ export class Decoder {
     return this.#done
   }
 
-  /** The announced size, proven only by the content's last group. -1 before the header is read. */
+  /**
+   * The size in the header, which only the content's last group proves. It is -1 before the header
+   * is read.
+   */
   get size(): number {
     return this.#size
   }
 
-  /** Bytes of the encoding consumed so far. */
+  /** The number of bytes of the encoding that were consumed. */
   get consumed(): number {
     return this.#consumed
   }
 
   /**
    * Takes the next bytes of the encoding and copies them. Throws blake3.altered, .size or
-   * .trailing; the verified groups before the bad item have been emitted then.
+   * .trailing. Before that, it emits the verified groups before the bad item.
    */
   write(bytes: Uint8Array): void {
     if (this.#failure !== undefined) throw this.#failure
@@ -118,7 +119,7 @@ export class Decoder {
     if (batch !== undefined) this.#emit(batch.close())
   }
 
-  /** Emits the verified groups and discards the rest; a later write throws. */
+  /** Emits the verified groups and discards the rest. A later write throws. */
   close(): void {
     const expected =
       this.#verifier === undefined
@@ -159,7 +160,7 @@ export class Decoder {
     this.#nextItem(verifier)
   }
 
-  /** Reads the header. The announced size is checked before it is used. */
+  /** Reads the header. Checks its size before the size is used. */
   #start(): Verifier {
     const view = new DataView(this.#header.buffer)
     const size = view.getUint32(4, true) * 2 ** 32 + view.getUint32(0, true)
@@ -199,8 +200,8 @@ export class Decoder {
     }
     this.#slot ??= new SharedSlot()
     this.#at = this.#slot.reserve(parent, this.#need)
-    // The empty content is a group of no bytes and must be verified too. Otherwise any root would
-    // match it.
+    // The empty content is a group without bytes. It must be verified, because otherwise any root
+    // would match it.
     if (this.#need === 0) this.#itemWhole()
   }
 
@@ -229,8 +230,8 @@ export class Decoder {
 
 /**
  * A slot that is released when the decoder and all its batches have released it. Groups fill it
- * from the start, parents from BATCH_BYTES on, so that a batch is one piece of content and few
- * pieces of parents in any order of arrival.
+ * from the start, and parents from BATCH_BYTES on. So a batch is one piece of content and few
+ * pieces of parents.
  */
 class SharedSlot {
   readonly #slot: Slot = takeSlot()
@@ -268,7 +269,9 @@ class SharedSlot {
   }
 }
 
-/** Verified items of one slot. They are adjacent, because only items are placed in it, in order. */
+/**
+ * Verified items of one slot. They are adjacent, because only items are written to it, in order.
+ */
 class OpenBatch {
   readonly #slot: SharedSlot
   readonly #runs: { index: number; at: number; count: number }[] = []

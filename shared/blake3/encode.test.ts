@@ -1,6 +1,6 @@
 /**
- * Encodings and outboards compared with bao's official vectors, and the tree builder compared with
- * the reference implementation.
+ * Compares encodings and outboards with bao's official vectors, and the tree builder with the
+ * reference implementation.
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
@@ -54,7 +54,7 @@ const flipped = (bytes: Uint8Array, at: number): Buffer => {
   return copy
 }
 
-test('BT-14: bao vectors: encodings and outboards; detects any corruption', async () => {
+test('BT-14: encodings and outboards equal the bao vectors; detects any corruption', async () => {
   const cases = load<EncodingCase>('encodings.json')
   assert.equal(cases.length, 13)
   for (const { length, hash, combined, outboard } of cases) {
@@ -82,7 +82,7 @@ test('BT-14: bao vectors: encodings and outboards; detects any corruption', asyn
   }
 })
 
-test('BT-14: bao vectors: slices; detects any corruption', async () => {
+test('BT-14: slices equal the bao vectors; detects any corruption', async () => {
   const cases = load<SliceCase>('slices.json')
   assert.equal(cases.length, 222)
   for (const {

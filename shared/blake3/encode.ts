@@ -1,7 +1,7 @@
 /**
  * Makes the combined encoding of a content or of a range of its groups (bao specification,
  * "Combined Encoding Format" and "Slice Format") from the content and its outboard. Every byte is
- * verified before it is sent, so the sender, not the receiver, detects bit rot.
+ * verified before it is sent, so the sender detects bit rot before the receiver.
  */
 import { blake3Error } from './errors.ts'
 import {
@@ -21,31 +21,33 @@ import { Verifier } from './verifier.ts'
 export interface EncodeSource {
   /** The content's hash, 32 bytes. */
   readonly root: Uint8Array
-  /** Bytes of the content. */
+  /** The size of the content in bytes. */
   readonly size: number
   readonly groupBytes?: number
   /** Fills `into` with content starting at `position`. Throws if the content ends before that. */
   readContent(into: Uint8Array, position: number): Promise<void>
   /**
-   * Reads parents in pre-order, starting at place `index`. Returns how many were read: at least
-   * one, at most as many as fit `into`. Throws otherwise.
+   * Reads parents in pre-order, starting at place `index`. Returns the number of read parents,
+   * which is at least one and at most as many as fit into `into`. Throws otherwise.
    */
   readParents(into: Uint8Array, index: number): Promise<number>
 }
 
-/** Groups in every chunk but the last. With their parents they stay under 1 MiB. */
+/**
+ * The number of groups in every chunk but the last. With their parents they take less than 1 MiB.
+ */
 export const CHUNK_GROUPS = 63
 /** An upper bound of the parents on one path of the largest tree (256 GiB in groups of 1 KiB). */
 const PATH_PARENTS = 32
-/** Parents in one chunk: between its groups, and on the path to the first. */
+/** The maximum number of parents in one chunk: between its groups, and on the path to the first. */
 const CHUNK_PARENTS = CHUNK_GROUPS + PATH_PARENTS
-/** Parents are read this many at once, 64 KiB: those of 16 MiB of content. */
+/** The number of parents in one read: 64 KiB, which are the parents of 16 MiB of content. */
 const WINDOW_PARENTS = 1024
 
 /**
  * Yields the encoding of the groups of `range` in chunks of up to 1 MiB, each in a separate buffer.
- * While the caller handles one, the next is read. Throws blake3.altered if content or outboard
- * don't match the hash; nothing of the bad chunk has been yielded then.
+ * While the caller handles a chunk, the next one is read. Throws blake3.altered if content or
+ * outboard don't match the hash. It never yields a part of a bad chunk.
  */
 export async function* encode(
   source: EncodeSource,
@@ -73,8 +75,8 @@ export async function* encode(
       signal?.throwIfAborted()
     }
   } finally {
-    // The caller may close the files after this, so the read must end first. So must the use of its
-    // slot.
+    // The caller may close the files after this, so the read and the use of its slot must end
+    // first.
     const [rest] = await Promise.allSettled([reading])
     if (rest.status === 'fulfilled') rest.value?.slot.release()
   }
@@ -82,17 +84,17 @@ export async function* encode(
 
 /** The data of the next items of the encoding. */
 interface Chunk {
-  /** Content of the groups, one after another. */
+  /** The content of the groups, one after another. */
   readonly slot: Slot
   readonly parents: Uint8Array
   readonly items: number
-  /** Bytes of all items. */
+  /** The number of bytes of all items. */
   readonly length: number
 }
 
 const NOTHING: Promise<undefined> = Promise.resolve(undefined)
 
-/** Starts to read a chunk. A failure is reported to the later await. */
+/** Starts to read a chunk. A later await reports a failure. */
 function ahead(reader: ChunkReader): Promise<Chunk | undefined> {
   const reading = reader.next()
   reading.catch(() => undefined)
@@ -187,8 +189,8 @@ class ChunkReader {
   }
 
   async #fillWindow(index: number, group: number): Promise<void> {
-    // On the path to a range that begins further right, the next parent isn't adjacent. Before the
-    // end of the range, few parents follow.
+    // On the path to a range that begins further right, the next parent isn't adjacent. Near the
+    // end of the range, only few parents are left.
     const following = this.#walk.left ? this.#range.end - group + PATH_PARENTS : 1
     const count = Math.min(WINDOW_PARENTS, this.#parents - index, following)
     this.#windowEnd = this.#windowStart

@@ -1,4 +1,4 @@
-/** The tree's arithmetic compared with a naive walk. */
+/** Compares the tree's arithmetic with a naive walk. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -15,7 +15,8 @@ import {
 } from './geometry.ts'
 
 /**
- * Every node of a tree in pre-order: its first group, its number of groups, and a parent's place.
+ * Returns every node of a tree in pre-order: its first group, its number of groups, and the place
+ * of a parent.
  */
 function allNodes(count: number): { start: number; count: number; index: number }[] {
   const nodes: { start: number; count: number; index: number }[] = []

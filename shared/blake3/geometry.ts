@@ -7,18 +7,20 @@
 
 export const CHUNK_BYTES = 1024
 /**
- * Muster's chunk group: 16 chunks, as in iroh and bao-tree. One hash pair per 32 KiB of content is
- * 0.2 % overhead.
+ * The size of Muster's chunk group: 16 chunks, as in iroh and bao-tree. One hash pair for 32 KiB of
+ * content is an overhead of 0.2 %.
  */
 export const GROUP_BYTES = 16 * CHUNK_BYTES
-/** A parent node: the chaining values of its two children. */
+/** The size of a parent node: the chaining values of its two children. */
 export const PARENT_BYTES = 64
-/** The content's length as a little-endian 64-bit number, at the start of every encoding. */
+/**
+ * The size of the header of every encoding: the content's length as a little-endian 64-bit number.
+ */
 export const HEADER_BYTES = 8
 export const HASH_BYTES = 32
 /**
- * The size limit of blobs. Building the tree of a blob takes 1/170 of its size in memory. A peer's
- * claim is checked against this first.
+ * The size limit of blobs. Building the tree of a blob takes 1/170 of its size in memory. So the
+ * size that a peer sends is checked against this limit first.
  */
 export const MAX_BLOB_BYTES = 256 * 1024 ** 3
 
@@ -34,14 +36,14 @@ export interface GroupRange {
   readonly end: number
 }
 
-/** The number of groups of `size` bytes; the empty content is one empty group. */
+/** Returns the number of groups of `size` bytes. The empty content is one empty group. */
 export function groupCount(size: number, groupBytes: number = GROUP_BYTES): number {
   return Math.max(1, Math.ceil(size / groupBytes))
 }
 
 /**
- * The groups that a byte range touches. An empty range touches the group at its start, or the last
- * group if it is at or past the end (bao, "seeking").
+ * Returns the groups that contain bytes of a range. For an empty range, returns the group at its
+ * start, or the last group if the start is at or past the end (bao, "seeking").
  */
 export function groupsOf(
   range: ByteRange,
@@ -54,20 +56,22 @@ export function groupsOf(
   return { first, end }
 }
 
-/** The length of a group in a content of `size` bytes; the last may be short. */
+/** Returns the length of a group in a content of `size` bytes. The last group may be short. */
 export function groupLength(group: number, size: number, groupBytes: number = GROUP_BYTES): number {
   return Math.min(groupBytes, size - group * groupBytes)
 }
 
 /**
- * Groups in the left subtree of a node of `count` ≥ 2 groups: the largest power of two below
- * `count`.
+ * Returns the number of groups in the left subtree of a node of `count` ≥ 2 groups: the largest
+ * power of two below `count`.
  */
 export function leftGroups(count: number): number {
   return 2 ** (31 - Math.clz32(count - 1))
 }
 
-/** Bytes of the outboard (header and parents in pre-order) of a content of `size` bytes. */
+/**
+ * Returns the size of the outboard (header and parents in pre-order) of a content of `size` bytes.
+ */
 export function outboardSize(size: number, groupBytes: number = GROUP_BYTES): number {
   return HEADER_BYTES + (groupCount(size, groupBytes) - 1) * PARENT_BYTES
 }
@@ -92,7 +96,8 @@ export class Walk {
 
   readonly #groups: number
   readonly #range: GroupRange
-  // Nodes to visit, as triples start, count, index; at most two triples for each level.
+  // The nodes to visit, as triples of start, count and index. There are at most two triples for
+  // each level.
   readonly #stack: number[]
 
   constructor(groups: number, range: GroupRange = { first: 0, end: groups }) {
@@ -101,7 +106,7 @@ export class Walk {
     this.#stack = [0, groups, 0]
   }
 
-  /** Goes to the next node; false at the end. */
+  /** Goes to the next node. Returns false at the end. */
   next(): boolean {
     const stack = this.#stack
     if (stack.length === 0) return false
@@ -117,8 +122,8 @@ export class Walk {
     const left = leftGroups(count)
     this.left = this.#range.first < start + left
     this.right = this.#range.end > start + left
-    // A subtree of k groups has k - 1 parents, so the right child's place is that many after the
-    // left child's.
+    // A subtree of k groups has k - 1 parents, so the right child's place is k - 1 after the left
+    // child's.
     if (this.right) stack.push(start + left, count - left, index + left)
     if (this.left) stack.push(start, left, index + 1)
     return true
@@ -126,7 +131,8 @@ export class Walk {
 }
 
 /**
- * Bytes of the combined encoding of the groups of `range`: header, parents on the path, content.
+ * Returns the size of the combined encoding of the groups of `range`: header, parents on the path,
+ * content.
  */
 export function encodedSize(
   size: number,

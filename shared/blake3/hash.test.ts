@@ -1,4 +1,4 @@
-/** Whole hashes compared with the official vectors, for the native library and our kernels. */
+/** Compares whole hashes of the native library and our kernels with the official vectors. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * BLAKE3 of whole contents: by the native library if it loads (three to five times as fast), else
- * by our kernel.
+ * Computes BLAKE3 of whole contents. It uses the native library, which is three to five times as
+ * fast, or our kernel if the library can't be loaded.
  */
 import { createRequire } from 'node:module'
 import type { BlobId } from '../ids.ts'
@@ -12,7 +12,7 @@ import { Tree } from './tree.ts'
 
 export interface Blake3Hasher {
   update(bytes: Uint8Array): void
-  /** The id of all bytes so far. Call it once. */
+  /** Returns the id of all bytes so far. Call it once. */
   digest(): BlobId
 }
 
@@ -31,7 +31,7 @@ function loadNative(): Native | null {
   try {
     return createRequire(import.meta.url)('@napi-rs/blake-hash') as Native
   } catch {
-    // There is no binary for this platform: the kernel replaces it, and doctor reports it.
+    // If there is no binary for this platform, the kernel replaces it and doctor reports it.
     return null
   }
 }
@@ -56,11 +56,11 @@ export function blake3Of(bytes: Uint8Array): BlobId {
   return hasher.digest()
 }
 
-/** Hashes with our kernel, even if the native library is there. */
+/** Hashes with our kernel, also if the native library is available. */
 export function createOwnBlake3(): Blake3Hasher {
   const { bytes: memory } = kernel()
   const tree = new Tree(kernel())
-  // Bytes wait here until more follow: only then it is known that they aren't the last group.
+  // Bytes wait here until more bytes follow. Before that, they may be the last group.
   const waiting = new Uint8Array(WAITING_BYTES)
   let filled = 0
   const flush = (last: boolean): void => {
@@ -85,7 +85,7 @@ export function createOwnBlake3(): Blake3Hasher {
   }
 }
 
-/** More than one group, so that a full buffer is never the whole content hashed as a part. */
+/** The buffer is larger than one group, so that the last group is hashed only at the end. */
 const WAITING_BYTES = 4 * GROUP_BYTES
 
 function asBuffer(bytes: Uint8Array): Buffer {

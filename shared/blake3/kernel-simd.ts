@@ -18,15 +18,18 @@ declare const WebAssembly: {
 
 type Exports = Pick<Kernel, 'subtree' | 'groups' | 'parent'> & { memory: { buffer: ArrayBuffer } }
 
-/** Undefined if WebAssembly SIMD is missing or disabled, or the file doesn't exist. */
+/**
+ * Loads the kernel. Returns undefined if WebAssembly SIMD is missing or disabled, or the file
+ * doesn't exist.
+ */
 export function simdKernel(): Kernel | undefined {
   let exports: Exports
   try {
     const module = new WebAssembly.Module(readFileSync(join(import.meta.dirname, 'kernel.wasm')))
     exports = new WebAssembly.Instance(module, {}).exports as Exports
   } catch {
-    // Old processors and hardened runtimes use the fallback kernel; `kernel().name` reports which
-    // one runs.
+    // Old processors and hardened runtimes use the fallback kernel. `kernel().name` is the kernel
+    // in use.
     return undefined
   }
   const buffer = exports.memory.buffer

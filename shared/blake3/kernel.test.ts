@@ -1,4 +1,4 @@
-/** Both kernels compared with the reference implementation, and the choice between them. */
+/** Compares both kernels with the reference implementation, and tests the choice between them. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'

@@ -1,8 +1,8 @@
 /**
- * The kernel that computes BLAKE3 chaining values: the part of the hash that verified streaming
- * needs and no library exposes. Two kernels have the same memory layout: WebAssembly with four SIMD
- * lanes, and plain TypeScript if that can't be loaded. The choice is made once, at run time. A
- * kernel that fails the published test value is never used.
+ * Selects the kernel that computes BLAKE3 chaining values. Verified streaming needs these values,
+ * and no library exposes them. Two kernels have the same memory layout: WebAssembly with four SIMD
+ * lanes, and plain TypeScript if WebAssembly can't be loaded. A process selects its kernel once. A
+ * kernel that computes a wrong published test value is never used.
  */
 import { blake3Error } from './errors.ts'
 import { simdKernel } from './kernel-simd.ts'
@@ -10,8 +10,7 @@ import { typescriptKernel } from './kernel-typescript.ts'
 import { INPUT_AT, OUTPUT_AT } from './memory.ts'
 
 /**
- * All positions are byte offsets into the kernel's memory. Content must start at a multiple of
- * four.
+ * Positions are byte offsets into the kernel's memory. Content must start at a multiple of four.
  */
 export interface Kernel {
   readonly name: 'simd' | 'typescript'
@@ -19,24 +18,26 @@ export interface Kernel {
   readonly bytes: Uint8Array
   readonly words: Uint32Array
   /**
-   * The chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, which begin with chunk
-   * number `chunk` of the content. With `root` 1 it is the hash of the whole content.
+   * Computes the chaining value of the subtree over `length` ≤ 1 MiB bytes at `at`, which begin
+   * with chunk number `chunk` of the content. If `root` is 1, the result is the hash of the whole
+   * content.
    */
   subtree(at: number, length: number, chunk: number, root: 0 | 1, out: number): void
   /**
-   * The chaining values of `count` ≤ 64 whole adjacent groups of 16 KiB at `at`. None of them may
-   * be the whole content.
+   * Computes the chaining values of `count` ≤ 64 whole adjacent groups of 16 KiB at `at`. No group
+   * may be the whole content.
    */
   groups(at: number, count: number, chunk: number, out: number): void
-  /** The chaining value of the parent node (64 bytes: left, right) at `at`. */
+  /** Computes the chaining value of the parent node (64 bytes: left, right) at `at`. */
   parent(at: number, root: 0 | 1, out: number): void
 }
 
 let chosen: Kernel | undefined
 
 /**
- * The kernel of this process. `MUSTER_BLAKE3=typescript` in the environment selects the fallback.
- * Throws blake3.kernel if even the fallback computes wrong hashes, as on a big-endian machine.
+ * Returns the kernel of this process. `MUSTER_BLAKE3=typescript` in the environment selects the
+ * fallback. Throws blake3.kernel if even the fallback computes wrong hashes, as on a big-endian
+ * machine.
  */
 export function kernel(): Kernel {
   chosen ??= choose(process.env['MUSTER_BLAKE3'])

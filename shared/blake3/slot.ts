@@ -1,7 +1,7 @@
 /**
- * Slots that collect encoded bytes until a batch is full: in the kernel's memory if one is free, so
- * that bytes are hashed and written in place, else in a separate buffer. No caller waits for a
- * slot, so a stalled sender can't block the others.
+ * Provides slots that collect encoded bytes until a batch is full. A slot is in the kernel's memory
+ * if one is free, so that bytes are hashed and written in place. Otherwise it is a separate buffer.
+ * No caller waits for a slot, so a stalled sender can't block the others.
  */
 import { kernel } from './kernel.ts'
 import { INPUT_AT, SLOT_BYTES, SLOT_COUNT, slotAt } from './memory.ts'
@@ -10,11 +10,11 @@ export interface Slot {
   /** SLOT_BYTES bytes that belong to the holder until `release`. */
   readonly bytes: Uint8Array
   /**
-   * The position of `length` bytes at `offset` in the kernel's memory, for its next call. A slot
-   * outside that memory is copied there, at most 1 MiB.
+   * Returns the position of `length` bytes at `offset` in the kernel's memory, for its next call.
+   * At most 1 MiB of a slot outside that memory is copied there.
    */
   place(offset: number, length: number): number
-  /** Releases the slot; `bytes` must not be used afterwards. A second call does nothing. */
+  /** Releases the slot. `bytes` must not be used afterwards. A second call does nothing. */
   release(): void
 }
 

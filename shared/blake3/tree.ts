@@ -17,7 +17,10 @@ import {
 import type { Kernel } from './kernel.ts'
 import { BATCH_GROUPS, INPUT_AT, OUTPUT_AT, outputAt } from './memory.ts'
 
-/** Chaining values are kept in segments of this many, 64 KiB each, so that growing never copies. */
+/**
+ * The number of chaining values in a segment of 64 KiB. New segments are added, so that growth
+ * never copies values.
+ */
 const SEGMENT = 2048
 
 export class Tree {
@@ -30,15 +33,15 @@ export class Tree {
     this.#kernel = kernel
   }
 
-  /** Bytes added so far. */
+  /** The number of bytes added so far. */
   get size(): number {
     return this.#size
   }
 
   /**
-   * Adds the content's next `length` ≤ 1 MiB bytes, at `at` in the kernel's memory. All batches but
-   * the last must be whole groups. A content of one group is hashed as the root, so it must come as
-   * one last batch.
+   * Adds the content's next `length` ≤ 1 MiB bytes, at `at` in the kernel's memory. All batches
+   * except the last must be whole groups. A content of one group is hashed as the root, so it must
+   * be one last batch.
    */
   add(at: number, length: number, last: boolean): void {
     const { bytes, groups, subtree } = this.#kernel
@@ -75,8 +78,8 @@ export class Tree {
   }
 
   /**
-   * The hash (32 bytes) and the outboard: header, then every parent in pre-order. Call it once,
-   * after the last batch.
+   * Returns the hash (32 bytes) and the outboard: the header, then every parent in pre-order. Call
+   * it once, after the last batch.
    */
   finish(): { root: Uint8Array; outboard: Uint8Array } {
     const outboard = Buffer.alloc(outboardSize(this.#size))

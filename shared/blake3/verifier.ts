@@ -1,7 +1,7 @@
 /**
- * Verifies the items of an encoding, in order, against the root hash: a parent against its expected
- * chaining value, which then gives the expected values of its two children; a group against the
- * value from its parent. Every accepted item is part of the content.
+ * Verifies the items of an encoding, in order, against the root hash. A parent must match its
+ * expected chaining value, and it contains the expected values of its two children. A group must
+ * match the value from its parent. Every accepted item is part of the content.
  */
 import {
   CHUNK_BYTES,
@@ -18,7 +18,7 @@ import { OUTPUT_AT } from './memory.ts'
 const HASH_WORDS = HASH_BYTES / 4
 
 export interface Shape {
-  /** Bytes of the content, as claimed. A wrong claim fails at the last group. */
+  /** The unproven size of the content. A wrong size fails at the last group. */
   readonly size: number
   /** The groups in the encoding. */
   readonly range: GroupRange
@@ -30,7 +30,7 @@ export class Verifier {
   readonly walk: Walk
   readonly #kernel: Kernel
   readonly #shape: Shape
-  // Expected chaining values of the nodes that the walk has yet to visit, as a stack.
+  // The stack of expected chaining values for the nodes that the walk has not visited yet.
   readonly #expected: Uint32Array
   #depth = 0
 
@@ -45,12 +45,14 @@ export class Verifier {
     this.#depth = 1
   }
 
-  /** Goes to the next item; false at the end. Every item must be checked before the next. */
+  /**
+   * Goes to the next item. Returns false at the end. Every item must be checked before the next.
+   */
   next(): boolean {
     return this.walk.next()
   }
 
-  /** Bytes of the current item. */
+  /** The size of the current item. */
   get length(): number {
     return this.walk.parent
       ? PARENT_BYTES
@@ -58,8 +60,8 @@ export class Verifier {
   }
 
   /**
-   * Whether the current item, at `at` in the kernel's memory, is correct. After false, the verifier
-   * can't be used any more.
+   * Returns whether the current item, at `at` in the kernel's memory, is correct. After false, the
+   * verifier can't be used any more.
    */
   check(at: number): boolean {
     const { parent, root, start, left, right } = this.walk

@@ -42,7 +42,7 @@ test('bulk writes: writes aligned batches, and leaves unaligned ones to the call
   assert.equal(await bulk.write(part(0, 4096), 0), false)
 })
 
-test('bulk writes: a large blob is received, resumed and read in transfer', async (t) => {
+test('bulk writes: a large blob is received, resumed, and read during its transfer', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bulk-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   const deps = { clock: systemClock, random: systemRandom }

@@ -1,8 +1,7 @@
 /**
- * Writes large incoming blobs past the page cache (O_DIRECT). Through the cache, a gigabyte would
- * displace everything else in it, and the copy costs more CPU time than the hashing. Only whole,
- * aligned batches are written this way. The caller writes the rest normally, so nothing fails
- * because of it.
+ * Writes large incoming blobs past the page cache (O_DIRECT). A gigabyte would displace all other
+ * data in the cache, and the copy takes more CPU time than the hashing. Only whole, aligned batches
+ * are written this way. The caller writes all other bytes normally.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
@@ -13,24 +12,24 @@ import { type FileHandle, open } from 'node:fs/promises'
  */
 export const BULK_BLOB_BYTES = 64 * 1024 * 1024
 /**
- * The alignment of position and length that O_DIRECT requires on common file systems, and that of
- * the memory on common disks (open(2), NOTES).
+ * The alignment that O_DIRECT requires for position and length on common file systems, and for the
+ * memory on common disks (open(2), NOTES).
  */
 const FILE_ALIGNMENT = 4096
 const MEMORY_ALIGNMENT = 512
 
 export interface BulkWriter {
   /**
-   * True if all the bytes are in the file. False if the caller must write them normally: they are
-   * unaligned, or the file system rejects such writes. Never throws.
+   * Writes the bytes and returns true. Returns false if the caller must write them normally,
+   * because they are unaligned or the file system rejects such writes. Never throws.
    */
   write(bytes: Uint8Array, position: number): Promise<boolean>
   close(): Promise<void>
 }
 
 /**
- * A second handle on the file of a blob of `size` bytes. Undefined for small blobs and on file
- * systems without O_DIRECT.
+ * Opens a second handle on the file of a blob of `size` bytes. Returns undefined for small blobs
+ * and on file systems without O_DIRECT.
  */
 export async function openBulkWriter(path: string, size: number): Promise<BulkWriter | undefined> {
   if (size < BULK_BLOB_BYTES || constants.O_DIRECT === undefined) return undefined
@@ -53,8 +52,8 @@ export async function openBulkWriter(path: string, size: number): Promise<BulkWr
         const { bytesWritten } = await handle.write(bytes, 0, bytes.length, position)
         return bytesWritten === bytes.length
       } catch {
-        // O_DIRECT isn't supported here, or the disk is full or broken: the normal write reports
-        // which.
+        // O_DIRECT isn't supported here, or the disk is full or broken. The normal write reports
+        // the reason.
         usable = false
         return false
       }

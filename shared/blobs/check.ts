@@ -1,7 +1,7 @@
 /**
  * Reads back the pool's blobs and compares them with their ids. Damaged content is moved to the
- * quarantine folder, never deleted, so that a sound copy can take its name. A damaged or missing
- * outboard is computed again from the content.
+ * quarantine folder and never deleted, so that an undamaged copy can get its name. A damaged or
+ * missing outboard is computed again from the content.
  */
 import { lstatSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
@@ -22,7 +22,7 @@ import { handled, sourceOfFile } from './source.ts'
 import { createDraft, discard, openBlob, type Store, settle } from './store.ts'
 import { exactStat, markOf } from './verified.ts'
 
-/** The id of a file's contents. */
+/** Returns the id of a file's contents. */
 export async function digestFile(file: FileHandle, signal?: AbortSignal): Promise<BlobId> {
   const hasher = createBlake3()
   const buffer = Buffer.allocUnsafeSlow(MIB)
@@ -35,7 +35,9 @@ export async function digestFile(file: FileHandle, signal?: AbortSignal): Promis
   }
 }
 
-/** The id and the outboard of a file's contents. The next batch is read while one is hashed. */
+/**
+ * Returns the id and the outboard of a file's contents. The next batch is read while one is hashed.
+ */
 export async function treeOfFile(
   file: FileHandle,
   signal?: AbortSignal,
@@ -63,7 +65,7 @@ export async function treeOfFile(
   return { id: blobId.parse(Buffer.from(root).toString('hex')), size: tree.size, outboard }
 }
 
-/** `damaged`: it was, and is in quarantine now. */
+/** `damaged`: the blob was damaged and is in quarantine now. */
 export type Soundness = 'sound' | 'damaged' | 'absent'
 
 /** Checks a blob's content. It is hashed only if its file changed since the last hash. */
@@ -75,31 +77,31 @@ export async function verifyBlob(
   const stats = await exactStat(store.layout.blob(id))
   if (stats === undefined) return 'absent'
   if (store.verified.holds(id, stats)) return 'sound'
-  // The pool may have linked the file since that look. Nothing comes between this one and the
+  // The pool may have linked the file after the last stat. Nothing runs between this stat and the
   // record.
   const now = lstatSync(store.layout.blob(id), { bigint: true, throwIfNoEntry: false })
   if (now !== undefined && store.verified.holds(id, now)) return 'sound'
   try {
     return (await checkBlob(store, id, signal)) ? 'sound' : 'damaged'
   } catch (error) {
-    // Another check or a removal took it away meanwhile.
+    // Another check or a removal removed the file meanwhile.
     if (blobError.is(error, 'blob.unknown')) return 'absent'
     throw error
   }
 }
 
-/** Errors of a disk that can't read a sector; the data there is lost. */
+/** The errors of a disk that can't read a sector. The data there is lost. */
 export const UNREADABLE: ReadonlySet<string> = new Set(['EIO', 'EUCLEAN', 'EBADMSG'])
 /**
- * A file that changed within this time may still be only in memory. A record must not claim more
- * than the disk holds.
+ * A file that changed within this time may exist only in memory, so it is synced before it is
+ * recorded.
  */
 const RECENT_MS = 3_600_000
 
 /**
- * Hashes a blob's whole content. True if it is sound; false if it was damaged and is in quarantine
- * now. A sound blob whose outboard is missing or has the wrong length gets a new one. @throws
- * blob.unknown
+ * Hashes a blob's whole content. Returns true if it is undamaged, and false if it was damaged and
+ * is in quarantine now. If the outboard of an undamaged blob is missing or has the wrong length, it
+ * is computed again. @throws blob.unknown
  */
 export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal): Promise<boolean> {
   const path = store.layout.blob(id)
@@ -128,7 +130,7 @@ export async function checkBlob(store: Store, id: BlobId, signal?: AbortSignal):
 
 const SEALED = 0o444
 
-/** Quarantines the damaged file. False, unless a sound copy has taken its place meanwhile. */
+/** Quarantines the damaged file. Returns false, unless an undamaged copy replaced it meanwhile. */
 async function notDamaged(
   store: Store,
   id: BlobId,
@@ -140,7 +142,7 @@ async function notDamaged(
   return checkBlob(store, id, signal)
 }
 
-/** The id of the content; undefined if the disk can't read all of it. */
+/** Returns the id of the content. Undefined if the disk can't read all of it. */
 async function digestIfReadable(
   file: FileHandle,
   signal: AbortSignal | undefined,
@@ -154,8 +156,8 @@ async function digestIfReadable(
 }
 
 /**
- * Computes a blob's outboard from its content and stores it. False if the content doesn't match the
- * id; the blob is in quarantine then.
+ * Computes a blob's outboard from its content and stores it. Returns false if the content doesn't
+ * match the id. The blob is in quarantine then.
  */
 export async function repairOutboard(
   store: Store,
@@ -173,7 +175,7 @@ export async function repairOutboard(
   try {
     await store.disk.write(draft.file, [found.outboard], 0)
     await settle(store, [draft])
-    // Crash here: the old outboard, or none, stands. The next use of the blob repairs it again.
+    // Crash here: the blob has its old outboard or none. The next use of the blob repairs it again.
     await store.disk.rename(draft.path, store.layout.outboard(id))
     await store.disk.syncFolder(await store.layout.shard(id))
   } finally {
@@ -187,9 +189,9 @@ export async function repairOutboard(
 }
 
 /**
- * Moves the damaged file of a blob away, so that a sound copy can take its name. The file is
- * identified by its inode: a sound copy that was committed since the damage was found stays. False
- * if another file, or none, has the name now.
+ * Moves the damaged file of a blob away, so that an undamaged copy can get its name. The file is
+ * identified by its inode, so a copy that was committed after the damage was found stays. Returns
+ * false if another file, or none, has the name now.
  */
 export async function quarantine(store: Store, id: BlobId, inode: bigint): Promise<boolean> {
   const { disk, layout } = store
@@ -200,13 +202,14 @@ export async function quarantine(store: Store, id: BlobId, inode: bigint): Promi
   if ((await exactStat(target))?.ino !== inode) {
     // A copy was committed between the check and the rename. Its content was verified.
     await disk.rename(target, path)
-    // Crash before this: a sound copy is in quarantine; the blob is fetched again.
+    // Crash before this: an undamaged copy is in quarantine, and the blob is fetched again.
     await disk.syncFolder(await layout.shard(id))
     return false
   }
   store.verified.forget(id)
   store.found.damaged += 1
-  // The outboard stays: a sound copy has the same one, and nothing reads it without a blob.
+  // The outboard stays, because an undamaged copy has the same one. No code reads it without a
+  // blob.
   await disk.syncFolder(await layout.shard(id))
   store.log.warn(
     { blob: id, path: target },

@@ -1,5 +1,6 @@
 /**
- * Faults at every step of an ingest and of a transfer: the pool stays sound, and a retry succeeds.
+ * Tests faults at every step of an ingest and of a transfer. The pool stays intact, and a retry
+ * succeeds.
  */
 import assert from 'node:assert/strict'
 import { execFile, execFileSync } from 'node:child_process'
@@ -29,10 +30,13 @@ const NOBODY = 65_534
 const ID = blake3Of(PROGRAM_CONTENT)
 const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
   blobError.is(error, code)
-/** The system's clock plus two hours: files that a crash left count as stale. */
+/** The system's clock plus two hours, so that files of a crash count as stale. */
 const later: Clock = { ...systemClock, now: () => systemClock.now() + 7_200_000 }
 
-/** Runs the program on a pool until it is killed at a step; false if it never reaches that step. */
+/**
+ * Runs the program on a pool until it is killed at a step. Returns false if it never reaches that
+ * step.
+ */
 function killedAt(folder: string, step: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
     execFile(process.execPath, [PROGRAM, folder, String(step)], (error) => {
@@ -55,7 +59,7 @@ async function assertRecovers(folder: string, pool: TestPool, source: TestPool):
   assert.deepEqual(swept.temporary, [])
 }
 
-/** Receives a blob in two transfers, of which the first is aborted half-way. */
+/** Receives a blob in two transfers. The first one is aborted half-way. */
 async function receiveInTwo(pool: TestPool, source: TestPool): Promise<void> {
   const first = await pool.receive(ID, PROGRAM_CONTENT.length)
   try {
@@ -73,7 +77,7 @@ async function receiveInTwo(pool: TestPool, source: TestPool): Promise<void> {
   }
 }
 
-test('CA-01: kill -9 at any step of an ingest leaves a sound pool, and a retry works', async () => {
+test('CA-01: kill -9 at any step of an ingest leaves an intact pool; a retry works', async () => {
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const run = async (step: number): Promise<boolean> => {
@@ -92,7 +96,7 @@ test('CA-01: kill -9 at any step of an ingest leaves a sound pool, and a retry w
   assert(steps >= 10, `only ${steps} steps`)
 })
 
-test('CA-01: a process that dies in an ingest or transfer leaves a sound pool', async () => {
+test('CA-01: a process that dies in an ingest or transfer leaves an intact pool', async () => {
   await using source = await testPool()
   await source.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: MAX })
   const works = {
@@ -124,8 +128,8 @@ test('CA-01: a process that dies in an ingest or transfer leaves a sound pool', 
 })
 
 /**
- * Runs `work` on pools whose disk fails with `code` at step 0, 1, 2, … before or after executing
- * it, until a run meets no fault.
+ * Runs `work` on pools whose disk fails with `code` before or after step 0, 1, 2, … until a run has
+ * no fault.
  */
 async function atEveryStep(
   code: string,
@@ -135,7 +139,7 @@ async function atEveryStep(
   for (let number = 0; ; number += 1) {
     for (const when of ['before', 'after'] as const) {
       let met: Step | undefined
-      // The first steps open the pool; this test is not about their faults.
+      // The first steps open the pool. This test ignores their faults.
       let opened = false
       let first = 0
       const fault = (step: Step): void => {
@@ -207,7 +211,7 @@ for (const code of ['EIO', 'ENOSPC']) {
 test('CA-01: a transfer killed after sealing its files resumes without root', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-crash-'))
   t.after(() => rm(folder, { recursive: true }))
-  // Root may write to any file, so a test that runs as root switches to uid 65534 for a while.
+  // Root may write to any file, so a test as root switches to uid 65534 for this part.
   if (process.geteuid?.() === 0) {
     await chown(folder, NOBODY, NOBODY)
     process.seteuid?.(NOBODY)
@@ -236,10 +240,7 @@ test('CA-01: a transfer killed after sealing its files resumes without root', as
   assert((await contentOf((await testPool({ folder })).read(ID))).equals(PROGRAM_CONTENT))
 })
 
-/**
- * A watch that fails a rename before all written data is synced. Records renames and the last
- * folder synced.
- */
+/** Fails a rename before all written data is synced. Records renames and the last synced folder. */
 function orderWatch(): Watch & { readonly renamed: string[]; folder: string } {
   const dirty = new Set<unknown>()
   const watch = {

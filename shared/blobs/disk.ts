@@ -1,7 +1,6 @@
 /**
- * All changes that the pool makes to the disk. One place decides how files are opened and how
- * failures are reported, and a test can let each step fail. Nothing follows a symbolic link or
- * writes to an existing file.
+ * Makes all changes of the pool on the disk. Only this module opens files and reports failures, and
+ * a test can let each step fail. No step follows a symbolic link or writes to an existing file.
  */
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
@@ -24,13 +23,13 @@ export interface Disk {
    * link.
    */
   create(path: string): Promise<FileHandle>
-  /** Opens an existing file for reading and writing, also one of ours that was sealed. */
+  /** Opens an existing file for reading and writing, also if the pool made it read-only. */
   reopen(path: string): Promise<FileHandle>
   /** Writes all `parts` one after another, starting at `position`. */
   write(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void>
   /** Opens a direct writer for a large file, if supported (see bulk.ts). Never fails. */
   openBulk(path: string, size: number): Promise<BulkWriter | undefined>
-  /** Makes the file read-only for all users, also for its owner. */
+  /** Makes the file read-only for all users, including its owner. */
   seal(file: FileHandle): Promise<void>
   /** Waits until the file's contents are on the disk. */
   sync(file: FileHandle): Promise<void>
@@ -64,8 +63,8 @@ export const systemDisk: Disk = {
 }
 
 /**
- * Reopens a sealed file for writing. A transfer that was killed between sealing and renaming its
- * files resumes with them; we own them, so we may change their mode.
+ * Opens a read-only file of the pool for writing. A transfer that was killed before it renamed its
+ * read-only files resumes with them. The pool's user owns the files and may change their mode.
  */
 async function reopen(path: string): Promise<FileHandle> {
   const writable = (): Promise<FileHandle> => open(path, constants.O_RDWR | constants.O_NOFOLLOW)
@@ -83,7 +82,7 @@ async function reopen(path: string): Promise<FileHandle> {
   return writable()
 }
 
-/** Parts of one writev call (IOV_MAX is 1,024 on Linux). */
+/** The maximum number of parts in one writev call (IOV_MAX is 1,024 on Linux). */
 const MAX_PARTS = 1024
 
 async function writeAll(
@@ -94,8 +93,8 @@ async function writeAll(
   let at = position
   for (let i = 0; i < parts.length; i += MAX_PARTS) {
     let rest = parts.slice(i, i + MAX_PARTS)
-    // A short write isn't an error. Write the rest: the next call usually fails with the reason,
-    // such as a full disk.
+    // A short write isn't an error. The next call usually fails with the reason, such as a full
+    // disk.
     while (rest.length > 0) {
       const { bytesWritten } = await file.writev(rest, at)
       at += bytesWritten
@@ -104,7 +103,7 @@ async function writeAll(
   }
 }
 
-/** `parts` without their first `count` bytes. */
+/** Returns `parts` without their first `count` bytes. */
 function skip(parts: readonly Uint8Array[], count: number): Uint8Array[] {
   let rest = count
   for (const [i, part] of parts.entries()) {
@@ -116,13 +115,13 @@ function skip(parts: readonly Uint8Array[], count: number): Uint8Array[] {
 }
 
 /**
- * The pool's view of its disk: failures as the pool's errors, and a flag for a failed sync that no
- * later success clears.
+ * Converts failures of the disk to the pool's errors. A failed sync sets a flag that no later
+ * success clears.
  */
 export interface GuardedDisk extends Disk {
   /**
-   * Throws blob.suspect after an fsync has failed: the kernel may then report success for pages
-   * that it dropped.
+   * Throws blob.suspect after an fsync has failed, because the kernel may then report success for
+   * pages that it dropped.
    */
   admit(): void
 }

@@ -9,11 +9,14 @@ export interface BlobFiles {
   readonly id: BlobId
   readonly size: number
   readonly data: { readonly path: string; readonly file: FileHandle }
-  /** Absent for a blob of one group, which has no tree nodes. */
+  /** Absent for a blob of one group, because it has no tree nodes. */
   readonly outboard?: { readonly path: string; readonly file: FileHandle }
 }
 
-/** Throws blob.damaged if a file is too short, and blob.disk if it can't be read. */
+/**
+ * Makes a source of the two files. Reads throw blob.damaged if a file is too short, and blob.disk
+ * if it can't be read.
+ */
 export function sourceOfFiles({ id, size, data, outboard }: BlobFiles): EncodeSource {
   return {
     root: Buffer.from(id, 'hex'),

@@ -35,7 +35,7 @@ test('a group set behaves like a set with runs and a prefix', () => {
   )
 })
 
-test('a claim about distant groups allocates nothing; bits past the limit are dropped', () => {
+test('a claim about distant groups allocates no memory; drops bits past the limit', () => {
   const set = new GroupSet(Buffer.alloc(4, 0xff), 20)
   assert.equal(set.count, 20)
   assert.equal(set.has(2 ** 30), false)

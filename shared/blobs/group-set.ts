@@ -1,5 +1,5 @@
 /**
- * A set of group numbers as a bitmap. It grows with the groups that are added, never with a peer's
+ * Stores a set of group numbers as a bitmap. It grows with the added groups, never with a peer's
  * claim.
  */
 import type { GroupRange } from '../blake3/geometry.ts'
@@ -9,7 +9,7 @@ export class GroupSet {
   #count = 0
   #prefix = 0
 
-  /** `bits`: bit i of byte j stands for group 8j + i. Bits from `limit` on are dropped. */
+  /** `bits`: bit i of byte j is group 8j + i. Bits from `limit` on are dropped. */
   constructor(bits: Uint8Array = new Uint8Array(0), limit = 0) {
     this.#bits = new Uint8Array(Math.min(bits.length, Math.ceil(limit / 8)))
     for (let group = 0; group < limit && group < bits.length * 8; group += 1) {
@@ -21,7 +21,7 @@ export class GroupSet {
     return this.#count
   }
 
-  /** How many groups are in the set without a gap, starting at 0. */
+  /** The number of groups in the set without a gap, starting at 0. */
   get prefix(): number {
     return this.#prefix
   }
@@ -52,7 +52,10 @@ export class GroupSet {
     return true
   }
 
-  /** The runs below `limit` that are in the set; with `present` false, those that aren't. */
+  /**
+   * Yields the runs below `limit` that are in the set. If `present` is false, yields the runs that
+   * aren't.
+   */
   runs(limit: number, present: boolean): GroupRange[] {
     const runs: GroupRange[] = []
     for (let group = 0; group < limit; ) {
@@ -65,7 +68,10 @@ export class GroupSet {
     return runs
   }
 
-  /** The first group from `from` on that is present (or absent); `limit` if there is none. */
+  /**
+   * Returns the first group from `from` on that is present (or absent). Returns `limit` if there is
+   * none.
+   */
   #next(from: number, present: boolean, limit: number): number {
     const nothing = present ? 0 : 0xff
     let group = from

@@ -1,4 +1,7 @@
-/** Verified transfers: several senders, interruptions, resumption, joiners, false data. */
+/**
+ * Tests verified transfers: several senders, interruptions, resumption, callers that join, false
+ * data.
+ */
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
@@ -26,7 +29,7 @@ const failsWith = (code: Parameters<typeof blobError>[0]) => (error: unknown) =>
   blobError.is(error, code)
 const NO_LEFTOVERS = { temporary: [], partial: [], quarantine: [] }
 
-/** A pool that has a blob, a pool that needs it, and the blob. */
+/** Returns a pool that has a blob, a pool that needs it, and the blob. */
 async function pair(
   length: number,
   seed = 7,
@@ -149,7 +152,7 @@ test('BT-03: a false size fails at the last group, and the true size then works'
   await assert.rejects(it.to.receive(it.id, 99_999), failsWith('blob.size'))
 })
 
-test('a size that the last group proved overrules any other claim', async () => {
+test('a size that the last group proved replaces any other claim', async () => {
   await using it = await pair(100_000)
   const incoming = await it.to.receive(it.id, 100_000)
   await send(it.from, incoming, { start: 99_000, end: 100_000 })
@@ -248,7 +251,7 @@ test('callers can stop waiting for a resumption; the last one to leave aborts it
   await assert.rejects(another.receive(it.id, size, AbortSignal.abort(new Error('early'))), {
     message: 'early',
   })
-  // A caller that stays isn't aborted with the others, and finds all verified data.
+  // A caller that stays isn't aborted with the others, and gets all verified data.
   const [stays, leaves] = [another.receive(it.id, size), new AbortController()]
   const leaver = another.receive(it.id, size, leaves.signal)
   leaves.abort(new Error('left'))
@@ -270,13 +273,13 @@ test('BT-11: a resumption fetches groups that the bitmap claims but the disk lac
   const file = (suffix: string, names: string[]): string =>
     join(partial, names.find((name) => name.endsWith(suffix)) as string)
   const names = await readdir(partial)
-  // The state after a power loss that kept the bitmap and lost the end of the data.
+  // This is the state after a power loss that kept the bitmap and lost the end of the data.
   await truncate(file('.data', names), 30_000)
   const second = await it.to.receive(it.id, 1_000_000)
   assert((second.missing()[0] as ByteRange).start <= 30_000)
   await sendMissing(it.from, second)
   await second.abort()
-  // The state after bit rot in tree nodes and in a bitmap.
+  // This is the state after bit rot in tree nodes and in a bitmap.
   await truncate(file('.outboard', names), 8)
   const third = await it.to.receive(it.id, 1_000_000)
   assert.deepEqual(third.missing(), [{ start: 0, end: 1_000_000 }])

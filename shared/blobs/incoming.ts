@@ -1,7 +1,7 @@
 /**
- * One incoming blob, from any number of senders at once. Verified groups are written directly to
- * their place in the partial blob and can be read before the rest arrives. Callers that ask for the
- * same blob share one transfer. It stops when the last of them aborts; the verified part is kept.
+ * Receives one blob from any number of senders at once. Verified groups are written directly to
+ * their place in the partial blob and can be read before the rest arrives. Callers that request the
+ * same blob share one transfer. It stops when the last caller aborts, and keeps the verified part.
  */
 import type { Batch } from '../blake3/decode.ts'
 import {
@@ -23,49 +23,48 @@ import { admit, commit, openBlob, SPACE_CHECK_BYTES, type Store, settle } from '
 
 export interface Incoming {
   readonly id: BlobId
-  /** Bytes, as claimed. */
+  /** The size in bytes, which may be unproven. */
   readonly size: number
-  /** True once the last group is verified: only that proves the size. */
+  /** True after the last group is verified, because only this group proves the size. */
   sizeProven(): boolean
   /** The unverified ranges, in order. */
   missing(): ByteRange[]
   /**
-   * Takes the encoding of the groups that `range` touches. Throws blob.range unless it lies inside
-   * the blob.
+   * Returns a sink for the encoding of the groups with bytes of `range`. Throws blob.range unless
+   * the range is inside the blob.
    */
   decoder(range: ByteRange): RangeSink
-  /** How many bytes from the start are verified and readable. */
+  /** The number of bytes from the start that are verified and readable. */
   verifiedPrefix(): number
   /**
    * Resolves once the prefix reaches `offset`. Rejects if the transfer or the signal is aborted.
    */
   waitFor(offset: number, signal?: AbortSignal): Promise<void>
   /**
-   * Verified bytes. Throws blob.unverified if some are missing, blob.range past the end or for more
-   * than 16 MiB at once.
+   * Reads verified bytes. Throws blob.unverified if some are missing. Throws blob.range past the
+   * end and for more than 16 MiB at once.
    */
   read(range: ByteRange): Promise<Uint8Array>
   /** Moves the blob to its final place, durably. Throws blob.incomplete if something is missing. */
   finish(): Promise<{ size: number }>
-  /** Leaves the transfer; does nothing after `finish` or a second time. */
+  /** Leaves the transfer. Does nothing after `finish` or a second time. */
   abort(): Promise<void>
 }
 
-/** The limit of one `read`. Callers read far smaller pieces. */
+/** The maximum size of one `read`. Callers read far smaller pieces. */
 export const MAX_READ_BYTES = 16 * MIB
 /**
- * Progress is synced after this much or this long, whichever is first: the most that a crash costs.
+ * Progress is synced after this number of bytes or this time, so a crash loses no more than that.
  */
 const CHECKPOINT_BYTES = 64 * MIB
 const CHECKPOINT_MS = 10_000
 
 /**
- * The transfer itself, shared by its joiners. Owned by the pool's receiver; a joiner has only an
- * Incoming.
+ * The transfer that its callers share. The pool's receiver owns it. A caller has only an Incoming.
  */
 export class Transfer implements Landing {
   readonly partial: Partial
-  /** Resolves once its files are closed, for any reason. */
+  /** Resolves after its files were closed, for any reason. */
   readonly over: Promise<void>
   readonly #store: Store
   readonly #groups: number
@@ -108,7 +107,7 @@ export class Transfer implements Landing {
     return this.#waiters.size > 0
   }
 
-  /** Another handle on the transfer; undefined if it has ended. */
+  /** Returns another handle on the transfer. Undefined if it has ended. */
   join(): Incoming | undefined {
     if (this.#state === 'closed' || this.#state === 'finished') return undefined
     this.#joiners += 1
@@ -133,7 +132,7 @@ export class Transfer implements Landing {
     }
   }
 
-  /** The verified ranges, and whether the size is proven. */
+  /** Returns the verified ranges, and whether the size is proven. */
   progress(): { size: number; proven: boolean; ranges: ByteRange[] } {
     return {
       size: this.size,
@@ -148,7 +147,7 @@ export class Transfer implements Landing {
       const { disk } = this.#store
       const { data, bulk, outboard } = this.partial
       if (this.#admitted <= 0) {
-        // At most the bytes that are still missing: a small blob needs little space.
+        // Only the missing bytes count, so that a small blob needs little space.
         const left = this.size - this.partial.verified.count * GROUP_BYTES
         const wanted = Math.min(SPACE_CHECK_BYTES, Math.max(left, batch.end - batch.start))
         await admit(this.#store, wanted)
@@ -162,7 +161,7 @@ export class Transfer implements Landing {
       const writes = [content()]
       for (const run of batch.parents)
         writes.push(disk.write(outboard.file, [run.bytes], HEADER_BYTES + run.index * PARENT_BYTES))
-      // All writes must have ended before the batch is released, failed or not.
+      // All writes must have ended before the batch is released, also if they failed.
       for (const result of await Promise.allSettled(writes))
         if (result.status === 'rejected') throw result.reason
       if (batch.groups > 0) this.#mark(batch)
@@ -194,7 +193,7 @@ export class Transfer implements Landing {
         this.#checkpointing = undefined
       },
       (error: unknown) => {
-        // The next write meets the same disk and fails for its caller.
+        // The next write fails on the same disk, and its caller gets the error.
         this.#checkpointing = undefined
         this.#store.log.warn(
           { blob: this.id, error: String(error) },
@@ -211,7 +210,7 @@ export class Transfer implements Landing {
     this.#checkpointGroups = verified.count
     this.#checkpointAt = clock.monotonic()
     await Promise.all([disk.sync(data.file), disk.sync(outboard.file)])
-    // Crash here: data without its bits; it is fetched again.
+    // Crash here: the data has no bits in the bitmap and is fetched again.
     await writeBitmap(this.#store, this.partial, bits)
   }
 
@@ -261,7 +260,7 @@ export class Transfer implements Landing {
     if (range.end - range.start > MAX_READ_BYTES)
       throw blobError('blob.range', { ...range, size: this.size })
     if (this.#state === 'closed') throw blobError('blob.aborted', { id: this.id })
-    // The transfer may have just finished: the same bytes have their final name.
+    // The transfer may have just finished. The same bytes have their final name then.
     if (this.#state === 'finished') return readWhole(this.#store, this.id, range)
     if (range.end > range.start && !this.partial.verified.hasRange(groupsOf(range, this.size))) {
       throw blobError('blob.unverified', { id: this.id, start: range.start, end: range.end })
@@ -289,10 +288,10 @@ export class Transfer implements Landing {
       const { data, outboard, bitmapPath } = this.partial
       this.#store.disk.admit()
       await settle(this.#store, [data, outboard])
-      // Crash here: all data, read-only, and perhaps an older bitmap. A resumption makes the files
-      // writable, hashes the claimed groups and fetches the rest.
+      // Crash here: all data is there and read-only, and the bitmap may be older. A resumption
+      // makes the files writable, hashes the claimed groups and fetches the rest.
       await commit(this.#store, this.id, data, this.#groups > 1 ? outboard : undefined)
-      // Crash here: a whole blob, and a bitmap without data, which is swept.
+      // Crash here: the blob is whole. The bitmap without data is removed later.
       await this.#store.disk.remove(bitmapPath)
       if (this.#groups === 1) await this.#store.disk.remove(outboard.path)
     } catch (error) {
@@ -333,7 +332,7 @@ export class Transfer implements Landing {
     this.#over()
   }
 
-  /** Resolves once no write is in progress. */
+  /** Resolves when no write is in progress. */
   async #quiet(): Promise<void> {
     while (this.#writing > 0) {
       this.#idle ??= Promise.withResolvers()
@@ -355,7 +354,7 @@ export class Transfer implements Landing {
   }
 }
 
-/** Bytes of a blob that the pool has whole. */
+/** Reads bytes of a blob that the pool has whole. */
 export async function readWhole(store: Store, id: BlobId, range: ByteRange): Promise<Uint8Array> {
   const { file } = await openBlob(store.layout.blob(id), id)
   try {

@@ -1,7 +1,7 @@
 /**
- * Ingests content into the pool. Both hashes and the tree are computed while it streams to a
- * temporary file. It gets its final name only if it matches the expectation and is synced. A
- * failure or crash at any step leaves the pool unchanged, and at most a temporary file.
+ * Ingests content into the pool. Both hashes and the tree are computed while the content is written
+ * to a temporary file. The file gets its final name only if it matches the expectation and is
+ * synced. A failure or crash at any step leaves the pool unchanged, and at most a temporary file.
  */
 import { createHash } from 'node:crypto'
 import { GROUP_BYTES, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
@@ -32,7 +32,7 @@ import { markOf } from './verified.ts'
 export interface IngestOptions {
   /** Longer content is rejected with blob.too-large. */
   readonly maxBytes: number
-  /** Expected properties; other content fails with blob.mismatch, and nothing is kept. */
+  /** The expected properties. Other content fails with blob.mismatch and is removed. */
   readonly expect?: { readonly size?: number; readonly id?: BlobId; readonly sha256?: Sha256 }
   readonly signal?: AbortSignal
 }
@@ -40,7 +40,7 @@ export interface IngestOptions {
 export interface Ingested {
   readonly id: BlobId
   readonly sha256: Sha256
-  /** Bytes. */
+  /** The size in bytes. */
   readonly size: number
   /** True if the pool already had it, undamaged. */
   readonly existed: boolean
@@ -54,7 +54,7 @@ export async function ingest(
   return take(store, sourceOfIterable(content, options.signal), options)
 }
 
-/** Ingests a regular file. Throws blob.not-a-file if it isn't one or can't be opened. */
+/** Ingests a regular file. Throws blob.not-a-file for any other file, and if it can't be opened. */
 export async function ingestFile(
   store: Store,
   path: string,
@@ -97,13 +97,13 @@ async function take(store: Store, source: Source, options: IngestOptions): Promi
       await store.disk.write(beside.file, [outboard], 0)
     }
     await settle(store, drafts)
-    // Crash until here: only temporary files, which the next opening of the pool removes after an
-    // hour.
+    // Crash until here: there are only temporary files. A later opening of the pool removes them
+    // after an hour.
     await commit(store, id, data, beside)
     return { id, sha256, size, existed: false }
   } finally {
     await source.stop(blobError('blob.aborted', { id: options.expect?.id ?? 'being taken in' }))
-    // After a commit the temporary names are gone; this only closes the files.
+    // After a commit, the temporary names don't exist any more, so this only closes the files.
     for (const draft of drafts) await discard(store, draft)
   }
 }
@@ -115,12 +115,12 @@ interface Poured {
   readonly outboard: Uint8Array
 }
 
-/** Slots for batches: one is received, one is hashed, one is written. */
+/** The number of slots for batches: one is received, one is hashed, one is written. */
 const SLOTS = 3
 
 /**
- * Streams the source to the draft. While one batch is hashed, the next is received and the one
- * before is written.
+ * Writes the source to the draft. While one batch is hashed, the next one is received and the
+ * previous one is written.
  */
 async function pour(
   store: Store,
@@ -188,8 +188,8 @@ function mismatch(what: string, wanted: string, got: string): Error {
 }
 
 /**
- * Whether the pool has an undamaged copy of this blob. Its whole content is hashed, because the new
- * copy must replace a damaged one. The replacement is one rename.
+ * Returns whether the pool has an undamaged copy of this blob. Hashes its whole content, because
+ * the new copy must replace a damaged one. The replacement is one rename.
  */
 async function healthy(
   store: Store,
@@ -201,8 +201,7 @@ async function healthy(
   const since = store.clock.now()
   const stat = await statIfAny(path)
   if (stat === undefined) return false
-  // The outboard is missing after a crash between its rename and a removal; the new pair then
-  // replaces the old file.
+  // The outboard can be missing after a crash. The new pair then replaces the old file.
   if (size > GROUP_BYTES && (await statIfAny(store.layout.outboard(id))) === undefined) return false
   try {
     if (stat.size === size && (await isUnaltered(store, id, since, signal))) return true
@@ -217,7 +216,10 @@ async function healthy(
   return false
 }
 
-/** Hashes a blob's file, and records it if it has its id and did not change meanwhile. */
+/**
+ * Hashes a blob's file. Records it if its content matches the id and the file did not change
+ * meanwhile.
+ */
 async function isUnaltered(
   store: Store,
   id: BlobId,

@@ -1,6 +1,6 @@
 /**
- * Checks a sample of a pool without changing it, for `muster doctor`, with or without a running
- * node. Damaged files stay where they are; the node's check moves them and fetches the blobs again.
+ * Checks a sample of a pool for `muster doctor`, also if no node runs. It changes nothing. Damaged
+ * files stay in their place. The node's check moves them and fetches the blobs again.
  */
 import { constants } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
@@ -15,7 +15,7 @@ import { type SampleBudget, type Sampled, samplePool } from './sample.ts'
 import { exactStat, openVerified } from './verified.ts'
 
 /**
- * Undefined if there is no pool in this folder.
+ * Returns undefined if there is no pool in this folder.
  * @throws blob.disk if it can't be read, the signal's reason
  */
 export async function inspectPool(
@@ -74,8 +74,8 @@ async function isSound(
 }
 
 /**
- * Ids of all blobs below a pool's `blobs` folder, in no particular order. Undefined if there is no
- * such folder.
+ * Returns the ids of all blobs below a pool's `blobs` folder, in any order. Undefined if there is
+ * no such folder.
  */
 export async function blobsIn(blobs: string): Promise<BlobId[] | undefined> {
   const ids: BlobId[] = []

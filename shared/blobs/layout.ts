@@ -1,7 +1,7 @@
 /**
- * The folders of a pool, and the check that other users can't change them: `blobs/ab/<id>` and
- * `<id>.outboard` beside it, read-only; `temporary/` for ingests, `partial/` for transfers,
- * `quarantine/` for damaged files. Names are made only of validated ids and random digits.
+ * Creates the folders of a pool, and checks that other users can't change them. `blobs/ab/<id>` and
+ * `<id>.outboard` beside it are read-only. `temporary/` is for ingests, `partial/` for transfers,
+ * `quarantine/` for damaged files. Names consist only of validated ids and random digits.
  */
 import type { Stats } from 'node:fs'
 import { lstat, mkdir, readdir } from 'node:fs/promises'
@@ -20,21 +20,21 @@ export interface Layout {
   readonly temporary: string
   readonly partial: string
   readonly quarantine: string
-  /** The blob's file. Throws id.malformed at runtime if the argument isn't an id. */
+  /** Returns the path of the blob's file. Throws id.malformed if the argument isn't an id. */
   blob(id: BlobId): string
   outboard(id: BlobId): string
   /** Removes partial blobs without progress for a week, except those whose name `live` accepts. */
   sweepPartial(live: (name: string) => boolean): Promise<void>
-  /** The folder of the blob's file, created if absent and checked once. */
+  /** Returns the folder of the blob's file. It is created if it is absent, and checked once. */
   shard(id: BlobId): Promise<string>
 }
 
 /**
- * Files in `temporary/` are removed after this long without a write. A live writer is never this
+ * Files in `temporary/` are removed after this time without a write. A running writer is never this
  * slow.
  */
 const STALE_TEMPORARY_MS = 3_600_000
-/** Partial blobs are removed after this long without progress. */
+/** Partial blobs are removed after this time without progress. */
 const STALE_PARTIAL_MS = 7 * 86_400_000
 
 /**
@@ -84,12 +84,12 @@ export async function openLayout(
   }
 }
 
-/** An unpredictable, unique name: 16 random bytes. */
+/** Returns an unpredictable, unique name of 16 random bytes. */
 export function drawName(random: Random): string {
   return Buffer.from(random.bytes(16)).toString('hex')
 }
 
-/** lstat, or undefined if the path doesn't exist. */
+/** Returns the lstat of a path. Undefined if the path doesn't exist. */
 export async function statIfAny(path: string): Promise<Stats | undefined> {
   try {
     return await lstat(path)
@@ -114,7 +114,9 @@ async function openFolder(path: string, mode: number): Promise<string> {
   return path
 }
 
-/** Rejects a link, a file, a folder of another user, and one with a mode bit of `forbidden`. */
+/**
+ * Rejects a link, a file, a folder of another user, and a folder with a mode bit of `forbidden`.
+ */
 async function checkFolder(path: string, forbidden: number): Promise<void> {
   const stat = await lstat(path)
   const self = process.geteuid?.() ?? stat.uid

@@ -1,6 +1,6 @@
 /**
- * Adds and removes hard links to the pool's files. A link moves a file's change time. The record of
- * verified files follows each link, so that published files are not hashed again.
+ * Adds and removes hard links to the pool's files. A link changes a file's change time. The record
+ * of verified files is updated for each link, so that published files are not hashed again.
  */
 import { type BigIntStats, linkSync, lstatSync, unlinkSync } from 'node:fs'
 import { lstat, readdir, rm } from 'node:fs/promises'
@@ -11,15 +11,15 @@ import { errno } from '../errno.ts'
 import type { Store } from './store.ts'
 
 /**
- * Files that are handled without a pause for other work. The calls don't wait for a thread, which
- * makes them five times cheaper, and no other work of this process touches a file between its two
- * checks.
+ * The number of files that are handled without a pause for other work. The calls are synchronous,
+ * which makes them five times faster. So no other work of this process changes a file between its
+ * two checks.
  */
 const WITHOUT_PAUSE = 8
 
 /** Makes `to` a hard link to the blob's file. @throws errors of the file system */
 export async function linkBlob(store: Store, id: BlobId, to: string): Promise<void> {
-  // Callers link many files concurrently: all of them continue after one pause.
+  // Callers link many files concurrently, and all of them continue after one pause.
   await setImmediate()
   const from = store.layout.blob(id)
   const before = look(from)
@@ -42,7 +42,7 @@ export async function removeFolder(store: Store, folder: string): Promise<void> 
   await rm(folder, { recursive: true, force: true })
 }
 
-/** Files below the folder that have another name, with their inodes. */
+/** Returns the files below the folder that have another name, with their inodes. */
 async function linkedFiles(folder: string): Promise<Map<string, string>> {
   const files = new Map<string, string>()
   const stats = await lstat(folder).catch(unlessGone)

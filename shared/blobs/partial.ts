@@ -1,7 +1,7 @@
 /**
- * A partial blob on the disk: data and outboard in their final format with gaps, and a bitmap of
- * the verified groups. The bitmap is written only after data and outboard are synced. It is only a
- * hint: a resumption hashes each group in it again.
+ * Stores a partial blob: data and outboard in their final format with gaps, and a bitmap of the
+ * verified groups. The bitmap is written only after data and outboard are synced. It is only a
+ * hint, because a resumption hashes each group in it again.
  */
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -26,10 +26,10 @@ import { type Draft, discard, type Store } from './store.ts'
 
 export interface Partial {
   readonly id: BlobId
-  /** As claimed; proven once the last group is verified. */
+  /** The size, which is unproven until the last group is verified. */
   readonly size: number
   readonly data: Draft
-  /** A direct writer for the data of large blobs, where supported. */
+  /** A direct writer for the data of large blobs, if supported. */
   readonly bulk: BulkWriter | undefined
   readonly outboard: Draft
   /** The bitmap's path. */
@@ -38,8 +38,8 @@ export interface Partial {
 }
 
 /**
- * File names: `<id>.<32 hex digits>` and one of these. Each download draws a new name, so processes
- * never share one.
+ * The ends of file names, after `<id>.<32 hex digits>`. Each download draws a new name, so two
+ * processes never have the same one.
  */
 const DATA = '.data'
 const OUTBOARD = '.outboard'
@@ -68,8 +68,8 @@ export async function createPartial(store: Store, id: BlobId, size: number): Pro
 }
 
 /**
- * Finds the partial copies of a blob and reads their bitmaps. The claims in the bitmaps are not yet
- * verified.
+ * Finds the partial copies of a blob and reads their bitmaps. The groups in the bitmaps are not
+ * verified yet.
  */
 export async function findPartials(
   store: Store,
@@ -88,7 +88,7 @@ export async function findPartials(
 
 /**
  * Opens a partial blob and hashes all groups that its bitmap claims. Groups that don't match are
- * fetched again. Undefined if its files are gone.
+ * fetched again. Returns undefined if its files were removed.
  */
 export async function resumePartial(
   store: Store,
@@ -146,13 +146,14 @@ async function verifyRun(
     }
   } catch (error) {
     signal?.throwIfAborted()
-    // Truncated files, unwritten tree nodes and bit rot only mean that these groups are still
-    // missing.
+    // After truncation, missing tree nodes or bit rot, these groups are still missing.
     if (!(error instanceof MusterError)) throw error
   }
 }
 
-/** Writes the bitmap beside the data. Only for groups whose data and tree nodes are synced. */
+/**
+ * Writes the bitmap beside the data. Call it only for groups whose data and tree nodes are synced.
+ */
 export async function writeBitmap(
   store: Store,
   partial: Partial,
@@ -166,7 +167,7 @@ export async function writeBitmap(
   try {
     await store.disk.write(draft.file, [Buffer.from(blake3Of(body), 'hex'), body], 0)
     await store.disk.sync(draft.file)
-    // Crash here: the older bitmap stands; newer groups are fetched again.
+    // Crash here: the older bitmap is still there, and newer groups are fetched again.
     await store.disk.rename(path, partial.bitmapPath)
   } finally {
     await discard(store, draft)
@@ -174,8 +175,8 @@ export async function writeBitmap(
 }
 
 /**
- * A bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian), the
- * bits. Undefined if it is damaged.
+ * Parses a bitmap file: BLAKE3 of the rest (32 bytes), the blob's claimed size (8, little-endian),
+ * the bits. Returns undefined if it is damaged.
  */
 function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undefined {
   if (bytes.length < 40) return undefined
@@ -186,7 +187,7 @@ function parseBitmap(bytes: Buffer): { size: number; claimed: GroupSet } | undef
   return { size, claimed: new GroupSet(body.subarray(8), groupCount(size)) }
 }
 
-/** The bytes of a run of groups of a blob of `size` bytes. */
+/** Returns the byte range of a run of groups of a blob of `size` bytes. */
 export function bytesOf(run: GroupRange, size: number): { start: number; end: number } {
   return {
     start: run.first * GROUP_BYTES,
@@ -208,7 +209,7 @@ export async function discardPartial(store: Store, partial: Partial): Promise<vo
   await discard(store, partial.outboard)
 }
 
-/** Paths of a partial blob's data and outboard. */
+/** Returns the paths of a partial blob's data and outboard. */
 export function pathsOf(base: string): readonly [data: string, outboard: string] {
   return [base + DATA, base + OUTBOARD]
 }
@@ -218,7 +219,7 @@ export async function removePartial(store: Store, base: string): Promise<void> {
   for (const suffix of [BITMAP, DATA, OUTBOARD]) await store.disk.remove(base + suffix)
 }
 
-/** Whether the cause of an error is a missing file. */
+/** Returns whether the cause of an error is a missing file. */
 export function isMissing(error: unknown): boolean {
   return errno(error) === 'ENOENT' || (error instanceof Error && errno(error.cause) === 'ENOENT')
 }

@@ -1,4 +1,4 @@
-/** Ingesting, reading, listing and checking blobs. */
+/** Tests how blobs are ingested, read, listed and checked. */
 import assert from 'node:assert/strict'
 import {
   chmod,
@@ -239,7 +239,7 @@ test('CA-08: does not write to an existing file or link under a temporary name',
   await using pool = await testPool()
   const victim = join(pool.folder, 'victim')
   await writeFile(victim, 'precious')
-  // Predictable randomness: the name is drawn from zeros.
+  // The random bytes are zeros, so the name is predictable.
   const random = { bytes: (length: number) => new Uint8Array(length), fraction: () => 0 }
   const guessed = join(pool.folder, 'temporary', '0'.repeat(32))
   const naive = await openPool({ random, clock: systemClock }, { folder: pool.folder })
@@ -300,7 +300,7 @@ test('the error for lack of space names the needed space and the reserve only', 
       (error: MusterError) => `${error.message}; ${error.hint}`,
     )
   const content = someBytes(10)
-  // A stream has no known size: the error names only the reserve.
+  // A stream has no known size, so the error names only the reserve.
   const unknown = await message(full.ingest(inPieces(content), { maxBytes: MANY }))
   assert.match(unknown, /: \d\S* \wi?B are free, \S+ \wiB must stay free; free some space/)
   const size = 2 ** 50
@@ -358,7 +358,7 @@ test('removes a blob with its outboard; a second removal does nothing', async ()
   assert.deepEqual(await readdir(join(pool.folder, 'blobs', id.slice(0, 2))), [])
 })
 
-test('sweeps files of crashed writers only once they are old', async () => {
+test('removes files of crashed writers only when they are old', async () => {
   await using pool = await testPool()
   const [old, young] = [join(pool.folder, 'temporary/old'), join(pool.folder, 'temporary/young')]
   await writeFile(old, 'x')

@@ -1,7 +1,7 @@
 /**
  * The content-addressed pool: blobs under `<folder>/blobs/ab/<id>`, read-only, each with its BLAKE3
  * outboard. A file with its final name is whole, verified and synced. A failure or crash before
- * that leaves the pool sound. Several processes may ingest at once.
+ * that leaves the pool intact. Several processes may ingest at once.
  */
 import type { BigIntStats } from 'node:fs'
 import { readdir } from 'node:fs/promises'
@@ -36,16 +36,16 @@ export interface Pool {
   /** The pool's folder, with links resolved. */
   readonly folder: string
   /**
-   * Ingests content. Throws blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect,
-   * the source's error, or the signal's reason; nothing of the content stays then. Ingesting an
-   * existing blob checks the pool's copy and replaces a damaged one.
+   * Ingests content. If the blob exists, checks the pool's copy and replaces a damaged one. Throws
+   * blob.too-large, blob.mismatch, blob.no-space, blob.disk, blob.suspect, the source's error, or
+   * the signal's reason. Then no part of the content stays.
    */
   ingest(content: AsyncIterable<Uint8Array>, options: IngestOptions): Promise<Ingested>
-  /** The same for a regular file. Also throws blob.not-a-file. */
+  /** Ingests a regular file in the same way. Also throws blob.not-a-file. */
   ingestFile(path: string, options: IngestOptions): Promise<Ingested>
-  /** Size in bytes; undefined if the pool doesn't have the blob whole. */
+  /** Returns the size in bytes. Undefined if the pool doesn't have the whole blob. */
   stat(id: BlobId): Promise<{ size: number } | undefined>
-  /** The blob's file, for reading. It must never be written to. */
+  /** Returns the path of the blob's file. Callers must only read it. */
   path(id: BlobId): string
   /** Makes `to` a hard link to the blob's file, which stays verified. Throws system errors. */
   link(id: BlobId, to: string): Promise<void>
@@ -55,40 +55,40 @@ export interface Pool {
    */
   removeFolder(folder: string): Promise<void>
   /**
-   * The content, or bytes `start` to `end` of it, in pieces of up to 1 MiB, unverified. Throws
+   * Reads the content, or its bytes `start` to `end`, in unverified pieces of up to 1 MiB. Throws
    * blob.unknown, blob.range.
    */
   read(id: BlobId, range?: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
-   * The bao encoding (groups of 16 KiB) of the groups that the range touches, verified, in buffers
-   * of up to 1 MiB that belong to the caller. Of a partial blob, the verified groups are encoded.
-   * Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
+   * Returns the verified bao encoding of the groups (16 KiB each) with bytes of the range, in
+   * buffers of up to 1 MiB that belong to the caller. If the blob is partial, only its verified
+   * groups are available. Throws blob.unknown, blob.range, blob.unverified, blob.damaged.
    */
   encode(id: BlobId, range: ByteRange, signal?: AbortSignal): AsyncIterable<Uint8Array>
   /**
-   * Begins, joins or resumes the transfer of a blob with a claimed size. Throws blob.size if the
-   * claim contradicts a known size, blob.too-large, blob.no-space, blob.suspect, or the signal's
-   * reason: a resumption takes as long as hashing the partial blob. Each handle must be finished or
-   * aborted; the signal has no effect on it.
+   * Begins, joins or resumes the transfer of a blob with a claimed size. A resumption hashes the
+   * partial blob first. Each handle must be finished or aborted, and the signal has no effect on
+   * it. Throws blob.size if the claim contradicts a known size, blob.too-large, blob.no-space,
+   * blob.suspect, or the signal's reason.
    */
   receive(id: BlobId, size: number, signal?: AbortSignal): Promise<Incoming>
   /**
-   * The verified ranges of a partial blob, which can be encoded. Undefined if the blob is absent or
-   * whole.
+   * Returns the verified ranges of a partial blob, which can be encoded. Undefined if the blob is
+   * absent or whole.
    */
   partial(id: BlobId): Promise<PartialProgress | undefined>
-  /** All whole blobs in the order of their ids, starting after `after`. */
+  /** Lists all whole blobs in the order of their ids, starting after `after`. */
   list(after?: BlobId): AsyncIterable<{ id: BlobId; size: number }>
-  /** All names of blobs, also of files that aren't valid blobs, in no particular order. */
+  /** Lists all names of blobs in any order, also of files that aren't valid blobs. */
   ids(): Promise<BlobId[]>
   /**
-   * The size of a blob's file, and whether it is unchanged since it was verified. Undefined if it
-   * doesn't exist.
+   * Returns the size of a blob's file, and whether the file is unchanged since it was verified.
+   * Undefined if it doesn't exist.
    */
   look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
   /**
-   * Hashes the whole content again. False if it was damaged and is in quarantine now. Throws
-   * blob.unknown.
+   * Hashes the whole content again. Returns false if it was damaged and is in quarantine now.
+   * Throws blob.unknown.
    */
   check(id: BlobId, signal?: AbortSignal): Promise<boolean>
   /**
@@ -97,16 +97,19 @@ export interface Pool {
    */
   verify(id: BlobId, signal?: AbortSignal): Promise<Soundness>
   /**
-   * Whether a file with these attributes is the blob's file or a hard link to it, and is known to
-   * be undamaged.
+   * Returns whether a file with these attributes is the blob's file or a hard link to it, and is
+   * known to be undamaged.
    */
   holds(id: BlobId, stats: BigIntStats): boolean
   /**
-   * When the blob was last hashed and found undamaged, in milliseconds since the epoch. Undefined
-   * if unknown.
+   * Returns the time when the blob was last hashed and undamaged, in milliseconds since the epoch.
+   * Undefined if unknown.
    */
   verifiedAt(id: BlobId): number | undefined
-  /** How many damaged files this process has quarantined. Hard links to them may be published. */
+  /**
+   * The number of damaged files that this process has quarantined. Hard links to them may be
+   * published.
+   */
   damaged(): number
   /** Waits until the record of verified files is synced. */
   flush(): Promise<void>
@@ -117,7 +120,7 @@ export interface Pool {
 export interface PoolOptions {
   /** The pool's folder, created if absent. */
   readonly folder: string
-  /** Bytes of the volume that must stay free; default 0. */
+  /** The bytes of the volume that must stay free. Default: 0. */
   readonly reserveBytes?: number
 }
 
@@ -235,8 +238,8 @@ async function remove(
   if (there.every((stat) => stat === undefined)) return
   store.verified.forget(id)
   await disk.remove(layout.blob(id))
-  // Crash here: after a power loss the blob may be back, whole, or gone with its outboard left. A
-  // second removal finishes.
+  // Crash here: after a power loss, the blob may still be whole, or only its outboard is left. A
+  // second removal removes both.
   await disk.remove(layout.outboard(id))
   await disk.syncFolder(await layout.shard(id))
 }

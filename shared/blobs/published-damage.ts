@@ -1,6 +1,7 @@
 /**
- * Finds damaged files that are still published. A tree of hard links still serves a file of the
- * pool after the file was moved to quarantine. Reads only names and attributes of files.
+ * Finds damaged files that are still published. A published tree has hard links, so it serves a
+ * file of the pool also after the file was moved to quarantine. Reads only names and attributes of
+ * files.
  */
 import { lstatSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
@@ -10,8 +11,8 @@ import { errno } from '../errno.ts'
 import { diskFailure } from './disk.ts'
 
 /**
- * Paths below `trees` whose files are in the pool's quarantine folder. Stops after `ms` and returns
- * the paths found so far.
+ * Returns paths below `trees` whose files are in the pool's quarantine folder. Stops after `ms` and
+ * returns the paths found so far.
  * @throws blob.disk, the signal's reason
  */
 export async function publishedDamage(
@@ -48,7 +49,7 @@ interface FolderEntry {
   readonly isFolder: boolean
 }
 
-/** The files and folders in a folder. */
+/** Returns the files and folders in a folder. */
 async function entriesIn(folder: string): Promise<FolderEntry[]> {
   return (await namesIn(folder)).flatMap((name) => {
     const path = join(folder, name)

@@ -1,8 +1,8 @@
-/** The check of a requested byte range. */
+/** Checks a requested byte range. */
 import type { ByteRange } from '../blake3/geometry.ts'
 import { blobError } from './errors.ts'
 
-/** Throws blob.range unless `range` lies in a blob of `size` bytes. */
+/** Throws blob.range unless `range` is inside a blob of `size` bytes. */
 export function requireInside({ start, end }: ByteRange, size: number): void {
   const whole = Number.isSafeInteger(start) && Number.isSafeInteger(end)
   if (!whole || start < 0 || end < start || end > size)

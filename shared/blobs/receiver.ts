@@ -1,6 +1,6 @@
 /**
- * Opens transfers into the pool: one for each blob, shared by all callers, resuming an earlier
- * process's partial blob.
+ * Opens transfers into the pool. All callers of a blob share one transfer. It resumes the partial
+ * blob of an earlier process.
  */
 import type { ByteRange } from '../blake3/geometry.ts'
 import { groupCount, groupsOf, MAX_BLOB_BYTES } from '../blake3/geometry.ts'
@@ -28,7 +28,7 @@ import { admit, openIfAny, type Store } from './store.ts'
 
 /** The progress of a transfer. */
 export interface PartialProgress {
-  /** Bytes; only a claim until the last group proves it. */
+  /** The size in bytes, which is unproven until the last group is verified. */
   readonly size: number
   readonly proven: boolean
   readonly ranges: ByteRange[]
@@ -44,17 +44,20 @@ export interface Receiver {
 }
 
 /**
- * A transfer that is being opened. This takes as long as hashing the partial blob of an earlier
- * process.
+ * A transfer that is being opened. This can take long, because the partial blob of an earlier
+ * process is hashed.
  */
 interface Opening {
   readonly transfer: Promise<Transfer>
   readonly abort: AbortController
-  /** Owned by opened(): the number of waiting callers. The last one to leave aborts it. */
+  /**
+   * The number of waiting callers, owned by opened(). The last caller that leaves aborts the
+   * opening.
+   */
   waiting: number
 }
 
-/** Time between sweeps for partial blobs without progress. */
+/** The time between sweeps, which remove partial blobs without progress. */
 const SWEEP_MS = 3_600_000
 
 export function createReceiver(store: Store): Receiver {
@@ -64,12 +67,12 @@ export function createReceiver(store: Store): Receiver {
 class TransferReceiver implements Receiver {
   readonly #store: Store
   /**
-   * A transfer stays here from the first request until its files are closed, so that they are not
+   * A transfer stays here from the first request until its files are closed, so that no file is
    * opened twice.
    */
   readonly #transfers = new Map<BlobId, Opening>()
   readonly #live = new Map<BlobId, Transfer>()
-  /** Bitmaps of the partial blobs that this process created or resumed since the last sweep. */
+  /** The bitmaps of the partial blobs that this process created or resumed since the last sweep. */
   readonly #own = new Set<string>()
   #sweptAt: number
 
@@ -101,7 +104,7 @@ class TransferReceiver implements Receiver {
         await handle.abort()
         throw blobError('blob.size', { id, expected: transfer.size, got: size })
       }
-      // It is being closed, or the blob has just become whole.
+      // The transfer is being closed, or the blob has just become whole.
       await transfer.over
     }
   }
@@ -162,7 +165,7 @@ class TransferReceiver implements Receiver {
     return transfer
   }
 
-  /** Aborted fetches are also swept while the process runs: an agent runs for months. */
+  /** Removes aborted fetches while the process runs, because an agent runs for months. */
   async #sweep(): Promise<void> {
     const { clock, layout } = this.#store
     if (clock.monotonic() - this.#sweptAt < SWEEP_MS) return
@@ -181,7 +184,10 @@ function requireSize(size: number): void {
   if (size > MAX_BLOB_BYTES) throw blobError('blob.too-large', { limit: MAX_BLOB_BYTES, got: size })
 }
 
-/** The transfer once it is open. Rejects with the signal's reason as soon as it aborts. */
+/**
+ * Resolves with the transfer when it is open. Rejects with the signal's reason as soon as the
+ * signal aborts.
+ */
 async function opened(opening: Opening, signal: AbortSignal | undefined): Promise<Transfer> {
   opening.waiting += 1
   try {
@@ -189,7 +195,8 @@ async function opened(opening: Opening, signal: AbortSignal | undefined): Promis
   } catch (error) {
     if (opening.waiting === 1) {
       opening.abort.abort(error)
-      // The opening may succeed in spite of the abort. Joining and leaving closes it then.
+      // The opening may succeed in spite of the abort. Then joining and leaving closes the
+      // transfer.
       opening.transfer.then((transfer) => transfer.join()?.abort()).catch(() => undefined)
     }
     throw error
@@ -199,15 +206,15 @@ async function opened(opening: Opening, signal: AbortSignal | undefined): Promis
 }
 
 /**
- * After this long without a write, no process receives into a partial blob: a stalled sender is
- * disconnected within seconds.
+ * After this time without a write, no process receives into a partial blob, because a stalled
+ * sender is disconnected within seconds.
  */
 const ABANDONED_MS = 3_600_000
 
 /**
- * The partial blob of an earlier process, if it has this size. A partial blob of another size
- * contradicts the claim if its last group is verified. Otherwise its own size may be the false one,
- * so it is removed once no other process can be receiving into it.
+ * Returns the partial blob of an earlier process, if it has this size. A partial blob of another
+ * size contradicts the claim if its last group is verified. Otherwise its own size may be false,
+ * and it is removed when no other process can be receiving into it.
  */
 async function resume(
   store: Store,
@@ -247,7 +254,9 @@ function unlessMissing(error: unknown): undefined {
   if (!isMissing(error)) throw error
 }
 
-/** The Incoming of a blob that the pool has whole: nothing is missing, and it can be read. */
+/**
+ * Returns the Incoming of a blob that the pool has whole. No range is missing, and it can be read.
+ */
 function whole(store: Store, id: BlobId, size: number): Incoming {
   return {
     id,
@@ -271,8 +280,8 @@ function whole(store: Store, id: BlobId, size: number): Incoming {
 }
 
 /**
- * Opens a partial blob's files separately, because the transfer may end during the read. Undefined
- * if they have just moved.
+ * Opens a partial blob's files separately, because the transfer may end during the read. Returns
+ * undefined if the files have just been renamed.
  */
 async function openVerified(
   id: BlobId,

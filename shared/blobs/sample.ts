@@ -1,7 +1,7 @@
 /**
- * Hashes a part of a pool within limits of bytes and time: first blobs that changed since their
- * verification or were never verified, then a random part of the rest. Content that rots without a
- * change of its file is found only by chance, or by a full check.
+ * Hashes a part of a pool within limits of bytes and time. Blobs that changed since their
+ * verification or were never verified are first. A random part of the others follows, so bit rot
+ * without a change of the file's attributes is found only by chance or by a full check.
  */
 import type { Clock } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -13,18 +13,19 @@ export interface SampleBudget {
 }
 
 export interface SampleSource {
-  /** All blobs of the pool. */
+  /** Lists all blobs of the pool. */
   readonly ids: readonly BlobId[]
   /**
-   * The size, and whether the file is unchanged since its verification. Undefined if it is gone.
+   * Returns the size, and whether the file is unchanged since its verification. Undefined if the
+   * file was removed.
    */
   look(id: BlobId): Promise<{ size: number; known: boolean } | undefined>
-  /** Whether the content is undamaged. Undefined if it is gone. */
+  /** Returns whether the content is undamaged. Undefined if the file was removed. */
   hash(id: BlobId): Promise<boolean | undefined>
 }
 
 export interface Sampled {
-  /** Blobs in the pool. */
+  /** The number of blobs in the pool. */
   readonly blobs: number
   readonly hashed: number
   readonly hashedBytes: number
@@ -59,7 +60,8 @@ export async function samplePool(
     const found = await source.look(id)
     if (found === undefined) continue
     if (!found.known) await hash({ id, size: found.size })
-    // At most as many as the budget covers, in random order; more would only use memory.
+    // The list has at most as many blobs as the budget allows, in random order. More would only use
+    // memory.
     else if (count.calm < budget.bytes) {
       count.calm += Math.max(found.size, 1)
       calm.push({ id, size: found.size })
@@ -74,7 +76,7 @@ export async function samplePool(
   return { blobs: source.ids.length, hashed, hashedBytes: bytes, damaged }
 }
 
-/** The ids in random order (Fisher-Yates). */
+/** Returns the ids in random order (Fisher-Yates). */
 function shuffled(random: Random, ids: readonly BlobId[]): BlobId[] {
   const order = [...ids]
   for (let last = order.length - 1; last > 0; last -= 1) {

@@ -1,4 +1,4 @@
-/** Serving blobs: exact ranges, and no byte that changed on the disk. */
+/** Tests that the pool serves exact ranges, and no byte that changed on the disk. */
 import assert from 'node:assert/strict'
 import { createReadStream } from 'node:fs'
 import { chmod, open, readdir, rm, truncate, writeFile } from 'node:fs/promises'

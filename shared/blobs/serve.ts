@@ -22,9 +22,10 @@ import { requireInside } from './range.ts'
 import { openBlob, openIfAny, type Store } from './store.ts'
 
 /**
- * The encoding of the groups that `range` touches, in buffers of up to 1 MiB. Of a blob that is
- * being received, the verified groups are served. Throws blob.unknown, blob.range, blob.unverified;
- * blob.damaged if the disk holds other bytes, after quarantining or repairing them.
+ * Returns the encoding of the groups with bytes of `range`, in buffers of up to 1 MiB. If the blob
+ * is being received, only its verified groups are available. Throws blob.unknown, blob.range,
+ * blob.unverified. If the disk has wrong bytes, quarantines or repairs them and throws
+ * blob.damaged.
  */
 export async function* serve(
   store: Store,
@@ -51,7 +52,10 @@ export async function* serve(
   }
 }
 
-/** Serves the verified part of a partial blob, hashed again like everything else. */
+/**
+ * Serves the verified part of a partial blob. Its bytes are hashed again, like those of whole
+ * blobs.
+ */
 async function* serveArriving(
   store: Store,
   receiver: Receiver,
@@ -61,7 +65,7 @@ async function* serveArriving(
 ): AsyncGenerator<Uint8Array> {
   const files = await receiver.openPartial(id, range)
   if (files === undefined) {
-    // It may have just got its final name.
+    // The blob may have just got its final name.
     if ((await statIfAny(store.layout.blob(id))) === undefined)
       throw blobError('blob.unknown', { id })
     return yield* serve(store, receiver, id, range, signal)
@@ -69,7 +73,7 @@ async function* serveArriving(
   try {
     yield* sendAndClose(files, range, signal)
   } catch (error) {
-    // The next transfer finds out which part is still undamaged.
+    // The next transfer checks which part is still undamaged.
     if (isDamage(error))
       throw blobError(
         'blob.unverified',
@@ -126,7 +130,7 @@ async function announcedSize(outboard: FileHandle): Promise<number> {
   return Number(header.readBigUInt64LE())
 }
 
-/** Repairs or quarantines a damaged blob; returns the error for the caller. */
+/** Repairs or quarantines a damaged blob. Returns the error for the caller. */
 async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error> {
   const sound = await repair(store, id).catch((error: unknown) => {
     if (blobError.is(error, 'blob.unknown')) return false
@@ -139,8 +143,8 @@ async function damaged(store: Store, id: BlobId, cause: unknown): Promise<Error>
 }
 
 /**
- * Computes the outboard again. False if the content is damaged too; it is in quarantine then.
- * Throws blob.unknown if it was quarantined before.
+ * Computes the outboard again. Returns false if the content is damaged too, and is in quarantine
+ * now. Throws blob.unknown if it was quarantined before.
  */
 async function repair(store: Store, id: BlobId): Promise<boolean> {
   const { file } = await openBlob(store.layout.blob(id), id)

@@ -1,4 +1,4 @@
-/** A pool over time: several processes, little space, crashes, abandoned fetches. */
+/** Tests a pool over a longer time: several processes, little space, crashes, abandoned fetches. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises'

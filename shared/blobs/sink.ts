@@ -1,6 +1,6 @@
 /**
  * Takes the encoding of a range from a peer and writes the groups that the decoder has verified. No
- * other byte of it reaches a file.
+ * other byte of it is written to a file.
  */
 import { type Batch, Decoder } from '../blake3/decode.ts'
 import { blake3Error } from '../blake3/errors.ts'
@@ -10,21 +10,21 @@ import { blobError } from './errors.ts'
 
 export interface RangeSink {
   /**
-   * Takes the next bytes of the encoding. The caller may reuse them after this returns or, if it
-   * returns a promise, after that resolves: the disk is slower than the sender then, and the sender
-   * should wait. Throws blob.altered at the first bad item and for bytes past the end.
+   * Takes the next bytes of the encoding. If it returns a promise, the disk is slower than the
+   * sender, and the sender should wait. The caller may reuse the bytes after the call or after the
+   * promise resolves. Throws blob.altered at the first bad item and for bytes past the end.
    */
   write(encoded: Uint8Array): void | Promise<void>
-  /** True once the whole range is verified; its groups may still be in the queue to the disk. */
+  /** True after the whole range is verified. Its groups may still wait for the disk. */
   readonly done: boolean
-  /** Resolves once all verified groups are written. Throws the error of a failed write. */
+  /** Resolves when all verified groups are written. Throws the error of a failed write. */
   drained(): Promise<void>
   /**
-   * Marks the end of the input. Throws blob.truncated unless the range is done. Verified groups are
-   * kept.
+   * Marks the end of the input. Throws blob.truncated unless the range is complete. Verified groups
+   * are kept.
    */
   end(): void
-  /** Aborts: verified groups are kept, later writes throw. Also used for a stalled sender. */
+  /** Aborts, also for a stalled sender. Verified groups are kept, and later writes throw. */
   close(): void
 }
 
@@ -32,14 +32,14 @@ export interface RangeSink {
 export interface Landing {
   readonly id: BlobId
   readonly size: number
-  /** Writes a batch and marks its groups; releases it in any case. */
+  /** Writes a batch and marks its groups. Always releases the batch. */
   land(batch: Batch): Promise<void>
-  /** Whether a caller waits for bytes, so that a batch should be written before it is full. */
+  /** Returns whether a caller waits for bytes. Then a batch is written before it is full. */
   hungry(): boolean
 }
 
 /**
- * Batches (1 MiB each) of one sink that may be in the queue to the disk before its sender must
+ * The number of batches (1 MiB each) of one sink that may wait for the disk before its sender must
  * wait.
  */
 const MAX_WRITING = 3
@@ -93,7 +93,7 @@ export function createSink(landing: Landing, range: ByteRange): RangeSink {
   }
 }
 
-/** The decoder's error as an error about this blob. */
+/** Converts the decoder's error to an error about this blob. */
 function refused(id: BlobId, consumed: number, error: unknown): unknown {
   if (blake3Error.is(error, 'blake3.truncated'))
     return blobError('blob.truncated', { id, got: consumed }, { cause: error })

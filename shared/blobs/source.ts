@@ -1,14 +1,16 @@
-/** The input of an ingest: fills buffers, each whole unless the content ends. */
+/** Reads the input of an ingest into buffers. Each buffer is filled unless the content ends. */
 import { createInterrupt } from '../interrupt.ts'
 import type { FileHandle } from './disk.ts'
 
 export interface Source {
   /**
-   * Fills `into` from the content. Returns less than its length only at the end of the content. One
-   * call at a time.
+   * Fills `into` from the content. Returns less than its length only at the end of the content.
+   * Only one call may run at a time.
    */
   fill(into: Uint8Array): Promise<number>
-  /** Stops: the current `fill` rejects, and none writes to its buffer afterwards. */
+  /**
+   * Stops the source. The current `fill` rejects, and no `fill` writes to its buffer afterwards.
+   */
   stop(reason: unknown): Promise<void>
 }
 
@@ -29,7 +31,7 @@ export function sourceOfFile(file: FileHandle): Source {
       return filled
     },
     async stop() {
-      // A file read ends soon; until then the kernel may write to the buffer.
+      // A file read ends soon. Until then, the kernel may write to the buffer.
       await reading.catch(() => undefined)
     },
   }
@@ -74,7 +76,7 @@ export function sourceOfIterable(
   }
 }
 
-/** Marks a promise as handled: it may reject before it is awaited. */
+/** Marks a promise as handled, because it may reject before it is awaited. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined)
   return promise

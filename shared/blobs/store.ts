@@ -1,6 +1,6 @@
 /**
- * The parts that the pool's operations share: folders, guarded disk, temporary files, the space
- * reserve, and the commit that gives a verified blob its final name.
+ * Contains the parts that the pool's operations share: folders, guarded disk, temporary files, the
+ * space reserve, and the commit that gives a verified blob its final name.
  */
 import { constants } from 'node:fs'
 import { open, statfs } from 'node:fs/promises'
@@ -16,8 +16,8 @@ import { drawName, type Layout } from './layout.ts'
 import type { Verified } from './verified.ts'
 
 /**
- * Warnings for the operator: damage that was found, and its repair. A Logger of shared/logger.ts
- * fits.
+ * Receives warnings for the operator about damage and its repair. A Logger of shared/logger.ts can
+ * be used.
  */
 export interface PoolLog {
   warn(data: Readonly<Record<string, unknown>>, message: string): void
@@ -29,15 +29,15 @@ export interface Store {
   readonly random: Random
   readonly clock: Clock
   readonly log: PoolLog
-  /** Bytes of the volume that the pool leaves free. */
+  /** The bytes of the volume that the pool leaves free. */
   readonly reserveBytes: number
   /** The record of files that are known to be undamaged. */
   readonly verified: Verified
-  /** Owned by quarantine(): files that this process moved away. */
+  /** The number of files that this process quarantined. Owned by quarantine(). */
   readonly found: { damaged: number }
 }
 
-/** A growing file checks for space after this many bytes. */
+/** The space is checked again after this number of bytes of a growing file. */
 export const SPACE_CHECK_BYTES = 64 * MIB
 
 /**
@@ -51,7 +51,7 @@ export async function admit(store: Store, bytes: number): Promise<void> {
   if (free - bytes >= store.reserveBytes) return
   const { reserveBytes } = store
   const wanted = [
-    // A stream has no known size: then only the reserve is named.
+    // A stream has no known size, so the error names only the reserve.
     ...(bytes === 0 ? [] : [`${formatSize(bytes)} are needed`]),
     ...(reserveBytes === 0 ? [] : [`${formatSize(reserveBytes)} must stay free`]),
   ]
@@ -71,7 +71,7 @@ export async function createDraft(store: Store): Promise<Draft> {
 }
 
 /**
- * Closes and removes an abandoned draft. If the removal fails, a later opening of the pool sweeps
+ * Closes and removes an abandoned draft. If the removal fails, a later opening of the pool removes
  * it.
  */
 export async function discard(store: Store, draft: Draft): Promise<void> {
@@ -79,7 +79,7 @@ export async function discard(store: Store, draft: Draft): Promise<void> {
   await store.disk.remove(draft.path).catch(() => undefined)
 }
 
-/** Makes drafts read-only and syncs them. Only settled drafts may be committed. */
+/** Settles drafts: makes them read-only and syncs them. Only settled drafts may be committed. */
 export async function settle(store: Store, drafts: readonly Draft[]): Promise<void> {
   await Promise.all(
     drafts.map(async ({ file }) => {
@@ -90,8 +90,8 @@ export async function settle(store: Store, drafts: readonly Draft[]): Promise<vo
 }
 
 /**
- * Moves settled and verified drafts to their final place. Nothing else gets there. A blob of one
- * group has no outboard.
+ * Moves settled and verified drafts to their final place. Only this function writes there. A blob
+ * of one group has no outboard.
  */
 export async function commit(
   store: Store,
@@ -102,10 +102,11 @@ export async function commit(
   const { disk, layout } = store
   const shard = await layout.shard(id)
   await disk.rename(data.path, layout.blob(id))
-  // Crash here: the whole blob without its outboard, which is computed again when needed.
+  // Crash here: the blob is whole, but has no outboard. The outboard is computed again when it is
+  // needed.
   if (outboard !== undefined) await disk.rename(outboard.path, layout.outboard(id))
-  // Crash here: after a power loss the blob is there or not, and whole in either case, because its
-  // contents were synced before.
+  // Crash here: after a power loss, the blob is either absent or whole, because its contents were
+  // synced before.
   await disk.syncFolder(shard)
   store.verified.note(id, await data.file.stat({ bigint: true }))
 }
@@ -126,7 +127,7 @@ export async function openBlob(
   return { file, size }
 }
 
-/** Opens a regular file for reading; never blocks on a pipe or a device. */
+/** Opens a regular file for reading. Never blocks on a pipe or a device. */
 export async function openFile(
   path: string,
   flags = 0,
@@ -146,7 +147,7 @@ export async function openFile(
   }
 }
 
-/** Opens a regular file if it exists; follows no link. */
+/** Opens a regular file if it exists. Follows no link. */
 export async function openIfAny(
   path: string,
 ): Promise<{ file: FileHandle; size: number } | undefined> {

@@ -33,13 +33,13 @@ const CONTENT = someBytes(50_000)
 const add = async (pool: Pool): Promise<BlobId> =>
   (await pool.ingest(inPieces(CONTENT), { maxBytes: MANY })).id
 
-/** A clock that a test sets forward. */
+/** A clock that a test moves forward. */
 function movedClock(): Clock & { ahead: number } {
   const clock = { ...systemClock, ahead: 0, now: () => systemClock.now() + clock.ahead }
   return clock
 }
 
-/** Overwrites six bytes in the middle, through whatever name the file has. */
+/** Overwrites six bytes in the middle of the file with this name. */
 async function overwrite(path: string): Promise<void> {
   await chmod(path, 0o644)
   const file = await open(path, 'r+')
@@ -48,10 +48,10 @@ async function overwrite(path: string): Promise<void> {
   await chmod(path, 0o444)
 }
 
-/** The same, with the time of the content set back, as `touch -r` does. */
+/** Does the same and restores the modification time, like `touch -r`. */
 async function overwriteUnseen(path: string): Promise<void> {
   const before = join(await mkdtemp(join(tmpdir(), 'muster-times-')), 'before')
-  // Not utimes(): it takes no nanoseconds.
+  // This is not utimes(), because utimes() takes no nanoseconds.
   await writeFile(before, '')
   execFileSync('touch', ['-r', path, before])
   await overwrite(path)
@@ -59,7 +59,7 @@ async function overwriteUnseen(path: string): Promise<void> {
   await rm(dirname(before), { recursive: true })
 }
 
-test('hashes a blob again after a change of its file, not after a link', async () => {
+test('hashes a blob again after a change of its file, but not after a new link', async () => {
   const clock = movedClock()
   await using pool = await testPool({ clock })
   const id = await add(pool)
@@ -225,7 +225,7 @@ test('finds damage by file attributes and moves the file to quarantine', async (
   }
 })
 
-test('a blob that lost its mode is sealed again, and one that was touched is sound', async () => {
+test('a blob whose mode changed is read-only again; a touched blob is undamaged', async () => {
   await using pool = await testPool()
   const id = await add(pool)
   await chmod(pool.path(id), 0o600)
@@ -247,7 +247,7 @@ test('keeps records across a restart and ignores truncated lines', async () => {
   const again = await testPool({ folder: pool.folder, clock })
   assert.equal(await again.verify(id), 'sound')
   assert.equal(again.verifiedAt(id), at)
-  // A record of other content under this id is believed no more than its checksum allows.
+  // A record of other content under this id is ignored, because its checksum is wrong.
   await writeFile(record, text.replace(/ (\d+)\./, ' 1$1.'))
   const third = await testPool({ folder: pool.folder, clock })
   assert.equal(third.verifiedAt(id), undefined)
@@ -259,7 +259,7 @@ test('keeps records across a restart and ignores truncated lines', async () => {
   assert.equal(await fifth.verify(id), 'damaged')
 })
 
-test('keeps a sound copy that arrives while a damaged one is moved', async () => {
+test('keeps an undamaged copy that arrives while a damaged one is moved', async () => {
   let commit: (() => Promise<unknown>) | undefined
   const disk: Disk = {
     ...systemDisk,
@@ -285,7 +285,7 @@ test('an abort ends the hashing of a present blob', async () => {
   let armed = false
   const disk = watchedDisk({
     after: ({ name }) => {
-      // The content is written; what follows is the check of the copy in the pool.
+      // The content is written, and now the copy in the pool is checked.
       if (armed && name === 'write') abort.abort(new Error('stop'))
     },
   })

@@ -1,6 +1,7 @@
 /**
- * Remembers which files of a pool were hashed and found right, with their attributes at that time.
- * A file with any other attribute is hashed again. A lost record costs one hash.
+ * Records which files of a pool were hashed and undamaged, with their attributes at that time. A
+ * file with any other attribute is hashed again. After the loss of a record, the file is hashed
+ * once more.
  */
 import type { BigIntStats } from 'node:fs'
 import { constants, lstat, open } from 'node:fs/promises'
@@ -14,25 +15,28 @@ import { MIB } from '../units.ts'
 import { errno } from '../errno.ts'
 
 export interface Verified {
-  /** Whether a file with exactly these attributes is known to hold the blob. */
+  /** Returns whether a file with exactly these attributes is known to contain the blob. */
   holds(id: BlobId, stats: BigIntStats): boolean
   /**
-   * Records that the file was hashed and is right. `since`: when hashing began. Undefined if this
-   * process wrote the file.
+   * Records that the file was hashed and is undamaged. `since` is the time when hashing began. It
+   * is undefined if this process wrote the file.
    */
   note(id: BlobId, stats: BigIntStats, since?: number): void
   /**
-   * Records that Muster added (1) or removed (-1) one hard link, which moves the change time. The
-   * record follows only if the file was known just before and the link explains all that changed.
+   * Records that Muster added (1) or removed (-1) one hard link, which changes the change time. The
+   * record is updated only if the file was known before and no other attribute changed.
    */
   relinked(id: BlobId, before: BigIntStats, after: BigIntStats | undefined, links: 1 | -1): void
-  /** The blobs whose records name these inodes, by inode. */
+  /** Returns the blobs whose records have these inodes, by inode. */
   byInode(inodes: ReadonlySet<string>): Promise<Map<string, BlobId>>
   forget(id: BlobId): void
-  /** When the blob was last hashed and found right, in milliseconds since the epoch. */
+  /**
+   * Returns the time when the blob was last hashed and undamaged, in milliseconds since the epoch.
+   */
   verifiedAt(id: BlobId): number | undefined
   /**
-   * Waits until all records are on the disk. Never rejects: a lost record costs one hash.
+   * Waits until all records are on the disk. Never rejects, because a lost record only causes one
+   * more hash.
    */
   flush(): Promise<void>
 }
@@ -42,14 +46,14 @@ interface Record {
   readonly at: number
 }
 
-/** Name of the file in the pool's folder. */
+/** The name of the file in the pool's folder. */
 const FILE = 'verified'
-/** More than a million records of some 170 bytes. A larger file isn't ours and is not read. */
+/** The size of more than a million records of about 170 bytes. A larger file is not read. */
 const MAX_FILE_BYTES = 256 * MIB
-/** Outdated lines, beyond the number of records, after which the file is rewritten. */
+/** The number of outdated lines after which the file is rewritten. */
 const MAX_SURPLUS = 20_000
 const READ_BYTES = MIB
-/** Records that are searched without a pause: about 1 ms. */
+/** The number of records that are searched without a pause. This takes about 1 ms. */
 const RECORDS_AT_ONCE = 10_000
 /**
  * A file that was changed this shortly before its hash may change again with the same times. The
@@ -58,14 +62,14 @@ const RECORDS_AT_ONCE = 10_000
 const TICK_MS = 50
 const WHOLE_SECONDS_MS = 2_000
 
-/** The attributes of a file as one text. */
+/** Formats the attributes of a file as one text. */
 export function markOf({ ino, size, mtimeNs, ctimeNs, nlink }: BigIntStats): string {
   return `${ino}.${size}.${mtimeNs}.${ctimeNs}.${nlink}`
 }
 
 /**
- * Whether one link more or less explains the difference between two stat calls, microseconds apart.
- * A write with restored times between them can't be detected.
+ * Returns whether one link more or less explains the difference between two stat calls,
+ * microseconds apart. A write with restored times between the calls can't be detected.
  */
 function isRelinked(before: BigIntStats, after: BigIntStats, links: 1 | -1): boolean {
   return (
@@ -77,14 +81,17 @@ function isRelinked(before: BigIntStats, after: BigIntStats, links: 1 | -1): boo
   )
 }
 
-/** Whether a file's times are old enough at `since` to show every later change. */
+/**
+ * Returns whether a file's times are old enough at `since`, so that every later change gives other
+ * times.
+ */
 export function isSettled({ mtimeNs, ctimeNs }: BigIntStats, since: number): boolean {
   const newest = mtimeNs > ctimeNs ? mtimeNs : ctimeNs
   const tick = newest % 1_000_000_000n === 0n ? WHOLE_SECONDS_MS : TICK_MS
   return Number(newest / 1_000_000n) < since - tick
 }
 
-/** lstat with times in nanoseconds, or undefined if there is nothing. */
+/** Returns lstat with times in nanoseconds. Undefined if the path doesn't exist. */
 export async function exactStat(path: string): Promise<BigIntStats | undefined> {
   try {
     return await lstat(path, { bigint: true })
@@ -100,7 +107,7 @@ export interface VerifiedDeps {
   readonly warn: (error: unknown) => void
 }
 
-/** Reads the records of a pool's folder. With `readOnly` nothing is ever written. */
+/** Reads the records of a pool's folder. If `readOnly` is set, nothing is written. */
 export async function openVerified(
   deps: VerifiedDeps,
   folder: string,
@@ -128,8 +135,8 @@ export async function openVerified(
       if (after === undefined || known?.mark !== markOf(before)) return
       if (!isRelinked(before, after, links)) return
       records.set(id, { mark: markOf(after), at: known.at })
-      // Crash before this is on the disk: the old record doesn't fit the file, which costs one
-      // hash.
+      // Crash before this is on the disk: the old record doesn't match the file, and the file is
+      // hashed once more.
       writer?.write(id)
     },
     byInode: (inodes) => byInode(records, inodes),
@@ -139,13 +146,13 @@ export async function openVerified(
   }
 }
 
-/** Appends records to the file in the background, and shortens the file when it gets long. */
+/** Appends records to the file in the background, and rewrites the file when it becomes long. */
 class RecordWriter {
   readonly #deps: VerifiedDeps
   readonly #path: string
   readonly #records: ReadonlyMap<BlobId, Record>
   #lines: number
-  /** Ids whose records are not in the file yet. */
+  /** The ids whose records are not in the file yet. */
   #pending = new Set<BlobId>()
   #writing: Promise<void> | undefined
   #failed = false
@@ -184,8 +191,8 @@ class RecordWriter {
       try {
         await this.#append(batch)
       } catch (error) {
-        // A missing folder means that the pool is gone. Other errors are logged once, and the next
-        // start hashes again.
+        // A missing folder means that the pool was removed. Other errors are logged once, and after
+        // the next start the files are hashed again.
         this.#failed = true
         if (errno(error) !== 'ENOENT') this.#deps.warn(error)
       }
@@ -195,13 +202,13 @@ class RecordWriter {
 
   async #append(batch: ReadonlySet<BlobId>): Promise<void> {
     const records = this.#records
-    // Several processes may append: each write is one piece after the existing lines.
+    // Several processes may append, so each write is one piece after the existing lines.
     await appendTo(this.#path, [...batch].map((id) => lineOf(id, records.get(id))).join(''))
     this.#lines += batch.size
     if (this.#lines <= records.size * 2 + MAX_SURPLUS) return
     const all = [...records].map(([id, record]) => lineOf(id, record)).join('')
     await writeDurable(this.#deps, this.#path, all)
-    // Crash before this: the longer file, with the same records.
+    // Crash before this: the file is longer and has the same records.
     this.#lines = records.size
   }
 }
@@ -220,7 +227,7 @@ async function byInode(
   return found
 }
 
-/** Fills `records` from the file. Returns its number of lines, including damaged ones. */
+/** Fills `records` from the file. Returns the number of lines in it, including damaged ones. */
 async function load(path: string, records: Map<BlobId, Record>): Promise<number> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch(
     (error: unknown) => {
