@@ -51,7 +51,9 @@ const { values } = parseArgs({
   },
 })
 const home = realPathSync(values.home ?? '')
-const versions = isContainment(values.containment) ? VERSIONS[values.containment] : VERSIONS.auto
+if (!isContainment(values.containment))
+  throw new Error(`invalid --containment: ${values.containment}`)
+const versions = VERSIONS[values.containment]
 const idleExitMs = Number(values['idle-exit'] ?? IDLE_EXIT_MS)
 
 /** Ends this process if another runner is running. The caller then connects to that runner. */

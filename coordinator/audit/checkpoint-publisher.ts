@@ -74,7 +74,9 @@ export async function openCheckpointPublisher(
   const { database, files, fleet } = deps
   const fault = new LogFault()
   const log = new LocalLog({ database, files, fleet, fault })
-  const lane = createLane({ name: 'checkpoints' })
+  // Each connecting host compares its checkpoint here. The number of connections limits them, and a
+  // rejected signature would fail an operation that has taken effect.
+  const lane = createLane({ name: 'checkpoints', waiting: Number.POSITIVE_INFINITY })
   // Only sign() changes it.
   let isBehind = false
   const sign = async (): Promise<Checkpoint> => {

@@ -23,7 +23,7 @@ export function lockSqlite(path: string): () => void {
   try {
     takeLock(lock, `process ${process.pid} on ${hostname()}`)
   } catch (error) {
-    const owner = ownerOf(lock) ?? 'another process'
+    const owner = readableOwner(lock) ?? 'another process'
     lock.close()
     throw driverCode(error).startsWith('SQLITE_BUSY')
       ? databaseError('database.in-use', { database: path, owner }, { cause: error })
@@ -65,10 +65,14 @@ function takeLock(lock: Sqlite.Database, me: string): void {
   }
 }
 
-/** Returns the recorded owner; undefined if it has not written its name yet. */
 function ownerOf(lock: Sqlite.Database): string | undefined {
+  return lock.prepare<[], { name: string }>('select name from owner').get()?.name
+}
+
+/** Returns the recorded owner; undefined if it has not written its name yet, or can't be read. */
+function readableOwner(lock: Sqlite.Database): string | undefined {
   try {
-    return lock.prepare<[], { name: string }>('select name from owner').get()?.name
+    return ownerOf(lock)
   } catch {
     return undefined
   }

@@ -5,11 +5,12 @@ import { outputRefusal } from '../../protocols/output/errors.ts'
 import { output } from '../../protocols/output/protocol.ts'
 import { openClient } from '../../protocols/rpc/call.ts'
 import { rfc3339 } from '../../shared/clock.ts'
+import { isTerminal } from '../../shared/describe-run.ts'
 import type { AgentRecord } from '../registry/agents.ts'
-import { recordStatus } from './ask-host.ts'
+import { askHost, recordStatus } from './ask-host.ts'
 import type { DispatchDeps } from './dispatch.ts'
 import { dispatchError } from './errors.ts'
-import { currentRows, runRow, type RunRowsDeps } from './run-rows.ts'
+import { runRow, type RunRowsDeps } from './run-rows.ts'
 import type { RunRecord } from './run-record.ts'
 
 export interface ReadOutputDeps extends RunRowsDeps {
@@ -66,9 +67,13 @@ export async function currentRow(
   record: RunRecord,
   signal: AbortSignal,
 ): Promise<RunRow> {
-  const [row] = await currentRows(deps, [record], signal)
-  if (row === undefined) throw dispatchError('dispatch.unknown-run')
-  return row
+  const agent = await deps.agents.byId(record.agent)
+  const over = isTerminal(record.state)
+  const { statuses, contact } = await askHost(deps, agent, over ? [] : [record], signal)
+  const status = statuses.get(record.run)
+  // An outcome may have been stored while the host was asked.
+  const current = over || status !== undefined ? record : await deps.runs.find(record.run)
+  return runRow(current, agent, { status, contact }, rfc3339(deps.clock.now()))
 }
 
 function requireReachable(agent: AgentRecord | undefined, record: RunRecord): AgentRecord {

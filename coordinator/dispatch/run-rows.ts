@@ -50,15 +50,16 @@ async function rowsOfHost(
   const alive = records.filter((record) => !isTerminal(record.state))
   const { statuses, contact } = await askHost(deps, agent, alive, signal)
   const now = rfc3339(deps.clock.now())
-  return Promise.all(
-    records.map(async (record) => {
-      const status = statuses.get(record.run)
-      // The host has no record of the run, so askHost() has recorded it as lost.
-      const disowned = contact === 'answered' && status === undefined && !isTerminal(record.state)
-      const current = disowned ? await deps.runs.find(record.run) : record
-      return { id: record.run, row: runRow(current, agent, { status, contact }, now) }
-    }),
-  )
+  const rows: { id: RunId; row: KnownRow }[] = []
+  for (const record of records) {
+    const status = statuses.get(record.run)
+    // The host has no record of the run, so askHost() has recorded it as lost.
+    const disowned = contact === 'answered' && status === undefined && !isTerminal(record.state)
+    // One query at a time: a host that lost its journal disowns a thousand runs at once.
+    const current = disowned ? await deps.runs.find(record.run) : record
+    rows.push({ id: record.run, row: runRow(current, agent, { status, contact }, now) })
+  }
+  return rows
 }
 
 export function runRow(

@@ -137,10 +137,12 @@ async function collectEvidence(
   // Includes only the chain, because a request contains a limited number of grants. A host needs
   // one path to the root.
   const chain = decision.allowed ? decision.chain : []
+  // Read before the roots, so that the roots include the issuer of each revocation.
+  const revocations = await revocationsAfter(query, after)
   return {
     roots: await rootVersions(query),
     grants: grants.filter(({ grant }) => chain.includes(grant)).map(({ signed }) => signed),
-    revocations: await revocationsAfter(query, after),
+    revocations,
   }
 }
 

@@ -31,13 +31,10 @@ export async function publishedDamage(
     for (const folder of folders) {
       signal.throwIfAborted()
       if (deps.clock.monotonic() > end) return found
-      const entries = await entriesIn(folder)
-      folders.push(...entries.filter(({ isFolder }) => isFolder).map(({ path }) => path))
-      found.push(
-        ...entries
-          .filter((entry) => !entry.isFolder && damaged.has(entry.inode))
-          .map(({ path }) => path),
-      )
+      for (const { path, inode, isFolder } of await entriesIn(folder)) {
+        if (isFolder) folders.push(path)
+        else if (damaged.has(inode)) found.push(path)
+      }
     }
   }
   return found

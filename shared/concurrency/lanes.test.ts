@@ -138,3 +138,29 @@ test('lane: a job that throws at once rejects its caller only', async () => {
   await assert.rejects(thrown, /at once/)
   assert.equal(await next, 'next')
 })
+
+test('lanes: a call with an aborted signal never lets two jobs of one key overlap', async () => {
+  const aborted = AbortSignal.abort(new Error('left'))
+  const anyCall = fc.record({ leaves: fc.boolean(), before: fc.nat(4), inside: fc.nat(4) })
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyCall, { maxLength: 30 }), async (calls) => {
+      const lanes = createLanes<string>({ name: NAME })
+      let running = 0
+      const results: Promise<unknown>[] = []
+      for (const { leaves, before, inside } of calls) {
+        for (let i = 0; i < before; i += 1) await undefined
+        const job = async (): Promise<void> => {
+          running += 1
+          assert.equal(running, 1, 'two jobs overlap')
+          for (let i = 0; i < inside; i += 1) await undefined
+          running -= 1
+        }
+        const call = lanes.run('a', job, leaves ? aborted : undefined)
+        results.push(leaves ? assert.rejects(call, /left/) : call)
+      }
+      await Promise.all(results)
+      assert.equal(lanes.size, 0)
+    }),
+    { numRuns: 500 },
+  )
+})

@@ -51,8 +51,9 @@ export function createLanes<K>(options: LaneOptions): Lanes<K> {
     try {
       return await use(lane)
     } finally {
-      // A lane without jobs is removed, and the next call creates a new one.
-      if (lane.count === 0) lanes.delete(key)
+      // Removes a lane without jobs; the next call creates a new one. A call that fails before
+      // its job may have replaced this lane already.
+      if (lane.count === 0 && lanes.get(key) === lane) lanes.delete(key)
     }
   }
   return {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { cgroupMounts, ownGroups } from './cgroup.ts'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { cgroupMounts, makeFolder, ownGroups } from './cgroup.ts'
 
 test('parses control group mounts of both versions from mountinfo', () => {
   const text = [
@@ -28,4 +31,25 @@ test('parses the control groups of a process by controller', () => {
       ['', '/user.slice/x:y'],
     ],
   )
+})
+
+test('creates the runner folder in the first group that can be written, and in no other', (t) => {
+  const point = mkdtempSync(join(tmpdir(), 'muster-cgroup-'))
+  t.after(() => rmSync(point, { recursive: true, force: true }))
+  mkdirSync(join(point, 'own'))
+  const mount = { version: 1, point, names: ['memory'] } as const
+  const folder = makeFolder(mount, new Map([['memory', '/own']]), 'tag')
+  assert.equal(folder, join(point, 'muster/tag'))
+  assert.equal(existsSync(join(point, 'own/muster')), false)
+})
+
+test('creates the runner folder in its own group if the root group is read-only', (t) => {
+  const point = mkdtempSync(join(tmpdir(), 'muster-cgroup-'))
+  t.after(() => rmSync(point, { recursive: true, force: true }))
+  // A file in place of the folder: root ignores file modes.
+  writeFileSync(join(point, 'muster'), '')
+  mkdirSync(join(point, 'own'))
+  const mount = { version: 1, point, names: ['memory'] } as const
+  const folder = makeFolder(mount, new Map([['memory', '/own']]), 'tag')
+  assert.equal(folder, join(point, 'own/muster/tag'))
 })

@@ -154,7 +154,7 @@ export function ownGroups(text: string): Map<string, string> {
   return groups
 }
 
-function makeFolder(
+export function makeFolder(
   mount: Mount,
   own: ReadonlyMap<string, string>,
   tag: string,
@@ -166,7 +166,12 @@ function makeFolder(
     mount.point,
     ...(group === undefined || group === '/' ? [] : [join(mount.point, group)]),
   ]
-  return bases.map((base) => makeFolderIn(mount, base, tag)).find((made) => made !== undefined)
+  // The first base that can be written is used, and the others stay untouched.
+  for (const base of bases) {
+    const folder = makeFolderIn(mount, base, tag)
+    if (folder !== undefined) return folder
+  }
+  return undefined
 }
 
 /** Creates the runner's folder. Returns undefined if the runner may not write there. */

@@ -113,7 +113,8 @@ function parseEnvironment(value: unknown): Record<string, string> {
 
 function parseLimits(value: unknown): RunLimits {
   const limits = record('limits', value, ['memoryBytes', 'cpu', 'pids', 'timeoutMs', 'outputBytes'])
-  const { memoryBytes, cpu, pids, timeoutMs, outputBytes = DEFAULT_OUTPUT_BYTES } = limits
+  const { memoryBytes, cpu, pids, timeoutMs } = limits
+  const outputBytes = limits['outputBytes'] ?? DEFAULT_OUTPUT_BYTES
   if (cpu !== undefined && !(typeof cpu === 'number' && cpu >= 0.01 && cpu <= 100_000))
     throw invalid('limits.cpu', 'a number from 0.01', cpu)
   return defined({

@@ -59,6 +59,7 @@ test('RS-25: resolves redirects against the requested URL, and never leaves http
     message: /leaves https/,
   })
   assert.throws(() => redirectTarget(from, '/c', MAX_REDIRECTS), /more than 5/)
-  assert.throws(() => redirectTarget(from, undefined, 0), /no address/)
+  assert.throws(() => redirectTarget(from, undefined, 0), /no Location header/)
+  assert.throws(() => redirectTarget(from, 'http://[', 0), /not an address/)
   assert.equal(redirectTarget(new URL('http://host/'), 'https://host/x', 0).protocol, 'https:')
 })

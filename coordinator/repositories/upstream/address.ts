@@ -80,6 +80,7 @@ export function redirectTarget(from: URL, location: string | undefined, hops: nu
   const refuse = (reason: string): Error =>
     mirrorError('mirror.redirect', { url: shownAddress(from), to: shown.slice(0, 200), reason })
   if (hops >= MAX_REDIRECTS) throw refuse(`more than ${MAX_REDIRECTS} redirects`)
+  if (location === undefined) throw refuse('the response has no Location header')
   if (to === null) throw refuse('that is not an address')
   if (!isHttp) throw refuse('only http and https are followed')
   if (from.protocol === 'https:' && to.protocol === 'http:') throw refuse('it leaves https')
