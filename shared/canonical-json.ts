@@ -1,8 +1,8 @@
 /**
- * Canonical JSON, the form of every signed statement and log entry: object keys sorted by code
- * unit, no blanks, no duplicate keys, integers only, well-formed strings. These bytes are signed. A
- * reader rejects bytes that differ from the canonical form of their value, so one value has one
- * encoding.
+ * Encodes and parses canonical JSON, the form of every signed statement and log entry: object keys
+ * sorted by code unit, no blanks, no duplicate keys, integers only, well-formed strings. These
+ * bytes are signed. A reader rejects bytes that differ from the canonical form of their value, so
+ * one value has one encoding.
  */
 import { defineErrors } from './errors.ts'
 

@@ -1,4 +1,4 @@
-/** Times as text; timers and sleeps that end on abort. */
+/** Tests times as text, and timers and sleeps that end on abort. */
 import assert from 'node:assert/strict'
 import { getEventListeners } from 'node:events'
 import { test } from 'node:test'

@@ -1,16 +1,19 @@
 /**
- * Time. Only this module reads the ambient clock or sets a timer. Everything else takes a {@link
- * Clock}, so that a test controls the time.
+ * Reads the time and sets timers. Only this module uses the ambient clock. All other code takes a
+ * {@link Clock}, so that a test controls the time.
  */
 export interface Clock {
   /**
-   * Milliseconds since the Unix epoch; may step when the host's clock is set. For records, never
-   * for durations.
+   * Returns milliseconds since the Unix epoch. The value can jump when the host's clock is set, so
+   * use it for records and never for durations.
    */
   now(): number
-  /** Milliseconds since this process began; never steps back. For durations and deadlines. */
+  /**
+   * Returns milliseconds since this process began. The value never decreases. Use it for durations
+   * and deadlines.
+   */
   monotonic(): number
-  /** Resolves after `ms`; rejects with the signal's reason if the signal aborts first. */
+  /** Resolves after `ms`. Rejects with the signal's reason if the signal aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
   /**
    * Calls `run` every `ms` until the returned function is called. Does not keep the process alive.
@@ -21,7 +24,7 @@ export interface Clock {
    * process alive.
    */
   after(ms: number, run: () => void): () => void
-  /** A signal that aborts with a TimeoutError after `ms`. */
+  /** Returns a signal that aborts with a TimeoutError after `ms`. */
   timeout(ms: number): AbortSignal
 }
 
@@ -83,7 +86,8 @@ export const systemClock: Clock = {
 }
 
 /**
- * RFC 3339 in UTC with milliseconds: the form of all times that Muster stores or prints as JSON.
+ * Formats a time as RFC 3339 in UTC with milliseconds. Muster stores all times in this form and
+ * prints them as JSON.
  */
 export function rfc3339(ms: number): string {
   return new Date(ms).toISOString()
@@ -92,8 +96,8 @@ export function rfc3339(ms: number): string {
 const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
 
 /**
- * Parses a time exactly as {@link rfc3339} writes it, to milliseconds since the epoch. NaN for any
- * other text and for impossible dates such as February 31.
+ * Parses a time exactly as {@link rfc3339} writes it, and returns milliseconds since the epoch.
+ * Returns NaN for any other text and for impossible dates such as February 31.
  */
 export function parseRfc3339(text: string): number {
   if (!RFC3339.test(text)) return Number.NaN
@@ -103,13 +107,14 @@ export function parseRfc3339(text: string): number {
 }
 
 /**
- * A time for HTTP headers (RFC 9110 section 5.6.7), whole seconds: `Sun, 06 Nov 1994 08:49:37 GMT`.
+ * Formats a time for HTTP headers (RFC 9110 section 5.6.7) in whole seconds: `Sun, 06 Nov 1994
+ * 08:49:37 GMT`.
  */
 export function httpDate(ms: number): string {
   return new Date(ms).toUTCString()
 }
 
-/** Day and time in the time zone of this process, for people: `2026-11-30` and `12:03`. */
+/** Returns day and time in the time zone of this process, for people: `2026-11-30` and `12:03`. */
 export function localTime(ms: number): { readonly day: string; readonly time: string } {
   const at = new Date(ms)
   const two = (value: number): string => String(value).padStart(2, '0')

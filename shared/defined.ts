@@ -6,8 +6,8 @@ export type Defined<T> = {
 }
 
 /**
- * A copy without the keys whose value is undefined. An optional key is then absent, not undefined,
- * so JSON, CBOR and `exactOptionalPropertyTypes` agree about it.
+ * Returns a copy without the keys whose value is undefined. An optional key is then absent, as
+ * JSON, CBOR and `exactOptionalPropertyTypes` require.
  */
 export function defined<T extends object>(value: T): Defined<T> {
   const entries = Object.entries(value).filter(([, each]) => each !== undefined)

@@ -1,4 +1,4 @@
-/** Status texts and exit codes are an interface for scripts. */
+/** Tests status texts and exit codes, because scripts depend on them. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {

@@ -1,4 +1,4 @@
-/** The status text, remarks and exit code of a run, from its state. */
+/** Makes the status text, the remarks and the exit code of a run from its state. */
 import { signalNumber } from './signals.ts'
 
 export type RunState =
@@ -17,7 +17,10 @@ export interface RunEnd {
   readonly reason?: string | null | undefined
 }
 
-/** What is shown beside a run's state. An older coordinator sends none of the optional fields. */
+/**
+ * The fields that are shown with a run's state. An older coordinator sends none of the optional
+ * fields.
+ */
 export interface RunRemarks {
   readonly status: string
   readonly state: string
@@ -30,17 +33,17 @@ export interface RunRemarks {
 const TIMED_OUT = 124
 /** 128 + SIGKILL. */
 const OUT_OF_MEMORY = 137
-/** 128 + SIGTERM, also if the program then ended cleanly. */
+/** 128 + SIGTERM, also if the program ended cleanly after the signal. */
 const STOPPED = 143
 /** Muster failed, or the end of the run is unknown. */
 const UNKNOWN = 125
 
-/** In place of the words below: the host has not said whether it started the run. */
+/** Replaces the words below if the host has not reported whether it started the run. */
 export const NOT_CONFIRMED = 'not confirmed'
 
 /**
- * `running` | `exited: N` | `stopped` | `killed: SIGNAL` | `failed to start: REASON` |
- * `lost: REASON`
+ * Returns `running`, `exited: N`, `stopped`, `killed: SIGNAL`, `failed to start: REASON` or `lost:
+ * REASON`.
  */
 export function describeRun({ state, exitCode, signal, reason }: RunEnd): string {
   switch (state) {
@@ -67,9 +70,9 @@ export function isTerminal(state: RunState): boolean {
 }
 
 /**
- * The exit code of `muster run`: the remote code, 128 + the signal's number, or 125 if Muster or
- * the start failed. A run that Muster ended is never a success, even if its program exited with 0.
- * A state of a newer version gives 125.
+ * Returns the exit code of `muster run`: the remote code, 128 + the signal's number, or 125 if
+ * Muster or the start failed. A run that Muster ended is never a success, even if its program
+ * exited with 0. An unknown state of a newer version gives 125.
  */
 export function runExitCode({
   state,
@@ -97,13 +100,16 @@ const REASONS: Readonly<Record<string, string>> = {
   oom: 'its memory limit was reached (oom)',
 }
 
-/** Why a run was killed, in words; undefined if the status already contains the reason. */
+/**
+ * Returns the reason why a run was killed, in words. Undefined if the status already contains the
+ * reason.
+ */
 export function killReason({ state, reason }: RunRemarks): string | undefined {
   if (state !== 'killed' || !reason) return undefined
   return Object.hasOwn(REASONS, reason) ? REASONS[reason] : reason
 }
 
-/** The limits that aren't enforced, as a sentence; undefined if all are. */
+/** Returns a sentence with the limits that aren't enforced. Undefined if all are enforced. */
 export function unenforcedLimits({
   unenforced,
 }: Pick<RunRemarks, 'unenforced'>): string | undefined {
@@ -113,8 +119,8 @@ export function unenforcedLimits({
 }
 
 /**
- * The status with its remarks, for a table: `killed: SIGKILL (oom)`,
- * `running (--memory not enforced)`.
+ * Returns the status with its remarks, for a table: `killed: SIGKILL (oom)`, `running (--memory not
+ * enforced)`.
  */
 export function summarizeRun(run: RunRemarks): string {
   const remarks = [

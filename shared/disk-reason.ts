@@ -1,4 +1,4 @@
-/** Operating system errors about files, in words for people. */
+/** Describes operating system errors about files in words. */
 import { errno } from './errno.ts'
 import { MusterError } from './errors.ts'
 
@@ -27,7 +27,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ENFILE: 'too many files are open on this machine',
 }
 
-/** The reason in words, or the errno name if it is rare. Undefined for any other kind of error. */
+/**
+ * Returns the reason in words, or the errno name if it is rare. Undefined for any other kind of
+ * error.
+ */
 export function diskReason(error: unknown): string | undefined {
   // An error of shared/storage/storage-error.ts carries its reason already.
   if (error instanceof MusterError)
@@ -45,7 +48,7 @@ const PATH_CODES: ReadonlySet<unknown> = new Set([
   'ENAMETOOLONG',
 ])
 
-/** True where the path is wrong. Everything else is a failure of the machine. */
+/** True if the path is wrong. All other errors are failures of the machine. */
 export function isPathFault(error: unknown): boolean {
   return PATH_CODES.has(errno(error))
 }

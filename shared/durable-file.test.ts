@@ -1,4 +1,4 @@
-/** Durable writes are all or nothing, also when the disk is full. */
+/** Checks that durable writes are complete or have no effect, also when the disk is full. */
 import assert from 'node:assert/strict'
 import { lstat, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -8,7 +8,7 @@ import { systemRandom } from './random.ts'
 import { runTool, tempFolder } from './testing/openssh.ts'
 
 const deps = { random: systemRandom }
-/** A module beside this file, as the specifier of an import. */
+/** Returns the import specifier of a module in this folder. */
 const moduleUrl = (name: string): string =>
   JSON.stringify(pathToFileURL(`${import.meta.dirname}/${name}`).href)
 
@@ -57,7 +57,7 @@ test('durable file: exactly one of several concurrent exclusive writes succeeds'
 test('durable file: a failed write keeps the old file and creates no new one', async () => {
   await using folder = await tempFolder()
   await writeFile(folder.file('old'), 'old')
-  // The shell sets the file size limit to 0; Node reports that as EFBIG.
+  // The shell sets the file size limit to 0, which Node reports as EFBIG.
   const program = `
     import { writeDurable } from ${moduleUrl('durable-file.ts')}
     import { systemRandom } from ${moduleUrl('random.ts')}

@@ -1,6 +1,6 @@
 /**
- * Files that survive a crash whole or not at all: written beside the target, fsynced, renamed over
- * it, then the folder is fsynced.
+ * Writes files that are complete or absent after a crash. A new file is written beside the target,
+ * fsynced and renamed to the target. Then the folder is fsynced.
  */
 import { constants } from 'node:fs'
 import { chmod, link, mkdir, open, rename, rm } from 'node:fs/promises'
@@ -8,15 +8,15 @@ import { basename, dirname, join, resolve } from 'node:path'
 import type { Random } from './random.ts'
 
 export interface DurableWriteOptions {
-  /** Permission bits of the new file. */
+  /** The permission bits of the new file. */
   mode?: number
-  /** Fails with EEXIST if the target exists, instead of replacing it. Also all or nothing. */
+  /** True to fail with EEXIST if the target exists, instead of replacing it. This is atomic too. */
   exclusive?: boolean
 }
 
 /**
- * Writes `data` to `path` atomically and durably. After it resolves, a power loss keeps the new
- * contents.
+ * Writes `data` to `path` atomically and durably. After it resolves, the new contents survive a
+ * power loss.
  */
 export async function writeDurable(
   deps: { random: Random },
@@ -40,15 +40,15 @@ export async function writeDurable(
     } finally {
       await file.close()
     }
-    // Crash here: the old file stands, beside an orphan .tmp that nothing reads.
+    // Crash here: the old file stays, and beside it a .tmp file that no code reads.
     if (options.exclusive === true) {
-      // link(2) fails if the target exists; rename(2) would replace it.
+      // link(2) fails if the target exists, but rename(2) would replace it.
       await link(temporary, path)
       // Crash here: the target is whole and has two names.
       await rm(temporary)
     } else await rename(temporary, path)
   } catch (error) {
-    // A failed removal must not hide the first error. An orphan .tmp is harmless.
+    // A failed removal must not hide the first error. A .tmp file that stays is harmless.
     await rm(temporary, { force: true }).catch(() => undefined)
     throw error
   }
@@ -66,7 +66,7 @@ export async function syncFolder(path: string): Promise<void> {
 }
 
 /**
- * Creates a folder and its missing parents. After it resolves, a power loss keeps them all.
+ * Creates a folder and its missing parents. After it resolves, all of them survive a power loss.
  * @param sync - default: {@link syncFolder}
  */
 export async function makeDurableFolder(
@@ -81,7 +81,7 @@ export async function makeDurableFolder(
     // The umask may have removed bits.
     await chmod(folder, mode)
     await sync(dirname(folder))
-    // Crash before the last sync: some folders are gone; the next call creates them again.
+    // Crash before the last sync: some folders may be lost, and the next call creates them again.
     if (folder === outermost || folder === dirname(folder)) return
   }
 }

@@ -1,7 +1,9 @@
-/** Names of operating system errors. */
+/** Reads the names of operating system errors. */
 import { MusterError } from './errors.ts'
 
-/** The system's name of an error, such as ENOENT. Undefined for every other kind of error. */
+/**
+ * Returns the system's name of an error, such as ENOENT. Undefined for every other kind of error.
+ */
 export function errno(error: unknown): string | undefined {
   return error instanceof Error &&
     'code' in error &&

@@ -1,8 +1,8 @@
 /**
- * Errors as data. Each area declares its codes in one `errors.ts` with {@link defineErrors}: exit
- * code, whether a retry can help, and the function that turns the data into text. Between processes
- * an error travels as `{code, data}`, and the receiver's table makes the text. Foreign text is
- * never passed on.
+ * Declares errors as data. Each area declares its codes in one `errors.ts` with {@link
+ * defineErrors}: the exit code, whether a retry can help, and the function that makes text from the
+ * data. Processes send an error as `{code, data}`, and the receiver's table makes the text. Text
+ * from another process is never passed on.
  */
 import type { ExitName } from './exit-codes.ts'
 
@@ -14,13 +14,16 @@ export interface ErrorKind<D extends ErrorData = ErrorData> {
   readonly exit: ExitName
   /** True if the same call may succeed later without any change. Default false. */
   readonly retryable?: boolean
-  /** What happened, to which thing, expected and got. Lower case, no final period. */
+  /**
+   * States what failed, for which thing, the expected value and the actual one. In lower case,
+   * without a final period.
+   */
   readonly message: (data: D) => string
-  /** What to do next. */
+  /** States the next step of the user. */
   readonly hint?: (data: D) => string
 }
 
-/** Every error that Muster raises on purpose. Any other thrown error is a bug. */
+/** An error that Muster raises on purpose. Any other thrown error is a bug. */
 export class MusterError extends Error {
   readonly code: string
   readonly data: ErrorData
@@ -65,8 +68,8 @@ export interface Fail<T extends Kinds> {
 const registry = new Map<string, ErrorKind>()
 
 /**
- * Declares an area's errors. Codes look like `area.what`. Declaring a code twice throws, so codes
- * are unique in the program.
+ * Declares an area's errors. A code has the form `area.what`. A second declaration of a code
+ * throws, so codes are unique in the program.
  * @example export const mirrorError = defineErrors({ 'mirror.digest': { exit: 'verification',
  * message: (d: { file: string }) => `…` } })
  */
@@ -96,7 +99,7 @@ export function restoreError(code: string, data: ErrorData): MusterError | undef
   return kind === undefined ? undefined : new MusterError(code, kind, data)
 }
 
-/** Every declared code with its kind, for the policy tests. */
+/** Returns every declared code with its kind, for the policy tests. */
 export function declaredErrors(): ReadonlyMap<string, ErrorKind> {
   return registry
 }

@@ -1,6 +1,6 @@
 /**
- * The process exit codes of `muster`, documented in docs/CLI.md. New ones may be added; callers
- * treat an unknown code as a failure.
+ * Defines the exit codes of `muster`, which docs/CLI.md documents. Later versions may add codes.
+ * Callers treat an unknown code as a failure.
  */
 export const EXIT = {
   done: 0,

@@ -1,6 +1,6 @@
 /**
- * The layout of a node's home: one folder for each node, mode 0700. Only this module knows the
- * paths.
+ * Defines the layout of a node's home: one folder for each node, mode 0700. Only this module
+ * contains the paths.
  */
 import { join } from 'node:path'
 
@@ -15,42 +15,45 @@ interface NodePaths {
    */
   readonly nodeKey: string
   /**
-   * Content-addressed pool. Content is verified when it is ingested and again when it is sent to
-   * another node; this node trusts what it reads from the pool.
+   * The pool. Content is verified when it is ingested, and again when it is sent to another node.
+   * This node doesn't verify what it reads for itself.
    */
   readonly pool: string
-  /** 0700: access to the socket in it gives full control of the node. */
+  /** The folder of the socket, 0700. Access to the socket gives full control of the node. */
   readonly runFolder: string
   readonly socket: string
   /**
-   * Locked by the process that works in this home. The file stays; the kernel releases the lock
-   * when the process ends.
+   * The process that works in this home locks this file. The kernel releases the lock when the
+   * process ends, and the file stays.
    */
   readonly lock: string
 }
 
 export interface CoordinatorPaths extends NodePaths {
-  /** Name and fleet of this coordinator; marks the folder as a coordinator's home. */
+  /** Name and fleet of this coordinator. Its presence marks the folder as a coordinator's home. */
   readonly identity: string
   /**
    * Signs node certificates, checkpoints and outcomes. A copy of it can act as this coordinator,
    * but can't make an agent execute anything.
    */
   readonly issuingKey: string
-  /** Default path of SQLite. Trusted for availability; every reader verifies the log in it. */
+  /** The default path of SQLite. Every reader verifies the log in it. */
   readonly database: string
-  /** Tiles and checkpoints of the log, as files for any static server. */
+  /** Tiles and checkpoints of the log, as files for any web server. */
   readonly log: string
   /** Published trees: `<repository>/latest` and `<repository>/snapshots/<name>`. */
   readonly publish: string
 }
 
 export interface AgentPaths extends NodePaths {
-  /** Id, name, fleet, coordinators and pinned root; marks the folder as an agent's home. */
+  /**
+   * Id, name, fleet, coordinators and pinned root. Its presence marks the folder as an agent's
+   * home.
+   */
   readonly identity: string
   /**
-   * Roots, revocation epoch, newest checkpoint and certificate: durable, and never replaced by
-   * older ones.
+   * Roots, revocation epoch, newest checkpoint and certificate. They are durable, and newer values
+   * replace older ones, never the reverse.
    */
   readonly trust: string
   /** Accepted operations until they expire, and their outcomes. */

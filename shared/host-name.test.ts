@@ -1,4 +1,4 @@
-/** A host name can't be mistaken for an id, a keyword or another name. */
+/** Checks that a host name can't be mistaken for an id, a keyword or another name. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import {

@@ -1,6 +1,6 @@
 /**
- * Rules for host names. A host chooses its name, and operators select hosts by name, by id, by a
- * prefix of either, or by the word `all`. A name must not be readable as one of the others.
+ * Checks host names. A host chooses its name, and operators select hosts by name, by id, by a
+ * prefix of either, or by the word `all`. So a name must not have the form of an id or a keyword.
  */
 import { defineErrors } from './errors.ts'
 import { matchesId } from './short-id.ts'
@@ -14,7 +14,10 @@ export const hostNameError = defineErrors({
   },
 })
 
-/** ASCII only, so that no two names look alike; safe in a path, a shell and a selector. */
+/**
+ * Names have only ASCII characters, so that no two names look alike. They are safe in a path, a
+ * shell and a selector.
+ */
 export const HOST_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/
 
 /** Words that select a set of hosts, also ones that a later version may add. */
@@ -29,7 +32,7 @@ export const MIN_ID_PREFIX = 4
  */
 const LOOKS_LIKE_ID = 8
 
-/** A UUID with its dashes. */
+/** The length of a UUID with its dashes. */
 const ID_LENGTH = 36
 
 /** True if the text can be an agent id or a prefix of one. */
@@ -54,7 +57,7 @@ export function foldName(name: string): string {
   return name.toLowerCase()
 }
 
-/** Why this name is invalid, or undefined if it is valid. */
+/** Returns the reason why this name is invalid. Undefined if it is valid. */
 export function hostNameFault(name: string): string | undefined {
   if (!HOST_NAME.test(name))
     return (
@@ -65,7 +68,8 @@ export function hostNameFault(name: string): string | undefined {
   if (KEY_WORDS.has(folded)) return 'the word selects a set of hosts'
   if (/^[0-9]+$/.test(name)) return 'expected a letter in it'
   if (name.length < LOOKS_LIKE_ID) return undefined
-  // Any text of hex digits, not only a UUID prefix: other kinds of ids look like that.
+  // This rejects any text of hex digits, not only a UUID prefix, because other kinds of ids have
+  // this form.
   if (isIdPrefix(folded) || /^[0-9a-f]+$/.test(folded))
     return 'it looks like the beginning of an id'
   if (isIdEnd(folded)) return 'it looks like the end of an id'

@@ -1,4 +1,4 @@
-/** Id formats, and UUIDs that increase even if the clock does not. */
+/** Tests id formats, and UUIDs that increase even if the clock does not. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { agentId, blobId, fingerprint, fleetId, operationId, uuidv7Generator } from './ids.ts'

@@ -1,6 +1,6 @@
 /**
- * Muster's ids as branded strings. Only a parser makes an id, so an id type in a signature is
- * validated and is safe in a file name or a query.
+ * Declares Muster's ids as branded strings. Only a parser creates an id. So a value with an id type
+ * is valid, and is safe in a file name or a query.
  */
 import { defineErrors } from './errors.ts'
 import type { Clock } from './clock.ts'
@@ -9,21 +9,21 @@ import type { Random } from './random.ts'
 declare const brand: unique symbol
 type Id<B extends string> = string & { readonly [brand]: B }
 
-/** BLAKE3 of the blob's bytes, 64 lower-case hex digits: what `b3sum` prints. */
+/** The BLAKE3 of the blob's bytes, 64 lower-case hex digits, as in the output of `b3sum`. */
 export type BlobId = Id<'blob'>
-/** SHA-256 of a file's bytes, 64 lower-case hex digits: what RPM metadata names. */
+/** The SHA-256 of a file's bytes, 64 lower-case hex digits, as in RPM metadata. */
 export type Sha256 = Id<'sha256'>
-/** UUID of an agent, generated on the host when it joins. */
+/** The UUID of an agent, which the host generates when it joins. */
 export type AgentId = Id<'agent'>
-/** UUIDv7 of a run. */
+/** The UUIDv7 of a run. */
 export type RunId = Id<'run'>
-/** UUIDv7 of one mutating operation; a retry of the operation has the same id. */
+/** The UUIDv7 of one operation that changes something. A retry of the operation has the same id. */
 export type OperationId = Id<'operation'>
-/** 32 lower-case hex digits, drawn at `muster init`. */
+/** The id of a fleet: 32 lower-case hex digits, which `muster init` draws. */
 export type FleetId = Id<'fleet'>
 /**
- * SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and 43
- * base64 characters.
+ * The SHA-256 fingerprint of an ed25519 SSH public key, as `ssh-keygen -l` prints it: `SHA256:` and
+ * 43 base64 characters.
  */
 export type Fingerprint = Id<'fingerprint'>
 
@@ -68,9 +68,9 @@ export const fingerprint = parser<Fingerprint>(
 )
 
 /**
- * Generates UUIDv7s (RFC 9562 section 5.7) that strictly increase within one generator: ids of the
- * same millisecond count up in the 12 bits after the version, and if the clock steps back, the last
- * millisecond stays. (node:crypto's randomUUIDv7 guarantees neither.)
+ * Generates UUIDv7s (RFC 9562 section 5.7) that strictly increase within one generator. Ids of the
+ * same millisecond count up in the 12 bits after the version. If the clock steps back, the last
+ * millisecond is used again. node:crypto's randomUUIDv7 guarantees neither.
  */
 export function uuidv7Generator(deps: { clock: Clock; random: Random }): () => string {
   let lastMs = 0

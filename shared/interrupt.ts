@@ -1,18 +1,18 @@
 /**
- * Waits that can be interrupted, without Promise.race. A race keeps a reaction, and with it the
- * winner's value, on each of its promises that hasn't settled. A loop that races against one
+ * Provides waits that can be interrupted, without Promise.race. A race keeps a reaction, and with
+ * it the winner's value, on each of its promises that hasn't settled. A loop that races against one
  * long-lived promise therefore keeps every value.
  */
 
 export interface Interrupt {
   /**
-   * The work's result, or rejection with the reason of `end` as soon as that is called. The work
-   * itself goes on.
+   * Resolves with the work's result. Rejects with the reason of `end` as soon as `end` is called.
+   * The work continues.
    */
   wait<T>(work: PromiseLike<T>): Promise<T>
   /** Interrupts all current and later waits. Only the first call counts. */
   end(reason: unknown): void
-  /** Throws the reason of `end` if that was called. */
+  /** Throws the reason of `end` if `end` was called. */
   throwIfEnded(): void
 }
 
@@ -48,9 +48,9 @@ export function createInterrupt(): Interrupt {
 }
 
 /**
- * The work's result, or rejection with the signal's reason as soon as it aborts. The work itself
- * goes on. The signal keeps no listener afterwards. Don't call it in each turn of a loop with one
- * promise: a promise that hasn't settled keeps a reaction for each wait.
+ * Resolves with the work's result. Rejects with the signal's reason as soon as the signal aborts.
+ * The work continues. The signal keeps no listener afterwards. Don't call this repeatedly with one
+ * promise, because a promise that hasn't settled keeps a reaction for each wait.
  */
 export function abortable<T>(work: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return Promise.resolve(work)
@@ -73,8 +73,8 @@ export function abortable<T>(work: PromiseLike<T>, signal: AbortSignal | undefin
 }
 
 /**
- * Resolves when the signal aborts. The listener stays until then, so use it only for a wait as long
- * as the caller.
+ * Resolves when the signal aborts. The listener stays until then, so the signal must not outlive
+ * its caller.
  */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

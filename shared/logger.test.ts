@@ -1,6 +1,6 @@
 /**
- * Log lines are JSON with a time and a level, contain no secrets (CC-04), and are readable on a
- * terminal.
+ * Checks that log lines are JSON with a time and a level, contain no secrets (CC-04), and are
+ * readable on a terminal.
  */
 import assert from 'node:assert/strict'
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { createRedactor } from './redact.ts'
 
 const clock = { ...systemClock, now: () => Date.UTC(2026, 10, 21, 14, 2, 11, 250) }
 
-/** Runs `work` with a logger that writes to a real file; returns the file's text. */
+/** Runs `work` with a logger that writes to a real file. Returns the file's text. */
 function logged(
   options: Partial<LoggerOptions>,
   use: (log: Logger) => void,

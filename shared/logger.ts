@@ -1,7 +1,7 @@
 /**
- * The log of a process: one JSON object per line on a file descriptor (stderr), or readable lines
- * on a terminal. The redactor is the last step of every line, so nothing bypasses it. Writes are
- * synchronous: all lines before a crash are there.
+ * Writes the log of a process: one JSON object per line on a file descriptor (stderr), or readable
+ * lines on a terminal. The redactor is the last step of every line, so no text bypasses it. Writes
+ * are synchronous, so that the log has all lines before a crash.
  */
 import { defined } from './defined.ts'
 import { styleText } from 'node:util'
@@ -11,7 +11,7 @@ import { MusterError } from './errors.ts'
 import type { Redactor } from './redact.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
-/** Plain values. An error goes under the key `error`. */
+/** Plain values. An error has the key `error`. */
 export type LogData = Readonly<Record<string, unknown>>
 
 export interface Logger {
@@ -19,7 +19,7 @@ export interface Logger {
   info(data: LogData, message: string): void
   warn(data: LogData, message: string): void
   error(data: LogData, message: string): void
-  /** A logger that adds `data` (the area, the peer, the operation) to each line. */
+  /** Returns a logger that adds `data` (the area, the peer, the operation) to each line. */
   child(data: LogData): Logger
 }
 
@@ -27,13 +27,13 @@ export interface LoggerOptions {
   readonly level: LogLevel
   /** Default: 2, stderr. */
   readonly format: 'json' | 'pretty'
-  /** Where the lines go. Default: 2, stderr. */
+  /** The file descriptor of the lines. Default: 2, stderr. */
   readonly fd?: number
   /** Colours in the pretty format. */
   readonly color?: boolean
 }
 
-/** Keys whose values are never logged, at the top of a line's data or one level below. */
+/** The keys whose values are never logged, at the top of a line's data or one level below. */
 const SECRET_KEYS = [
   'password',
   'passphrase',
@@ -44,12 +44,12 @@ const SECRET_KEYS = [
   'authorization',
   'cookie',
 ]
-/** A longer chain of causes is a loop or too long to be useful. */
+/** The maximum length of a chain of causes. A longer one is a loop or useless. */
 const MAX_CAUSES = 5
 
 /**
- * An error as data: code and message of a Muster error, name, code, message and stack of a foreign
- * one, and the same for its causes.
+ * Converts an error and its causes to data: code and message of a Muster error, or name, code,
+ * message and stack of any other error.
  */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { message: String(error) }
@@ -72,7 +72,7 @@ export function createLogger(
   options: LoggerOptions,
 ): Logger {
   const sink = destination({ dest: options.fd ?? 2, sync: true })
-  // The reader of the log has ended or the disk is full. A daemon goes on without its log.
+  // The reader of the log has ended or the disk is full. A daemon continues without its log.
   sink.on('error', () => undefined)
   const write = (line: string): void => {
     sink.write(options.format === 'json' ? line : pretty(line, options.color ?? false))
@@ -93,7 +93,7 @@ export function createLogger(
 
 const COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
 
-/** One JSON line as readable text: `14:02:11.250 info  message  key=value`. */
+/** Formats one JSON line as readable text: `14:02:11.250 info message key=value`. */
 function pretty(line: string, color: boolean): string {
   const { level, time, msg, error, ...data } = JSON.parse(line) as {
     level: LogLevel
@@ -112,7 +112,7 @@ function pretty(line: string, color: boolean): string {
   return `${[time.slice(11, 23), word, msg ?? '', ...pairs, ...failure].join(' ')}\n${stack}`
 }
 
-/** Drops everything. For tests, and for code that runs without a log. */
+/** A logger that drops all lines, for tests and for code that runs without a log. */
 export const silentLogger: Logger = {
   debug: () => undefined,
   info: () => undefined,

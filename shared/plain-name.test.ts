@@ -1,4 +1,4 @@
-/** Names that a list can show, and that no person confuses by their looks. */
+/** Checks that names can be shown in a list and differ in appearance. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { plainNameFault } from './plain-name.ts'

@@ -3,7 +3,7 @@
 /** Control, format and unassigned characters, and the separators of lines. */
 const INVISIBLE = /[\p{C}\p{Zl}\p{Zp}]/u
 
-/** The violated expectation, or undefined if the text is a valid name. */
+/** Returns the violated expectation. Undefined if the text is a valid name. */
 export function plainNameFault(text: string): string | undefined {
   if (text === '') return 'a value'
   if (INVISIBLE.test(text)) return 'no control or invisible characters'

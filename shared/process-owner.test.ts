@@ -6,7 +6,7 @@ import { hasEnded, ownProcess, PROCESS_NAME } from './process-owner.ts'
 
 const MODULE = new URL('./process-owner.ts', import.meta.url).href
 
-test('reports that a process ended, and makes no claim about other machines', async () => {
+test('reports whether a process ended; for another machine this is unknown', async () => {
   const own = ownProcess() as string
   assert.match(own, new RegExp(`^${PROCESS_NAME}$`))
   assert.equal(hasEnded(own), false)
@@ -32,7 +32,7 @@ const HIDING = 'mount -t proc -o hidepid=2 proc /proc'
 const mayHide =
   process.getuid?.() === 0 && spawnSync('unshare', ['-m', 'sh', '-c', HIDING]).status === 0
 
-test("another user's process that /proc hides is not taken for ended", {
+test("another user's process that /proc hides does not count as ended", {
   skip: !mayHide && 'needs root and the right to mount /proc',
 }, async () => {
   const own = ownProcess() as string

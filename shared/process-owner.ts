@@ -7,7 +7,8 @@ import { errno } from './errno.ts'
 import { readFileSync, readlinkSync } from 'node:fs'
 
 /**
- * `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined without /proc.
+ * Returns `3f0c1e6a.4026531836.4711.98765`: boot, pid namespace, pid, start time. Undefined without
+ * /proc.
  */
 export function ownProcess(): string | undefined {
   const place = ownPlace()
@@ -21,8 +22,8 @@ export function ownProcess(): string | undefined {
 export const PROCESS_NAME = '[0-9a-f]{8}\\.\\d{1,20}\\.\\d{1,10}\\.\\d{1,20}'
 
 /**
- * Whether the process with this name has ended. Undefined if that can't be seen: it ran in another
- * container or on another machine, or the system hides the processes of other users.
+ * Returns whether the process with this name has ended. Undefined if this is unknown: it ran in
+ * another container or on another machine, or the system hides the processes of other users.
  */
 export function hasEnded(name: string): boolean | undefined {
   const [boot, namespace, pid, start] = name.split('.')
@@ -33,7 +34,7 @@ export function hasEnded(name: string): boolean | undefined {
   return found === 'ended' || found.start !== start
 }
 
-/** Boot and pid namespace. Pids are comparable only if this text is equal. */
+/** Returns boot and pid namespace. Pids can be compared only if this text is equal. */
 function ownPlace(): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8)
@@ -44,7 +45,7 @@ function ownPlace(): string | undefined {
   }
 }
 
-/** `start`: in ticks since boot. */
+/** `start` is in ticks since boot. */
 type Look = { readonly start: string } | 'ended' | 'hidden'
 
 function look(pid: number): Look {
@@ -54,13 +55,14 @@ function look(pid: number): Look {
   } catch {
     return exists(pid) ? 'hidden' : 'ended'
   }
-  // The name in parentheses may contain blanks and parentheses: fields count from the last one.
+  // The name in parentheses may contain blanks and parentheses, so fields are counted from the last
+  // parenthesis.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ')
   const [state, start] = [fields[0], fields[19]]
   return state === 'Z' || state === 'X' || start === undefined ? 'ended' : { start }
 }
 
-/** With hidepid, /proc shows only the caller's own processes; kill(2) tells of all. */
+/** Uses kill(2), because with hidepid /proc shows only the caller's own processes. */
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0)

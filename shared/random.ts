@@ -1,12 +1,13 @@
 /**
- * Randomness. Only this module draws ambient randomness; everything else takes a {@link Random}.
+ * Provides randomness. Only this module uses ambient randomness. All other code takes a {@link
+ * Random}.
  */
 import { randomBytes } from 'node:crypto'
 
 export interface Random {
-  /** `length` bytes fit for keys and nonces. */
+  /** Returns `length` bytes that are safe for keys and nonces. */
   bytes(length: number): Uint8Array
-  /** A number in [0, 1), for jitter. */
+  /** Returns a number in [0, 1), for jitter. */
   fraction(): number
 }
 

@@ -1,4 +1,4 @@
-/** Secrets are masked in any wrapping; ordinary text stays unchanged. */
+/** Checks that secrets are masked in any text, and that ordinary text stays unchanged. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -5,21 +5,24 @@
  */
 export interface Redactor {
   /**
-   * Masks this text from now on. Texts under four characters are ignored: masking those would make
-   * everything unreadable.
+   * Masks this text from now on. Ignores texts with fewer than four characters, because masking
+   * them would make all output unreadable.
    */
   protect(secret: string): void
-  /** The text with every known secret and every secret form masked. */
+  /** Returns the text with every known secret and every secret form masked. */
   text(text: string): string
 }
 
 export const MASK = '[secret]'
 
-/** Masking a shorter text wherever it occurs destroys the output and hides little. */
+/**
+ * The minimum length of a secret. Masking shorter texts would make the output useless and hide
+ * little.
+ */
 const MIN_SECRET_LENGTH = 4
 /**
- * Secrets come from configuration files. More than this means that other values are protected by
- * mistake.
+ * The maximum number of secrets. They come from configuration files, so more would mean that other
+ * values are protected by mistake.
  */
 const MAX_SECRETS = 1000
 
@@ -47,7 +50,7 @@ export function createRedactor(): Redactor {
     protect: (secret) => {
       if (secret.length < MIN_SECRET_LENGTH || secrets.size >= MAX_SECRETS) return
       secrets.add(secret)
-      // Its escaped forms in JSON and in a URL.
+      // The escaped forms of the secret in JSON and in a URL are masked too.
       for (const form of [JSON.stringify(secret).slice(1, -1), encodeURIComponent(secret)])
         secrets.add(form)
     },

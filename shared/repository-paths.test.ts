@@ -9,14 +9,14 @@ import {
   type RepositoryPath,
 } from './repository-paths.ts'
 
-/** As a web server splits and decodes a path. */
+/** Splits and decodes a path like a web server. */
 const segmentsOf = (path: string): string[] =>
   path
     .split('/')
     .filter((each) => each !== '')
     .map(decodeURIComponent)
 
-test('an address of a repository that is written and read again means the same place', () => {
+test('a formatted address of a repository parses to the same place', () => {
   const repository = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/)
   const name = fc.stringMatching(/^[a-z0-9][a-z0-9._-]{0,63}$/).filter(isSnapshotName)
   const snapshot = fc.option(name, { nil: undefined })
@@ -40,7 +40,7 @@ test('an address of a repository that is written and read again means the same p
   )
 })
 
-test('addresses of published trees end in a slash and escape what a URL must not hold', () => {
+test('addresses of published trees end in a slash and escape reserved characters', () => {
   assert.equal(publishedPath('el9'), '/repos/el9/latest/')
   assert.equal(publishedPath('el9', '2026-11'), '/repos/el9/snapshots/2026-11/')
   const path = ['Packages', 'a b#c%d.rpm']
@@ -50,7 +50,7 @@ test('addresses of published trees end in a slash and escape what a URL must not
   )
 })
 
-test('a path that leads out of a repository, or that no repository can have, means nothing', () => {
+test('rejects a path out of a repository, and a path that no repository can have', () => {
   for (const segments of [
     [],
     ['keys'],

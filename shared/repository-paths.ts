@@ -1,36 +1,36 @@
 /**
- * The addresses of published repositories: `/repos/<id>/latest/…` and
+ * Formats and parses the addresses of published repositories: `/repos/<id>/latest/…` and
  * `/repos/<id>/snapshots/<name>/…`. The web server, the gateway, the control protocol and the
- * command line write and read them here.
+ * command line use this module.
  */
 
-/** Below which segment all repositories stand. */
+/** The first segment of all addresses of repositories. */
 export const REPOSITORIES = 'repos'
 
 export type RepositoryPath =
   /** The list of repositories. */
   | { readonly at: 'repositories' }
-  /** `latest` and `snapshots` of one. */
+  /** The list of `latest` and `snapshots` of one repository. */
   | { readonly at: 'repository'; readonly repository: string }
   | { readonly at: 'snapshots'; readonly repository: string }
-  /** A place in a published tree; `path` is empty at its root. */
+  /** A place in a published tree. `path` is empty for the root. */
   | {
       readonly at: 'tree'
       readonly repository: string
-      /** A snapshot's name; undefined: `latest`. */
+      /** A snapshot's name. Undefined for `latest`. */
       readonly snapshot: string | undefined
       readonly path: readonly string[]
     }
 
-/** As the configuration accepts names of repositories. */
+/** The names of repositories that the configuration accepts. */
 const REPOSITORY = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 /** GC-08: names become folders and parts of addresses, so they mean the same on every system. */
 const SNAPSHOT = /^[a-z0-9][a-z0-9._-]{0,63}$/
-/** What leads to another place, or hides where it leads. */
+/** Characters that could change the place, or hide it. */
 const HOSTILE = /[/\\\p{Cc}]/u
 
 /**
- * What decoded segments of a path mean; undefined if they mean nothing.
+ * Parses decoded segments of a path. Returns undefined if they are not a valid address.
  * @param segments - percent-decoded, without empty ones; the first is `repos`
  */
 export function parseRepositoryPath(segments: readonly string[]): RepositoryPath | undefined {
@@ -46,7 +46,7 @@ export function parseRepositoryPath(segments: readonly string[]): RepositoryPath
   return isSnapshotName(snapshot) ? tree(repository, snapshot, path) : undefined
 }
 
-/** Whether a snapshot can have this name. `latest` is the newest version. */
+/** Returns whether a snapshot can have this name. `latest` is reserved. */
 export function isSnapshotName(text: string): boolean {
   return text !== 'latest' && !text.endsWith('.') && SNAPSHOT.test(text)
 }
@@ -64,7 +64,7 @@ function isSegment(text: string): boolean {
   return text !== '' && text !== '.' && text !== '..' && !HOSTILE.test(text) && text.isWellFormed()
 }
 
-/** The segments that {@link parseRepositoryPath} reads. */
+/** Returns the segments that {@link parseRepositoryPath} parses. */
 export function repositorySegments(place: RepositoryPath): string[] {
   if (place.at === 'repositories') return [REPOSITORIES]
   if (place.at === 'repository') return [REPOSITORIES, place.repository]
@@ -74,15 +74,13 @@ export function repositorySegments(place: RepositoryPath): string[] {
   return [REPOSITORIES, repository, ...target, ...path]
 }
 
-/**
- * The address below a web server's own, percent-encoded. Every place but a file ends in a slash.
- */
+/** Returns the percent-encoded path on a web server. Every place except a file ends in a slash. */
 export function formatRepositoryPath(place: RepositoryPath): string {
   const path = `/${repositorySegments(place).map(encodeURIComponent).join('/')}`
   return place.at === 'tree' && place.path.length > 0 ? path : `${path}/`
 }
 
-/** The address of `latest`, or of a snapshot. */
+/** Returns the address of `latest` or a snapshot. */
 export function publishedPath(repository: string, snapshot?: string): string {
   return formatRepositoryPath({ at: 'tree', repository, snapshot, path: [] })
 }

@@ -1,4 +1,4 @@
-/** A value that the code around guarantees to be defined. */
+/** Returns a value that the calling code guarantees to be defined. */
 
 /** @throws TypeError with the broken guarantee, which is a bug */
 export function requireDefined<T>(value: T | undefined, guarantee: string): T {

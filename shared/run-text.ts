@@ -1,16 +1,19 @@
-/** Text by which an operator selects a run, and the list of candidates if it is ambiguous. */
+/**
+ * Checks the text by which an operator selects a run, and formats the candidates of an ambiguous
+ * text.
+ */
 
-/** Fewer digits match too many runs. */
+/** The minimum number of digits. Fewer digits match too many runs. */
 const RUN_TEXT = /^[0-9a-f-]{4,36}$/
-/** The longest part of a command that a list of candidates shows. */
+/** The maximum length of a command in a list of candidates. */
 const SHOWN_COMMAND = 60
 
-/** Whether the text can be a run id, or the prefix or suffix of one. */
+/** Returns whether the text can be a run id, or the prefix or suffix of one. */
 export function isRunText(text: string): boolean {
   return RUN_TEXT.test(text)
 }
 
-/** One line in the list of runs that an ambiguous text matches. */
+/** Formats one line in the list of runs that an ambiguous text matches. */
 export function candidateLine(run: {
   readonly run: string
   readonly host: string

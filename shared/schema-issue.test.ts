@@ -1,4 +1,4 @@
-/** Refusals of a schema read like the other errors, without a word of the library. */
+/** Checks that the errors of a schema have the form of other errors and no words of the library. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { z } from 'zod'

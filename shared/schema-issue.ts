@@ -12,7 +12,7 @@ export function describeIssue(issue: Issue | undefined, otherwise = 'arguments')
   return `${field}: ${expectation(issue)}`
 }
 
-/** The expectation, in the schema's message if it has one. */
+/** Returns the expectation, from the schema's message if it has one. */
 export function expectation(issue: Issue | undefined): string {
   if (issue === undefined) return 'it is not valid'
   // The reason for a rejected key is one level below.

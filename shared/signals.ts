@@ -1,7 +1,10 @@
-/** Names and numbers of Linux signals, also the real-time ones, which Node doesn't name. */
+/**
+ * Converts names and numbers of Linux signals, including real-time signals, for which Node has no
+ * names.
+ */
 import { constants } from 'node:os'
 
-/** The first that a program may use: glibc reserves 32 and 33 (signal(7)). */
+/** The first real-time signal that a program may use. glibc reserves 32 and 33 (signal(7)). */
 const FIRST_REAL_TIME = 34
 const LAST_REAL_TIME = 64
 
@@ -12,7 +15,7 @@ const NAMES: ReadonlyMap<number, string> = new Map(
     .map(([name, number]) => [number, name]),
 )
 
-/** `SIGTERM`, `SIGRTMIN+3`, or `SIG32` for a number without a name. */
+/** Returns `SIGTERM`, `SIGRTMIN+3`, or `SIG32` for a number without a name. */
 export function signalName(number: number): string {
   if (number === LAST_REAL_TIME) return 'SIGRTMAX'
   if (number === FIRST_REAL_TIME) return 'SIGRTMIN'
@@ -24,8 +27,8 @@ export function signalName(number: number): string {
 const SIGNALS: Readonly<Record<string, number>> = constants.signals
 
 /**
- * The number of a name as {@link signalName} formats it, or of `SIGRTMAX-1`. Undefined for any
- * other text.
+ * Returns the number of a name as {@link signalName} formats it, or of `SIGRTMAX-1`. Undefined for
+ * any other text.
  */
 export function signalNumber(name: string): number | undefined {
   if (Object.hasOwn(constants.signals, name)) return SIGNALS[name]

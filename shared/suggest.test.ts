@@ -1,4 +1,4 @@
-/** Suggestions for mistyped words. */
+/** Tests suggestions for mistyped words. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

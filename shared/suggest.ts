@@ -1,11 +1,14 @@
-/** "Did you mean": the known word closest to a mistyped one. */
+/** Finds the known word that is most similar to a mistyped one. */
 
-/** Longer words aren't typing mistakes. The limit bounds the size of the table. */
+/**
+ * The maximum length of a word. It limits the size of the table, and longer words aren't typing
+ * mistakes.
+ */
 const MAX_WORD = 64
 
 /**
- * The candidate most similar to `word`: at most two edits away, and at most a third of its length.
- * Undefined if there is none.
+ * Returns the candidate that is most similar to `word`. It has at most two edits, and at most a
+ * third of the word's length. Undefined if there is none.
  */
 export function closest(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > MAX_WORD) return undefined
@@ -20,8 +23,8 @@ export function closest(word: string, candidates: Iterable<string>): string | un
 }
 
 /**
- * Optimal string alignment distance: insertions, deletions, substitutions and swaps of neighbours
- * each count 1.
+ * Computes the optimal string alignment distance. Insertions, deletions, substitutions and swaps of
+ * neighbours each count 1.
  */
 export function editDistance(a: string, b: string): number {
   let beforeLast: number[] = []

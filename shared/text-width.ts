@@ -1,4 +1,4 @@
-/** The number of terminal columns of a text, and truncation to a number of columns. */
+/** Computes the number of terminal columns of a text, and cuts a text to a number of columns. */
 
 const ASCII = /^[ -~]*$/
 const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/u
@@ -18,7 +18,7 @@ function widthOf(character: string): number {
   return TWO_COLUMNS.test(character) ? 2 : 1
 }
 
-/** The text, or its beginning and `…` if it is too long. */
+/** Returns the text, or its beginning and `…` if it is too long. */
 export function clipText(text: string, columns: number): string {
   if (width(text) <= columns) return text
   let shown = ''

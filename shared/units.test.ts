@@ -1,4 +1,4 @@
-/** Parsing and formatting of sizes and durations. */
+/** Tests how sizes and durations are parsed and formatted. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

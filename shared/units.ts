@@ -16,7 +16,7 @@ export const GIB = 1024 * MIB
 const SIZE: Record<string, number> = { '': 1, B: 1, K: KIB, M: MIB, G: GIB, T: 1024 * GIB }
 const DURATION: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
-/** Bytes from `512M`, `64KiB`, `10G`, `1000`. Powers of 1024. */
+/** Parses `512M`, `64KiB`, `10G` or `1000` to bytes. Units are powers of 1024. */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([BKMGT]?)(?:i?B)?$/i.exec(text)
   const bytes = match
@@ -27,7 +27,10 @@ export function parseSize(text: string): number {
   return Math.round(bytes)
 }
 
-/** Milliseconds from `90s`, `15m`, `2h`, `30d`, `250ms`; a bare number means seconds. */
+/**
+ * Parses `90s`, `15m`, `2h`, `30d` or `250ms` to milliseconds. A number without a unit is in
+ * seconds.
+ */
 export function parseDuration(text: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text)
   const ms = match ? Number(match[1]) * (DURATION[match[2] ?? 's'] ?? Number.NaN) : Number.NaN
@@ -36,7 +39,7 @@ export function parseDuration(text: string): number {
   return Math.round(ms)
 }
 
-/** `4.2 GiB`, `17 B`: binary units, three digits at most. */
+/** Formats bytes in binary units with at most three digits: `4.2 GiB`, `17 B`. */
 export function formatSize(bytes: number): string {
   if (bytes < KIB) return `${bytes} B`
   const units = ['KiB', 'MiB', 'GiB', 'TiB', 'PiB']
@@ -49,7 +52,7 @@ export function formatSize(bytes: number): string {
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`
 }
 
-/** `3m 12s`, `0.4s`, `2d 3h`: the two largest units. */
+/** Formats a duration in its two largest units: `3m 12s`, `0.4s`, `2d 3h`. */
 export function formatDuration(ms: number): string {
   const seconds = ms / 1000
   if (seconds < 10) return `${seconds.toFixed(1)}s`

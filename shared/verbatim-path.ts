@@ -1,6 +1,6 @@
 /**
- * Paths that the file system returns. Node replaces bytes that aren't UTF-8, and the resulting text
- * names another file, so such a path is rejected.
+ * Reads paths from the file system. Node replaces bytes that aren't UTF-8, and the resulting text
+ * names another file. So such a path is rejected.
  */
 import { isUtf8 } from 'node:buffer'
 import { realpathSync } from 'node:fs'
@@ -15,7 +15,9 @@ export const pathError = defineErrors({
   },
 })
 
-/** Like realpath(3). Errors of the system stay as they are. @throws path.not-utf8 */
+/**
+ * Resolves a path like realpath(3). Errors of the system are not converted. @throws path.not-utf8
+ */
 export async function realPath(path: string): Promise<string> {
   return verbatim(path, await realpath(path, 'buffer'))
 }
@@ -26,7 +28,7 @@ export function realPathSync(path: string): string {
   return verbatim(path, realpathSync.native(path, 'buffer'))
 }
 
-/** The text of a symbolic link. @throws path.not-utf8 */
+/** Returns the text of a symbolic link. @throws path.not-utf8 */
 export async function linkText(path: string): Promise<string> {
   return verbatim(path, await readlink(path, 'buffer'))
 }

@@ -1,7 +1,10 @@
 /** Wraps text to a terminal's width. Words stay whole, so that an id can be copied. */
 import { width } from './text-width.ts'
 
-/** Lines of at most `columns`, except for a longer word. Breaks at blanks and after commas. */
+/**
+ * Returns lines of at most `columns`. Only a longer word exceeds this. Lines end at blanks and
+ * after commas.
+ */
 export function wrapText(text: string, columns: number): string[] {
   const lines: string[] = []
   let line = ''
@@ -15,12 +18,12 @@ export function wrapText(text: string, columns: number): string[] {
   return [...lines, line.trimEnd()]
 }
 
-/** Columns of the longest part that {@link wrapText} doesn't break. */
+/** Returns the number of columns of the longest part that {@link wrapText} doesn't break. */
 export function longestWord(text: string): number {
   return wordsOf(text).reduce((longest, word) => Math.max(longest, width(word.trimEnd())), 0)
 }
 
-/** Words, each with the blanks after it. */
+/** Returns the words, each with the blanks after it. */
 function wordsOf(text: string): readonly string[] {
   return text.match(/[^\s,]*,+\s*|[^\s,]+\s*|\s+/g) ?? ['']
 }

@@ -85,7 +85,9 @@ export function createOwnBlake3(): Blake3Hasher {
   }
 }
 
-/** The buffer is larger than one group, so that the last group is hashed only at the end. */
+/**
+ * A full buffer has more than one group, so a content of one group is never added before its end.
+ */
 const WAITING_BYTES = 4 * GROUP_BYTES
 
 function asBuffer(bytes: Uint8Array): Buffer {

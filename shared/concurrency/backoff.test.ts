@@ -1,4 +1,4 @@
-/** Backoff stays within its limits, is random, and ends on abort. */
+/** Checks that backoff stays within its limits, is random, and ends on abort. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

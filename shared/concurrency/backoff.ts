@@ -1,21 +1,21 @@
 /**
- * Delays before retries: exponential with full jitter, so that many clients that failed together
- * don't retry together (Brooker, "Exponential Backoff and Jitter", AWS Architecture Blog 2015: full
- * jitter does the least work of the variants).
+ * Computes delays before retries: exponential with full jitter, so that many clients that failed
+ * together don't retry together. Full jitter causes the least work (Brooker, "Exponential Backoff
+ * and Jitter", AWS Architecture Blog 2015).
  */
 import type { Clock } from '../clock.ts'
 import type { Random } from '../random.ts'
 
 export interface BackoffOptions {
-  /** Upper bound of the first wait, in ms. */
+  /** The maximum of the first wait, in ms. */
   readonly baseMs: number
-  /** Upper bound of every wait, in ms. */
+  /** The maximum of every wait, in ms. */
   readonly maxMs: number
 }
 
 /**
- * The delay before attempt `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs · 2^attempt)).
- * `attempt` counts failures from 0.
+ * Returns the delay before attempt `attempt` + 1, in ms: uniform in [0, min(maxMs, baseMs ·
+ * 2^attempt)). `attempt` counts failures from 0.
  */
 export function backoffMs(
   deps: { random: Random },
@@ -28,13 +28,13 @@ export function backoffMs(
 }
 
 export interface RetryOptions extends BackoffOptions {
-  /** How often failed work is repeated. 0: never. */
+  /** The number of repetitions of failed work. 0 for none. */
   readonly retries: number
-  /** Whether a retry can help after this error. */
+  /** Returns whether a retry can help after this error. */
   readonly retryable: (error: unknown) => boolean
   /**
-   * The delay that the peer requested (`Retry-After`), in ms. The wait is at least this long, at
-   * most {@link BackoffOptions.maxMs}.
+   * Returns the delay that the peer requested (`Retry-After`), in ms. The wait has at least this
+   * length, but at most {@link BackoffOptions.maxMs}.
    */
   readonly askedMs?: (error: unknown) => number | undefined
   /** Called before each wait. */
@@ -43,7 +43,7 @@ export interface RetryOptions extends BackoffOptions {
 }
 
 /**
- * Runs `work` until it succeeds, fails permanently, or `retries` are used up; then throws the last
+ * Runs `work` until it succeeds or fails permanently, at most `retries` more times. Throws the last
  * error. An abort ends a wait at once and throws the signal's reason.
  */
 export async function retry<T>(
@@ -71,8 +71,8 @@ export async function retry<T>(
 }
 
 /**
- * The delay of a `Retry-After` header in milliseconds (RFC 9110 section 10.2.3: seconds or an HTTP
- * date). Undefined if it is absent or malformed. A date in the past means 0.
+ * Returns the delay of a `Retry-After` header in milliseconds (RFC 9110 section 10.2.3: seconds or
+ * an HTTP date). Undefined if it is absent or malformed. A date in the past gives 0.
  */
 export function parseRetryAfter(
   header: string | null | undefined,

@@ -1,4 +1,4 @@
-/** Bounded, ordered, and no new jobs after a failure. */
+/** Checks the limit, the order, and that no job starts after a failure. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import { concurrently } from './concurrently.ts'

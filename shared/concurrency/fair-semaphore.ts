@@ -1,18 +1,18 @@
 /**
- * A counting semaphore that is shared fairly among its users. One user holds at most `each`
- * permits, and a free permit goes to the user that waits longest since its last one. A user with
- * many or slow requests delays only itself.
+ * Shares a counting semaphore fairly among its users. One user holds at most `each` permits, and a
+ * free permit goes to the user that waits longest since its last one. A user with many or slow
+ * requests delays only itself.
  */
 import { queueError } from './queue.ts'
 
 export interface FairSemaphoreOptions {
   /** The semaphore's name in errors. */
   readonly name: string
-  /** Permits of all users together. */
+  /** The number of permits of all users together. */
   readonly total: number
-  /** Permits of one user. */
+  /** The maximum number of permits of one user. */
   readonly each: number
-  /** Waiters of all users together. */
+  /** The maximum number of waiters of all users together. */
   readonly waiting: number
 }
 

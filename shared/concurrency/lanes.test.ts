@@ -61,7 +61,7 @@ test('lanes: jobs of one key run in the order of the calls and never overlap', a
   )
 })
 
-test('lanes: keys run side by side', async () => {
+test('lanes: jobs of different keys run at the same time', async () => {
   const lanes = createLanes<string>({ name: NAME })
   const first = Promise.withResolvers<string>()
   const blocked = lanes.run('a', () => first.promise)

@@ -6,22 +6,22 @@ import { queueError } from './queue.ts'
 import { createSemaphore, type Semaphore } from './semaphore.ts'
 
 /**
- * Callers come over streams, whose number is limited for each peer. More waiters than this mean
- * that a job hangs, and rejecting them limits the memory.
+ * The number of callers is limited, because each peer has a limited number of streams. So more
+ * waiters mean that a job hangs. Rejecting them limits the memory.
  */
 const MAX_WAITING = 1000
 
 export interface LaneOptions {
   /** The name in errors: `the journal of facts`. */
   readonly name: string
-  /** How many jobs of one lane may wait, not counting the running one. */
+  /** The maximum number of waiting jobs of one lane, without the running one. */
   readonly waiting?: number
 }
 
 export interface Lane {
   /**
-   * Runs `job` after the jobs of earlier calls. The signal ends only the wait; a running job must
-   * watch it itself.
+   * Runs `job` after the jobs of earlier calls. The signal ends only the wait. A running job must
+   * check the signal itself.
    * @throws queue.full, the signal's reason, or the error of the job
    */
   run<T>(job: () => Promise<T>, signal?: AbortSignal): Promise<T>

@@ -1,4 +1,4 @@
-/** The bucket keeps its rate and order, and an aborted waiter costs nothing. */
+/** Checks that the bucket keeps its rate and order, and that an aborted waiter takes no tokens. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,34 +1,34 @@
 /**
- * A token bucket: at most `burst` at once and `perSecond` on average. Limits the requests of a peer
- * (tryTake) and our rate of sending or fetching (take). Waiters are served in order. The caller
- * limits their number, which limits the memory.
+ * A token bucket, which gives at most `burst` tokens at once and `perSecond` on average. It limits
+ * the requests of a peer (tryTake), and our rate of sending or fetching (take). Waiters are served
+ * in order. The caller must limit their number, because each uses memory.
  */
 import type { Clock } from '../clock.ts'
 import { abortable } from '../interrupt.ts'
 
 export interface LimiterOptions {
-  /** Tokens in a full bucket. */
+  /** The number of tokens in a full bucket. */
   readonly burst: number
-  /** Tokens refilled per second. */
+  /** The number of new tokens in each second. */
   readonly perSecond: number
 }
 
 export interface Limiter {
   /**
-   * Takes `tokens` if they are available and there are no waiters; returns whether it did. For
-   * quotas that reject instead of queueing.
+   * Takes `tokens` if they are available and there are no waiters. Returns whether it took them.
+   * For quotas that reject requests instead of queueing them.
    */
   tryTake(tokens?: number): boolean
   /**
-   * Resolves once `tokens` are taken. More than `burst` is allowed: the bucket goes into debt and
-   * the next taker waits longer.
+   * Resolves after `tokens` were taken. More than `burst` is allowed. Then the bucket goes into
+   * debt, and the next caller waits longer.
    */
   take(tokens?: number, signal?: AbortSignal): Promise<void>
-  /** Milliseconds until `tokens` are available, without other takers. */
+  /** Returns the milliseconds until `tokens` are available if no other caller takes any. */
   waitMs(tokens?: number): number
 }
 
-/** A bucket that starts full. */
+/** Creates a full bucket. */
 export function createLimiter(deps: { clock: Clock }, options: LimiterOptions): Limiter {
   return new TokenBucket(deps.clock, options)
 }
@@ -39,7 +39,8 @@ class TokenBucket implements Limiter {
   #level: number
   #filledAt: number
   /**
-   * The last waiter. Each waits for the one before, so that small requests can't pass a large one.
+   * The last waiter. Each waits for the one before, so that small requests can't overtake a large
+   * one.
    */
   #tail: Promise<void> = Promise.resolve()
   #waiting = 0

@@ -1,12 +1,13 @@
 /**
- * The queue keeps its limits, joins equal keys, and aborts a job only when its last caller leaves.
+ * Checks that the queue keeps its limits, joins equal keys, and aborts a job only when its last
+ * caller leaves.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createQueue, queueError, type Work } from './queue.ts'
 
-/** Work that ends on request or when it is aborted. */
+/** Creates work that ends on request or when it is aborted. */
 function gate(): {
   work: Work<string>
   open: (value: string) => void

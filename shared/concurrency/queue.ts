@@ -1,7 +1,7 @@
 /**
- * A bounded queue of asynchronous work: at most `concurrency` jobs run, at most `capacity` wait,
- * further ones are rejected. Calls with one key share one job and its result. A job is aborted when
- * its last caller has left, and never before.
+ * A bounded queue of asynchronous work. At most `concurrency` jobs run and `capacity` jobs wait,
+ * and further ones are rejected. Calls with one key share one job and its result. A job is aborted
+ * only when its last caller has left.
  */
 import { defineErrors } from '../errors.ts'
 import { abortable } from '../interrupt.ts'
@@ -24,7 +24,7 @@ export interface QueueOptions {
   /** The queue's name in errors: `the download queue`. */
   readonly name: string
   readonly concurrency: number
-  /** How many jobs may wait, not counting the running ones. */
+  /** The maximum number of waiting jobs, without the running ones. */
   readonly capacity: number
 }
 
@@ -38,9 +38,9 @@ export interface JoinOptions {
 
 export interface Queue {
   /**
-   * Runs `work` in its turn, or joins the job with this key (`work` isn't called then). Rejects
-   * with the signal's reason as soon as the caller's signal aborts; the job continues for its other
-   * callers. `onStart` is called once the job runs, at once if it already does.
+   * Runs `work` in its turn. If there is a job with this key, joins it and doesn't call `work`.
+   * Rejects with the signal's reason as soon as the caller's signal aborts, but the job continues
+   * for its other callers. `onStart` is called when the job runs, or at once if it already runs.
    * @throws queue.full, queue.closed, or the error of the work
    */
   run<T>(work: Work<T>, options?: JoinOptions): Promise<T>
@@ -57,11 +57,11 @@ interface Job {
   readonly key: string | undefined
   readonly work: (signal: AbortSignal) => Promise<void>
   readonly abort: AbortController
-  /** Settles with the work, and rejects when the last caller leaves before it starts. */
+  /** Settles with the work. Rejects if the last caller leaves before the work starts. */
   readonly done: PromiseWithResolvers<unknown>
-  /** Owned by join(): the number of callers. At 0 the job is aborted. */
+  /** The number of callers, owned by join(). At 0 the job is aborted. */
   joiners: number
-  /** Called once the job runs. */
+  /** Called when the job runs. */
   readonly onStart: (() => void)[]
 }
 
@@ -98,7 +98,7 @@ class JobQueue implements Queue {
       if (this.#running.has(job)) onStart()
       else job.onStart.push(onStart)
     }
-    // Calls with one key have the same work.
+    // Calls with one key have the same work, so the result has the caller's type.
     return (await this.#join(job, signal)) as T
   }
 
@@ -153,7 +153,7 @@ class JobQueue implements Queue {
   }
 
   /**
-   * Ends a job without callers. A waiting job never starts; a running one is aborted and settles
+   * Ends a job without callers. A waiting job never starts. A running job is aborted and settles
    * later.
    */
   #abandon(job: Job, reason: unknown): void {

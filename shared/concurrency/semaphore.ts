@@ -1,8 +1,8 @@
 /** A counting semaphore. Waiters are served in the order of their calls. */
 export interface Semaphore {
   /**
-   * Resolves with the function that releases the permit; a second call of it does nothing. Rejects
-   * with the signal's reason.
+   * Resolves with the function that releases the permit. A second call of this function does
+   * nothing. Rejects with the signal's reason.
    */
   acquire(signal?: AbortSignal): Promise<() => void>
 }
@@ -24,7 +24,7 @@ export function createSemaphore(count: number): Semaphore {
     const granted = Promise.withResolvers<void>()
     const leave = (): void => {
       const position = waiting.indexOf(granted.resolve)
-      // The permit is granted already; the caller that gets it releases it.
+      // The permit is already granted, and the caller that gets it releases it.
       if (position < 0) return
       waiting.splice(position, 1)
       granted.reject(signal?.reason)

@@ -6,7 +6,7 @@ import { shareRuns } from './shared-run.ts'
 
 const NAME = 'the runs of a test'
 
-/** A job whose runs the test ends. Each run returns its number. */
+/** Creates a job whose runs the test ends. Each run returns its number. */
 function heldJob() {
   const gates: PromiseWithResolvers<void>[] = []
   const job = async (): Promise<number> => {
@@ -45,7 +45,7 @@ test('shared run: a failed run rejects its callers, and the next run starts', as
   assert.equal(await run(), 2)
 })
 
-test('shared run: a rejection of a full lane is not kept', async () => {
+test('shared run: after a rejection by a full lane, the next call starts a run', async () => {
   const lane = createLane({ name: NAME, waiting: 0 })
   const held = Promise.withResolvers<void>()
   const running = lane.run(() => held.promise)

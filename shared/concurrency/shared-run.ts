@@ -1,6 +1,6 @@
 /**
- * Callers share one run of a job. A caller never gets the result of a run that began before its
- * call: callers that arrive during a run share the next one.
+ * Lets callers share one run of a job. A caller never gets the result of a run that began before
+ * its call, so callers that arrive during a run share the next one.
  */
 import type { Lane } from './lanes.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SingleFlight } from './single-flight.ts'
 
-test('single flight: callers of one key share the work that is under way', async () => {
+test('single flight: callers of one key share the running work', async () => {
   const flights = new SingleFlight<string, number>()
   const { promise: release, resolve: go } = Promise.withResolvers<void>()
   let started = 0
@@ -25,7 +25,7 @@ test('single flight: work that failed is started again by the next caller', asyn
   assert.equal(await flights.run('a', async () => 'yes'), 'yes')
 })
 
-test('single flight: idle waits for the work that is under way, also if it fails', async () => {
+test('single flight: idle waits for the running work, also if it fails', async () => {
   const flights = new SingleFlight<string, string>()
   const { promise: release, reject } = Promise.withResolvers<string>()
   const failed = assert.rejects(

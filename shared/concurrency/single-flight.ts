@@ -1,4 +1,4 @@
-/** Runs work once per key: a second caller of a key joins the work that is under way. */
+/** Runs work once per key. A second caller of a key joins the running work. */
 export class SingleFlight<K, T> {
   readonly #running = new Map<K, Promise<T>>()
 
@@ -11,7 +11,7 @@ export class SingleFlight<K, T> {
     return running
   }
 
-  /** Resolves when the work that is under way now has ended, also if it failed. */
+  /** Resolves when the work that runs now has ended, also if it failed. */
   async idle(): Promise<void> {
     await Promise.allSettled(this.#running.values())
   }

@@ -59,11 +59,11 @@ test('facts apply: a full set after events adds its difference to the history', 
   )
 })
 
-test('facts apply: the first facts of a host are not history', () => {
+test('facts apply: the first facts of a host add no history', () => {
   assert.deepEqual((go(undefined, full(7, three)) as Applied & { result: 'applied' }).events, [])
 })
 
-test('facts apply: a missing update is a gap from where we are', () => {
+test('facts apply: a missing update is a gap after the present position', () => {
   const state = stateAfter(full(1, one))
   assert.deepEqual(go(state, events(3, two, three)), {
     result: 'gap',
@@ -93,7 +93,7 @@ test('facts apply: events that do not lead to the root ask for the full set', ()
   })
 })
 
-test('FG-02: a replayed update changes nothing, however late it comes', () => {
+test('FG-02: a replayed update changes nothing, at any later time', () => {
   const state = stateAfter(full(1, one), events(2, one, two), events(3, two, three))
   for (const replayed of [full(1, one), events(2, one, two), events(3, two, three), full(3, three)])
     assert.deepEqual(go(state, replayed), { result: 'known' })

@@ -1,7 +1,7 @@
 /**
- * Follows a host's facts: computes the next state from a state and an update, or the reason why it
- * can't. Pure; coordinators and observers use it. The root of the next state is computed and must
- * match the update, so that two followers of one host agree or notice that they differ.
+ * Computes the next state of a host's facts from a state and an update, or the reason why it can't.
+ * This is a pure function, which coordinators and observers use. The root of the next state must
+ * match the update, so that two followers of one host detect a difference.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import type { BlobId } from '../ids.ts'
@@ -11,7 +11,7 @@ import { factSet, rootOf } from './package-set.ts'
 import type { FactSet } from './package-set.ts'
 import type { FactPosition, FactUpdate } from './update.ts'
 
-/** A host after the update at this position. */
+/** The state of a host after the update at this position. */
 export type FactState = FactPosition & {
   readonly root: BlobId
   readonly at: string
@@ -23,19 +23,24 @@ export type Applied =
   | { readonly result: 'applied'; readonly state: FactState; readonly events: readonly FactEvent[] }
   /** The state already contains the update. */
   | { readonly result: 'known' }
-  /** Ask the host for the updates after `from`; (0, 0) asks for the full set. */
+  /** Request the host's updates after `from`. (0, 0) requests the full set. */
   | { readonly result: 'gap'; readonly from: FactPosition; readonly reason: 'missing' | 'root' }
   /**
-   * `equivocation`: another set at the same position; keep both as evidence. `root`: the full set
+   * `equivocation`: another set at the same position. Keep both as evidence. `root`: the full set
    * doesn't match its root. `jump`: an honest host can't reach this position from the state.
    */
   | { readonly result: 'refused'; readonly reason: 'equivocation' | 'root' | 'jump' }
 
-/** A host makes some ten updates a day, so a gap of so many takes centuries. */
+/** The maximum gap. A host makes about ten updates a day, so a larger gap would take centuries. */
 export const MAX_SEQUENCE_JUMP = 1_000_000
-/** A new epoch begins when a host lost its journal or restored an old one. */
+/**
+ * The maximum step of the epoch. A new epoch begins when a host lost its journal or restored an old
+ * one.
+ */
 export const MAX_EPOCH_JUMP = 1000
-/** Clocks of honest hosts differ less. A time further ahead is replaced by the receiver's time. */
+/**
+ * Clocks of honest hosts differ less than this. The receiver's time replaces a time further ahead.
+ */
 export const MAX_AHEAD_MS = 5 * 60_000
 
 const NOTHING: FactPosition = { epoch: 0, sequence: 0 }
@@ -60,8 +65,8 @@ export function apply(
 }
 
 /**
- * Replaces each time that is more than `aheadMs` after `now` by `now`. Wrong clocks don't affect
- * the packages, because only the position orders updates.
+ * Replaces each time that is more than `aheadMs` after `now` by `now`. A wrong clock doesn't affect
+ * the packages, because updates are ordered only by their position.
  */
 export function boundTimes<U extends FactUpdate>(update: U, now: number, aheadMs: number): U {
   const bound = (at: string): string => (parseRfc3339(at) <= now + aheadMs ? at : rfc3339(now))
@@ -86,7 +91,7 @@ function applyNext(state: FactState | undefined, update: FactUpdate & { kind: 'e
     }
   const packages = applyEvents(state.set.packages, update.events)
   const set = packages && factSet(state.set.os, packages)
-  // One side is wrong, and the full set shows which.
+  // One side is wrong. The full set shows which one.
   if (set === undefined || rootOf(set) !== update.root)
     return { result: 'gap', from: NOTHING, reason: 'root' }
   return { result: 'applied', state: stateAfter(update, set), events: update.events }

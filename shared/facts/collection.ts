@@ -1,5 +1,5 @@
 /**
- * The result of a collection beside the facts: the managers that were read, and the problems with
+ * Describes the result of a collection: the package managers that were read, and the problems with
  * their reasons. It marks facts that are kept because they could not be read again.
  */
 import { z } from 'zod'
@@ -24,17 +24,17 @@ export type ProblemKind =
 
 const MAX_PROBLEMS = 32
 export const MAX_MANAGERS = 32
-/** A reason has a path, a count and a few names. */
+/** The maximum length of a reason, which has a path, a count and a few names. */
 export const MAX_REASON = 500
 const word = z.string().max(32)
 
 export const factProblem = z.object({
-  /** The package manager; empty for the whole host. */
+  /** The package manager. Empty for the whole host. */
   manager: word,
   /** A {@link ProblemKind}, or one of a newer version. */
   kind: word,
   reason: z.string().max(MAX_REASON),
-  /** The time when the host found it first, RFC 3339, by its clock. */
+  /** The time of the first detection, RFC 3339, by the host's clock. */
   since: word,
 })
 
@@ -63,7 +63,7 @@ export function isFailure(problem: FactProblem): boolean {
   return FAILURES.has(problem.kind)
 }
 
-/** The managers whose packages an operator may accept as found. */
+/** Returns the managers whose packages an operator may accept as found. */
 export function acceptableOf(problems: readonly FactProblem[]): string[] {
   const named = problems.filter(({ kind, manager }) => kind === 'implausible' && manager !== '')
   return [...new Set(named.map(({ manager }) => manager))]
@@ -95,7 +95,7 @@ export function describeProblem({ manager, kind, reason, since }: FactProblem): 
     case 'polling':
       return reason
     default:
-      // A problem of a newer agent.
+      // A newer agent sent this kind of problem.
       return `${what}, ${kind} since ${since}: ${reason}`
   }
 }
@@ -120,7 +120,7 @@ export function describeManager({ name, state, packages }: FactManager): string 
   }
 }
 
-/** A reason within its bounds. */
+/** Cuts a reason to its maximum length. */
 export function shortReason(text: string): string {
   return text.length <= MAX_REASON ? text : `${text.slice(0, MAX_REASON - 1).toWellFormed()}…`
 }

@@ -23,7 +23,7 @@ test('facts diff: install, uninstall and update', () => {
   ])
 })
 
-test('facts diff: versions side by side come and go, they are not updated', () => {
+test('facts diff: with several versions side by side, a new one is not an update', () => {
   const before = sorted([rpm('kernel', '1-1'), rpm('kernel', '2-1')])
   const after = sorted([rpm('kernel', '2-1'), rpm('kernel', '3-1')])
   assert.deepEqual(brief(diff(before, after, AT)), [
@@ -67,7 +67,7 @@ test('facts events: an event that does not fit is not applied', () => {
   assert.equal(applyEvents(packages, [uninstall as NonNullable<typeof uninstall>]), undefined)
 })
 
-test('facts diff: a hundred thousand versions of one name take no longer than any others', () => {
+test('facts diff: a hundred thousand versions of one name take linear time', () => {
   const many = (from: number): readonly FactPackage[] =>
     sorted(Array.from({ length: 50_000 }, (_, i) => rpm('bomb', `${i + from}-1`)))
   assert.equal(diff(many(0), many(50_000), AT).length, 100_000)

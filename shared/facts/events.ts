@@ -1,6 +1,6 @@
 /**
- * The changes between two package sets, as events. Applying the events of {@link diff} to the first
- * set gives exactly the packages of the second.
+ * Computes the changes between two package sets as events. The events of {@link diff}, applied to
+ * the first set, give exactly the packages of the second.
  */
 import { z } from 'zod'
 import { formatEvr } from '../packages/evr.ts'
@@ -22,10 +22,10 @@ export const factEventSchema = z
     manager: managerField,
     name: factText.min(1),
     arch: factText,
-    /** `[epoch:]version[-release]` before and after; null if it wasn't installed. */
+    /** `[epoch:]version[-release]` before and after. Null if the package wasn't installed. */
     from: factText.nullable(),
     to: factText.nullable(),
-    /** Whether it was built on the host; null if this is unknown. */
+    /** Whether the package was built on the host. Null if this is unknown. */
     source: z.enum(['binary', 'source']).nullable(),
     durationSeconds: z.int().min(0).nullable(),
   })
@@ -42,9 +42,9 @@ export const factEventSchema = z
 export type FactEvent = z.infer<typeof factEventSchema>
 
 /**
- * The changes between two sorted lists of packages, in their order. One version that replaces one
- * other is an update. If several versions are installed side by side, each new one is an install
- * and each missing one an uninstall.
+ * Returns the changes between two sorted lists of packages, in their order. One version that
+ * replaces one other is an update. If several versions are installed side by side, each new one is
+ * an install and each missing one an uninstall.
  * @param at RFC 3339
  */
 export function diff(
@@ -75,8 +75,8 @@ export function diff(
 }
 
 /**
- * The packages after the events. Undefined if an event removes a package that isn't in the list, or
- * installs one that is.
+ * Returns the packages after the events. Undefined if an event removes a package that isn't in the
+ * list, or installs a package that is.
  */
 export function applyEvents(
   packages: readonly FactPackage[],
@@ -95,7 +95,7 @@ export function applyEvents(
   return [...present.values()].sort(comparePackages)
 }
 
-/** The package that is first in the order of a set. */
+/** Returns the package that is first in the order of a set. */
 function firstOf(a: FactPackage | undefined, b: FactPackage | undefined): FactPackage | undefined {
   if (a === undefined || b === undefined) return a ?? b
   return comparePackages(b, a) < 0 ? b : a
@@ -122,7 +122,7 @@ function eventOf(
   return { event, at, manager, name, arch, ...versions, source: null, durationSeconds: null }
 }
 
-/** The versions of `pkg` from `start` on. They are adjacent. */
+/** Returns the versions of `pkg` from `start` on, which are adjacent. */
 function sameFrom(
   packages: readonly FactPackage[],
   start: number,
@@ -135,8 +135,8 @@ function sameFrom(
 }
 
 /**
- * The packages of one sorted list that another doesn't have. It takes linear time, because a
- * hostile set may have a hundred thousand versions of one name.
+ * Returns the packages of one sorted list that another doesn't have. It takes linear time, because
+ * a hostile set may have a hundred thousand versions of one name.
  */
 export function without(
   packages: readonly FactPackage[],

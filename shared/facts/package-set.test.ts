@@ -35,16 +35,16 @@ const encoded =
   '{"arch":"x86_64","epoch":0,"manager":"rpm","name":"kernel","release":"1","version":"5.14"},' +
   '{"arch":"x86_64","epoch":0,"manager":"rpm","name":"kernel","release":"2","version":"5.14"}]}'
 
-test('facts set: one encoding whatever the order, and its BLAKE3 is the root', () => {
+test('facts set: has one encoding for any order, and its BLAKE3 is the root', () => {
   const set = factSet(os, packages)
   assert.equal(Buffer.from(factSetBytes(set)).toString(), encoded)
   assert.equal(rootOf(set), blake3Of(Buffer.from(encoded)))
-  // What b3sum prints for the text above.
+  // This is the output of b3sum for the text above.
   assert.equal(rootOf(set), '5a0d6ed44efd257f63ed7c151768984e2733226a1b11cd8a4b4dbce11ddb3246')
   assert.equal(rootOf(factSet(os, [...packages.toReversed(), ...packages])), rootOf(set))
 })
 
-test('facts set: an encoding is read back, and only that', () => {
+test('facts set: parses its own encoding and no other', () => {
   assert.deepEqual(parseFactSet(Buffer.from(encoded)), factSet(os, packages))
   const refused = (text: string, message: RegExp): void => {
     assert.throws(() => parseFactSet(Buffer.from(text)), { message })
@@ -66,7 +66,7 @@ test('facts set: an encoding is read back, and only that', () => {
   refused(encoded.replace('"os":{', '"os": {'), /not canonical/)
 })
 
-test('facts set: a package that no reader would accept is not put into a set', () => {
+test('facts set: rejects a package that no reader would accept', () => {
   const good = factPackage('dpkg', 'apt', 'amd64', '2.6.1')
   for (const odd of [
     { name: '' },

@@ -1,6 +1,7 @@
 /**
- * A host and its installed packages. A set is sorted and has no duplicates, so one state of a host
- * has one encoding. The BLAKE3 of the encoding, its *root*, is also the blob id of the set.
+ * Encodes a host and its installed packages as a set. A set is sorted and has no duplicates, so one
+ * state of a host has one encoding. The BLAKE3 of the encoding, its *root*, is also the blob id of
+ * the set.
  */
 import { z } from 'zod'
 import { blake3Of } from '../blake3/hash.ts'
@@ -10,7 +11,7 @@ import { formatEvr, parseEvr } from '../packages/evr.ts'
 import { KIB, MIB } from '../units.ts'
 import { factsError } from './errors.ts'
 
-/** A package manager's name. An open set: a newer agent may read one that is not known here. */
+/** A package manager's name. A newer agent may send names that are unknown here. */
 export type Manager = string
 export const managerField = z
   .string()
@@ -26,24 +27,24 @@ export type FactPackage = {
   /** 0 if the package has none. */
   readonly epoch: number
   readonly version: string
-  /** rpm's release, dpkg's revision; empty if there is none. */
+  /** rpm's release or dpkg's revision. Empty if there is none. */
   readonly release: string
   /**
-   * The package manager's name for it (`x86_64`, `amd64`, `all`, `noarch`); empty for keys that rpm
-   * imported.
+   * The package manager's name of the architecture (`x86_64`, `amd64`, `all`, `noarch`). Empty for
+   * keys that rpm imported.
    */
   readonly arch: string
 }
 
 /** The host itself. A value that is unknown is an empty string. */
 export type HostFacts = {
-  /** ID, VERSION_ID, PRETTY_NAME of os-release(5). */
+  /** The fields ID, VERSION_ID and PRETTY_NAME of os-release(5). */
   readonly id: string
   readonly version: string
   readonly name: string
-  /** Release of the running kernel, `uname -r`. */
+  /** The release of the running kernel, as in `uname -r`. */
   readonly kernel: string
-  /** Machine, `uname -m`. */
+  /** The machine, as in `uname -m`. */
   readonly arch: string
   readonly hostname: string
 }
@@ -53,16 +54,19 @@ export type FactSet = {
   readonly packages: readonly FactPackage[]
 }
 
-/** The largest hosts have a tenth of this. A set of this size is some 10 MB. */
+/** The largest hosts have a tenth of this number. A set of this size has about 10 MB. */
 export const MAX_PACKAGES = 100_000
-/** Characters of a name, a version or any other text. Package managers accept fewer. */
+/**
+ * The maximum number of characters of a name, a version or any other text. Package managers accept
+ * fewer.
+ */
 export const MAX_TEXT = 512
 /**
- * UTF-8 bytes of a package's name, architecture, version and release together. PostgreSQL refuses
- * index entries of more than 2704 bytes, and these are in one.
+ * The maximum number of UTF-8 bytes of a package's name, architecture, version and release
+ * together. They are in one index, and PostgreSQL refuses index entries of more than 2704 bytes.
  */
 export const MAX_PACKAGE_BYTES = 2 * KIB
-/** The most bytes of an encoded set. */
+/** The maximum number of bytes of an encoded set. */
 export const MAX_SET_BYTES = 32 * MIB
 
 /** Text without NUL, which PostgreSQL can't store and package managers don't allow. */
@@ -92,8 +96,8 @@ const factSetSchema = z.strictObject({
 })
 
 /**
- * A package from a manager's text, with its version as `[epoch:]version[-release]`. All packages
- * are made here, so that the version as one text and in three parts always agree.
+ * Creates a package from a manager's text, with its version as `[epoch:]version[-release]`. All
+ * packages are created here, so that the version as one text always equals its three parts.
  */
 export function factPackage(
   manager: Manager,
@@ -105,9 +109,9 @@ export function factPackage(
 }
 
 /**
- * The set of these packages, in any order. Duplicates are dropped.
- * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that
- * {@link parseFactSet} would refuse
+ * Creates the set of these packages, which may have any order. Duplicates are dropped.
+ * @throws facts.malformed if there are more than {@link MAX_PACKAGES}, or one that {@link
+ * parseFactSet} would refuse
  */
 export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet {
   const sorted = [...packages].sort(comparePackages)
@@ -127,7 +131,7 @@ export function factSet(os: HostFacts, packages: Iterable<FactPackage>): FactSet
 }
 
 /**
- * The set's one encoding: canonical JSON `{"os":{…},"packages":[…]}`.
+ * Returns the set's only encoding: canonical JSON `{"os":{…},"packages":[…]}`.
  * @throws facts.malformed if it is larger than MAX_SET_BYTES
  */
 export function factSetBytes(set: FactSet): Uint8Array {
@@ -137,15 +141,18 @@ export function factSetBytes(set: FactSet): Uint8Array {
   return bytes
 }
 
-/** BLAKE3 of {@link factSetBytes}: what `b3sum` prints for the set's encoding. */
+/**
+ * Returns the BLAKE3 of {@link factSetBytes}, which is the output of `b3sum` for the set's
+ * encoding.
+ */
 export function rootOf(set: FactSet): BlobId {
   return blake3Of(factSetBytes(set))
 }
 
 /**
  * Parses an encoded set of another node.
- * @throws json.not-canonical, facts.malformed if it isn't exactly what {@link factSetBytes} writes
- * for some set
+ * @throws json.not-canonical, facts.malformed unless it is a possible output of {@link
+ * factSetBytes}
  */
 export function parseFactSet(bytes: Uint8Array): FactSet {
   if (bytes.length > MAX_SET_BYTES)
@@ -167,8 +174,8 @@ export function parseFactSet(bytes: Uint8Array): FactSet {
 }
 
 /**
- * The order of a set: manager, name, arch, version, release by code unit; epochs by number. Zero
- * only for the same package.
+ * Compares in the order of a set: manager, name, arch, version and release by code unit, and epochs
+ * by number. Returns zero only for the same package.
  */
 export function comparePackages(a: FactPackage, b: FactPackage): number {
   return (
@@ -197,7 +204,10 @@ function isText(text: string): boolean {
 /** UTF-8 has at most three bytes for each code unit of a text. */
 const BYTES_PER_UNIT = 3
 
-/** The reason why a set can't have this package, as text after its name; undefined if it can. */
+/**
+ * Returns the reason why a set can't have this package, as text after its name. Undefined if it
+ * can.
+ */
 export function packageFault(pkg: FactPackage): string | undefined {
   const { name, arch, version, release } = pkg
   if (name === '') return 'it has no name'

@@ -14,7 +14,7 @@ const base = { epoch: 1, sequence: 4, root: rootOf(set), at }
 const full: FactUpdate = { ...base, kind: 'full', set }
 const events: FactUpdate = { ...base, kind: 'events', events: diff([], set.packages, at) }
 
-test('facts update: what is signed for an update is read back as the same update', () => {
+test('facts update: the signed statement of an update is read as the same update', () => {
   for (const update of [full, events]) {
     const { body, payload } = factsBody(update)
     assert.deepEqual(readUpdate(body, payload), update)
@@ -23,7 +23,7 @@ test('facts update: what is signed for an update is read back as the same update
   assert.equal(factsBody(full).body.payload, full.root)
 })
 
-test('facts update: a statement that does not fit together is refused', () => {
+test('facts update: refuses a statement whose fields contradict each other', () => {
   const { body, payload } = factsBody(full)
   const refused = (
     change: Partial<typeof body>,
@@ -46,7 +46,7 @@ test('facts update: a statement that does not fit together is refused', () => {
   refused({ ...own, events: [{ ...event, name: 'x'.repeat(513) }] }, undefined, /event 0: name/)
 })
 
-test('FG-12: events travel in a statement only while they are few and small', () => {
+test('FG-12: a statement contains events only if they are few and small', () => {
   const [event] = events.events as [(typeof events.events)[number]]
   assert.ok(fitsInline([event]))
   assert.ok(!fitsInline(Array.from({ length: MAX_INLINE_EVENTS + 1 }, () => event)))

@@ -1,6 +1,6 @@
 /**
- * One change of a host's facts, in its journal and in its signed statement. A statement contains
- * small changes as events. For other changes, it names the blob of the full set.
+ * Converts one change of a host's facts between the journal and the signed statement. A statement
+ * contains small changes as events. For other changes, it contains the id of the full set's blob.
  */
 import { canonicalJson } from '../canonical-json.ts'
 import { blobId, sha256Hex } from '../ids.ts'
@@ -23,9 +23,9 @@ export type FactPosition = {
 }
 
 type UpdateBase = FactPosition & {
-  /** Root of the full set after this update. */
+  /** The root of the full set after this update. */
   readonly root: BlobId
-  /** The time of the collection, RFC 3339. It is for people; (epoch, sequence) gives the order. */
+  /** The time of the collection, RFC 3339, for people. (epoch, sequence) defines the order. */
   readonly at: string
 }
 
@@ -34,10 +34,11 @@ export type FactUpdate =
   | (UpdateBase & { readonly kind: 'full'; readonly set: FactSet })
 
 /**
- * Bytes of events as canonical JSON in a statement, which has at most 48 KiB with its other fields.
+ * The maximum bytes of events as canonical JSON in a statement. With its other fields, a statement
+ * has at most 48 KiB.
  */
 export const MAX_INLINE_BYTES = 40 * KIB
-/** Events in one statement. */
+/** The maximum number of events in one statement. */
 export const MAX_INLINE_EVENTS = 1000
 
 export type FactsBody = Omit<FactsStatement, 'type' | 'fleet' | 'agent'>
@@ -50,7 +51,7 @@ export function fitsInline(events: readonly FactEvent[]): boolean {
   )
 }
 
-/** The statement to sign for an update, and the bytes of the blob that it names, if any. */
+/** Returns the statement to sign for an update, and the bytes of its blob if it has one. */
 export function factsBody(update: FactUpdate): {
   body: FactsBody
   payload: Uint8Array | undefined
@@ -68,8 +69,9 @@ export function factsBody(update: FactUpdate): {
 }
 
 /**
- * The update of a statement. The caller has verified the signature, but not the content.
- * @param payload the bytes of the blob that the statement names; required if it names one
+ * Returns the update of a statement. The caller must have verified the signature. This checks the
+ * content.
+ * @param payload the bytes of the statement's blob, required if it has one
  * @throws facts.malformed, json.not-canonical
  */
 export function readUpdate(statement: FactsBody, payload?: Uint8Array): FactUpdate {

@@ -1,4 +1,4 @@
-/** A condition on an installed version, such as `< 3.0.7-25.el9`. Pure. */
+/** Parses a condition on an installed version, such as `< 3.0.7-25.el9`. */
 import type { PackageVersion } from '../packages/manager.ts'
 import { versionsOf } from '../packages/managers.ts'
 
@@ -13,7 +13,7 @@ const OPERATORS = {
 
 /**
  * An operator of the table and a version, which has a digit and a number as epoch. Other texts,
- * such as words or operators of other tools, would silently match nothing.
+ * such as words or operators of other tools, would silently match no version.
  */
 const CONDITION = /^\s*(<=|>=|==|<|>|=)?\s*((?:\d{1,10}:)?(?=[^:]*\d)[\p{L}\d._+~^-]+)\s*$/u
 
@@ -23,8 +23,8 @@ export interface InstalledVersion extends PackageVersion {
 }
 
 /**
- * The test of a condition; undefined if the text isn't one. Each package is compared by the rules
- * of the manager that owns it.
+ * Returns the test of a condition. Undefined if the text isn't a condition. Each package is
+ * compared by the rules of its manager.
  */
 export function versionCondition(
   text: string,

@@ -1,7 +1,7 @@
 /**
- * Failures of this machine's disk as one closed class: no space, a read-only file system, I/O
- * errors, too many open files, no permission. Only this module creates them, so that a caller
- * doesn't mistake one for a bug, a closed connection or a bad signature.
+ * Represents failures of this machine's disk as one class: no space, a read-only file system, I/O
+ * errors, too many open files, no permission. Only this module creates these errors, so that a
+ * caller can distinguish them from a bug, a closed connection or a bad signature.
  */
 import { blobError } from '../blobs/errors.ts'
 import { diskReason } from '../disk-reason.ts'
@@ -52,7 +52,7 @@ export const storageError = defineErrors({
 })
 export type StorageCode = (typeof storageError.codes)[number]
 
-/** Short texts for a list of hosts. */
+/** The short texts for a list of hosts. */
 const WORDS: Readonly<Record<StorageCode, string>> = {
   'storage.full': 'disk full',
   'storage.read-only': 'disk is read-only',
@@ -61,13 +61,13 @@ const WORDS: Readonly<Record<StorageCode, string>> = {
   'storage.denied': 'no permission for its files',
 }
 
-/** `disk full: /var/lib/muster`, from a host's report. Control characters are replaced. */
+/** Formats a host's report: `disk full: /var/lib/muster`. Replaces control characters. */
 export function describeStorageFailure({ code, path }: { code: string; path: string }): string {
   const words = isStorageCode(code) ? WORDS[code] : 'cannot use its files'
   return `${words}: ${path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\u{fffd}')}`
 }
 
-/** The disk has no space left, rather than a fault. */
+/** Returns true if the disk is full. Other failures are faults. */
 export const isNoSpaceCode = (code: StorageCode): boolean => code === 'storage.full'
 
 export function isStorageCode(code: string): code is StorageCode {
@@ -75,7 +75,7 @@ export function isStorageCode(code: string): code is StorageCode {
   return codes.includes(code)
 }
 
-/** The class by errno. Any other error is a bug or has an error code of its area. */
+/** Returns the class of an errno. Any other error is a bug or has an error code of its area. */
 const CODES: Readonly<Record<string, StorageCode>> = {
   ENOSPC: 'storage.full',
   EDQUOT: 'storage.full',
@@ -88,11 +88,11 @@ const CODES: Readonly<Record<string, StorageCode>> = {
   EPERM: 'storage.denied',
 }
 
-/** Codes of other areas for the same failures: the pool has its own texts. */
+/** The codes of other areas for the same failures. The pool has its own texts. */
 const isOther = (error: unknown): error is MusterError =>
   blobError.is(error, 'blob.no-space', 'blob.disk', 'blob.suspect')
 
-/** Our error for a failure of the disk; any other error unchanged. */
+/** Returns our error for a failure of the disk. Returns any other error unchanged. */
 export function storageFailure(
   error: unknown,
   about: { readonly what: string; readonly path: string; readonly action?: Failed['action'] },
@@ -117,7 +117,7 @@ export async function storing<T>(
   }
 }
 
-/** True for a failure of this machine's disk, from any area. */
+/** Returns true for a failure of this machine's disk, from any area. */
 export function isStorageFailure(error: unknown): error is MusterError {
   return storageError.is(error) || isOther(error)
 }
