@@ -46,8 +46,8 @@ export async function receiveBundle(
   const suffix = Buffer.from(context.random.bytes(4)).toString('hex')
   const part = join(dirname(folder), `.${basename(folder)}.${suffix}.part`)
   const bundle = new BundleWriter(part, to)
+  await onDisk(to, mkdir(part))
   try {
-    await onDisk(to, mkdir(part))
     await session.ask(
       'audit.export',
       {},
