@@ -93,7 +93,7 @@ export function createLogger(
 
 const COLORS = { debug: 'gray', info: 'cyan', warn: 'yellow', error: 'red' } as const
 
-/** Formats one JSON line as readable text: `14:02:11.250 info message key=value`. */
+/** Formats one JSON line as readable text: `14:02:11.250 info  message  key=value`. */
 function pretty(line: string, color: boolean): string {
   const { level, time, msg, error, ...data } = JSON.parse(line) as {
     level: LogLevel

@@ -1,6 +1,5 @@
 /**
- * The rules for ed25519 signatures and keys, tested with vectors and against another
- * implementation.
+ * Tests the rules for ed25519 signatures and keys with vectors and against another implementation.
  */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
@@ -91,7 +90,7 @@ describe('ed25519', () => {
           verdict === 'accept',
           flags,
         )
-        // Proves that each rejected signature is wrong only for the reason in its row.
+        // This proves that each rejected signature is wrong only for the reason in its row.
         assert.equal(
           noble.verify(hex(signature), Buffer.from(message), hex(key)),
           zip215 === 'accept',

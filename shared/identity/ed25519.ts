@@ -1,12 +1,11 @@
 /**
- * Ed25519 with one fixed set of rules on every platform: RFC 8032 section 5.1.7 without the
- * cofactor. Before that, independent of the platform's library, it rejects
+ * Verifies Ed25519 with the same rules on every platform: RFC 8032 section 5.1.7 without the
+ * cofactor. Before the platform's library is called, it rejects
  * - keys and signatures of the wrong length;
  * - keys A and commitments R with a non-canonical encoding (y ≥ p, or x = 0 with the sign bit);
  * - keys A and commitments R of small order (some libraries verify any message with such a key);
- * - S ≥ L (a second signature could be derived from the first).
- * "Taming the many EdDSAs" (Chalkias, Garillot, Nikolaenko, 2020) calls this strict; it is
- * `verify_strict` of ed25519-dalek.
+ * - S ≥ L (a second signature could be derived from the first). "Taming the many EdDSAs" (Chalkias,
+ *   Garillot, Nikolaenko, 2020) calls this strict; it is `verify_strict` of ed25519-dalek.
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from 'node:crypto'
 
@@ -14,12 +13,14 @@ export const PUBLIC_KEY_BYTES = 32
 export const SEED_BYTES = 32
 export const SIGNATURE_BYTES = 64
 
-/** DER up to the key itself (RFC 8410): SubjectPublicKeyInfo and PrivateKeyInfo of id-Ed25519. */
+/**
+ * The DER bytes before the key (RFC 8410): SubjectPublicKeyInfo and PrivateKeyInfo of id-Ed25519.
+ */
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex')
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
 /**
- * y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8.
+ * The y coordinates, little endian and without the sign bit, of the points of order 1, 2, 4 and 8.
  * Non-canonical encodings (y + p) fail the canonical check.
  */
 const SMALL_ORDER_Y: ReadonlySet<string> = new Set([
@@ -42,8 +43,8 @@ const FIELD_PRIME = Buffer.from(
 )
 
 /**
- * True if the little-endian number `a` is less than `b`; both have 32 bytes. Not constant-time, so
- * for public values only.
+ * Returns true if the little-endian number `a` is less than `b`. Both have 32 bytes. Use it only
+ * for public values, because it is not constant-time.
  */
 function lessThan(a: Uint8Array, b: Uint8Array): boolean {
   for (let i = 31; i >= 0; i--) {
@@ -54,22 +55,21 @@ function lessThan(a: Uint8Array, b: Uint8Array): boolean {
 }
 
 /**
- * Why these 32 bytes are invalid as a key or a commitment; undefined if they are valid. Doesn't
- * check that they are a point of the curve.
+ * Returns the reason why these 32 bytes are invalid as a key or a commitment. Undefined if they are
+ * valid. Doesn't check that they are a point of the curve.
  */
 function badPoint(bytes: Uint8Array): string | undefined {
   const y = Buffer.from(bytes)
   y[31] = (y[31] ?? 0) & 0x7f
   if (!lessThan(y, FIELD_PRIME)) return 'its encoding is not canonical'
-  // Points with x = 0, whose sign bit has no meaning, have order 1 or 2 and are rejected here with
-  // either sign.
+  // Points with x = 0 have order 1 or 2. They are rejected here with either sign bit.
   if (SMALL_ORDER_Y.has(y.toString('hex'))) return 'it is a point of small order'
   return undefined
 }
 
 /**
- * Why `bytes` is not a valid ed25519 public key; undefined if it is. Also checks that it is a point
- * of the curve.
+ * Returns the reason why `bytes` is not a valid ed25519 public key. Undefined if it is valid. Also
+ * checks that it is a point of the curve.
  */
 export function publicKeyFault(bytes: Uint8Array): string | undefined {
   if (bytes.length !== PUBLIC_KEY_BYTES)
@@ -85,8 +85,8 @@ export function publicKeyFault(bytes: Uint8Array): string | undefined {
 }
 
 /**
- * Cache of valid keys. This check takes longer than verifying a signature, and a log contains few
- * keys many times. 4096 keys take 256 KiB; then the cache is cleared.
+ * The cache of valid keys. The check of a key takes longer than the check of a signature, and a log
+ * contains few keys many times. 4096 keys take 256 KiB, and then the cache is cleared.
  */
 const goodKeys = new Set<string>()
 const MAX_GOOD_KEYS = 4096
@@ -96,8 +96,8 @@ const P = 2n ** 255n - 19n
 const D = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
 
 /**
- * True if there is an x for this y: (y² - 1) / (d y² + 1) is a square (Euler's criterion on u·v,
- * which is a square exactly when u/v is).
+ * Returns true if there is an x for this y: (y² - 1) / (d y² + 1) is a square. It applies Euler's
+ * criterion to u·v, which is a square exactly if u/v is one.
  */
 function isOnCurve(bytes: Uint8Array): boolean {
   const big = Buffer.from(bytes).reverse()
@@ -118,8 +118,8 @@ function power(base: bigint, exponent: bigint): bigint {
 }
 
 /**
- * Whether `signature` is a valid ed25519 signature by `publicKey` over `bytes`, by the rules above.
- * Never throws.
+ * Returns whether `signature` is a valid ed25519 signature by `publicKey` over `bytes`, by the
+ * rules above. Never throws.
  */
 export function verifyEd25519(
   publicKey: Uint8Array,
@@ -133,8 +133,8 @@ export function verifyEd25519(
   try {
     return verify(null, bytes, publicKeyObject(publicKey), signature)
   } catch {
-    // OpenSSL fails to import some strings that aren't a point; others it imports and never
-    // verifies.
+    // OpenSSL fails to import some strings that aren't a point. It imports other ones, but never
+    // verifies a signature with them.
     return false
   }
 }
@@ -147,7 +147,7 @@ export function publicKeyObject(publicKey: Uint8Array): KeyObject {
   })
 }
 
-/** The private key of a 32-byte seed (RFC 8032 section 5.1.5). */
+/** Creates the private key of a 32-byte seed (RFC 8032 section 5.1.5). */
 export function privateKeyObject(seed: Uint8Array): KeyObject {
   const der = Buffer.concat([PKCS8_PREFIX, seed])
   try {
@@ -157,7 +157,7 @@ export function privateKeyObject(seed: Uint8Array): KeyObject {
   }
 }
 
-/** The public key of a private or public key object, 32 bytes. */
+/** Returns the public key (32 bytes) of a private or public key object. */
 export function rawPublicKey(key: KeyObject): Uint8Array {
   const object = key.type === 'private' ? createPublicKey(key) : key
   return new Uint8Array(object.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length))

@@ -1,4 +1,4 @@
-/** Errors of key files, the ssh-agent, public keys, peer ids and signatures. */
+/** Declares the errors of key files, the ssh-agent, public keys, peer ids and signatures. */
 import { defineErrors } from '../errors.ts'
 
 export const identityError = defineErrors({

@@ -1,4 +1,4 @@
-/** Reading and writing of key files. */
+/** Tests how key files are read and written. */
 import assert from 'node:assert/strict'
 import { chmod, link, mkdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises'
 import { test } from 'node:test'

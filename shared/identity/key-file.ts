@@ -1,7 +1,7 @@
 /**
- * Key files on disk. A private key is read only from a regular file of at most 64 KiB that belongs
- * to this user or to root and that other users can't access. Links, pipes and devices are rejected.
- * A key is written once, durably, and never replaced.
+ * Reads and writes key files. A private key is read only from a regular file of at most 64 KiB. The
+ * file must belong to this user or to root, and other users must not have access. Links, pipes and
+ * devices are rejected. A key is written once, durably, and never replaced.
  */
 import { errno } from '../errno.ts'
 import { constants } from 'node:fs'
@@ -13,7 +13,9 @@ import { identityError } from './errors.ts'
 import { formatPrivateKey, parsePrivateKey, type PrivateKeyFile } from './private-key.ts'
 import type { NodeKey } from './signer.ts'
 
-/** An ed25519 key file has about 400 bytes, an RSA key (rejected by name) up to 7 KiB. */
+/**
+ * An ed25519 key file has about 400 bytes. An RSA key, which is rejected by name, has up to 7 KiB.
+ */
 const MAX_FILE_BYTES = 64 * 1024
 
 /**
@@ -30,7 +32,7 @@ export async function loadKeyFile(
   return file.unlock(file.encrypted ? await options.passphrase?.() : undefined)
 }
 
-/** Reads a private key file without unlocking it: its public half, and whether it is encrypted. */
+/** Reads the public half of a private key file, and whether it is encrypted. Doesn't decrypt it. */
 export async function readPrivateKeyFile(
   path: string,
   signal?: AbortSignal,
@@ -62,7 +64,7 @@ export async function saveKeyFile(
 }
 
 /**
- * The text of a key file, public or private.
+ * Returns the text of a key file, public or private.
  * @param options.secret also rejects links, other owners, and any permission for group and others
  * @throws identity.key-file-missing, identity.key-file
  */
@@ -72,8 +74,8 @@ export async function readKeyText(
   signal?: AbortSignal,
 ): Promise<string> {
   signal?.throwIfAborted()
-  // O_NONBLOCK: opening a pipe without a writer must not block. O_NOCTTY: a terminal device must
-  // not become the controlling terminal.
+  // O_NONBLOCK prevents that opening a pipe without a writer blocks. O_NOCTTY prevents that a
+  // terminal device becomes the controlling terminal.
   const flags =
     constants.O_RDONLY |
     constants.O_NONBLOCK |
@@ -95,7 +97,7 @@ export async function readKeyText(
     throw identityError('identity.key-file', { path, reason }, { cause })
   }
   try {
-    // fstat on the open file, so that the checked file is the one that is read.
+    // fstat checks the open file, so that the checked file is the one that is read.
     const stat = await file.stat()
     const refuse = (reason: string): Error => identityError('identity.key-file', { path, reason })
     if (!stat.isFile()) throw refuse('it is not a regular file')
@@ -103,7 +105,8 @@ export async function readKeyText(
       throw refuse(`it has ${stat.size} bytes, more than ${MAX_FILE_BYTES}`)
     const fault = options.secret ? permissionFault(stat, process.getuid?.() ?? 0) : undefined
     if (fault !== undefined) throw refuse(fault)
-    // One byte more than allowed detects a file that grew, or one without a known size (/proc).
+    // The buffer has one byte more than allowed. So it detects a file that grew, or one without a
+    // known size (/proc).
     const buffer = Buffer.alloc(MAX_FILE_BYTES + 1)
     let length = 0
     for (let read = 1; read > 0 && length < buffer.length; length += read)
@@ -118,8 +121,8 @@ export async function readKeyText(
 }
 
 /**
- * Why user `uid` must not read a private key from a file with this owner and mode; undefined if it
- * may.
+ * Returns the reason why user `uid` must not read a private key from a file with this owner and
+ * mode. Undefined if it may.
  */
 export function permissionFault(
   stat: { readonly uid: number; readonly mode: number },

@@ -1,4 +1,4 @@
-/** The sources of an operator's key, in order, and the errors if there is none. */
+/** Tests the sources of an operator's key, their order, and the errors if there is no key. */
 import assert from 'node:assert/strict'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'

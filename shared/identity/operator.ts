@@ -1,7 +1,7 @@
 /**
- * Finds the operator's key: the named file, else MUSTER_IDENTITY, else the key in the ssh-agent,
- * else ~/.ssh/id_ed25519. An encrypted file whose key is in the agent is never decrypted. This key
- * is never the identity of a node.
+ * Finds the operator's key. The first of these is used: the named file, MUSTER_IDENTITY, the key in
+ * the ssh-agent, ~/.ssh/id_ed25519. An encrypted file whose key is in the agent is never decrypted.
+ * This key is never the identity of a node.
  */
 import { join } from 'node:path'
 import type { Clock } from '../clock.ts'
@@ -61,7 +61,9 @@ const hasAgent = (env: OperatorOptions['env']): boolean =>
   env.SSH_AUTH_SOCK !== undefined && env.SSH_AUTH_SOCK !== ''
 const defaultFile = (home: string): string => join(home, '.ssh', 'id_ed25519')
 
-/** `~/…` is unexpanded in an environment variable or a configuration file. */
+/**
+ * Expands `~/…`, which the shell doesn't expand in an environment variable or a configuration file.
+ */
 function expandHome(path: string, home: string | undefined): string {
   return path.startsWith('~/') && home !== undefined ? join(home, path.slice(2)) : path
 }
@@ -88,7 +90,7 @@ async function openFile(
   const file = parsePrivateKey(await readKeyText(path, { secret: true }, options.signal), path)
   if (!file.encrypted) return file.unlock()
   const held = await findInAgent(deps, file.publicKey, options).catch((error: unknown) => {
-    // Without a working agent, the file can still be opened with a passphrase.
+    // If the agent doesn't work, the file can be opened with a passphrase.
     if (identityError.is(error, 'identity.agent')) return undefined
     throw error
   })
@@ -114,8 +116,8 @@ async function findInAgent(
 }
 
 /**
- * The only key, else the one that matches the default file's public key. A guess among several
- * could sign with the wrong key.
+ * Returns the only key, or the one that matches the default file's public key. It never guesses
+ * among several keys, because a guess could sign with the wrong key.
  */
 async function chooseFromAgent(
   signers: readonly Signer[],

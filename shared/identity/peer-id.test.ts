@@ -1,6 +1,6 @@
 /**
- * Peer ids as text: known pairs, and rejection of other text. The comparison with libp2p is in
- * node/, which may import it.
+ * Tests peer ids as text: known pairs, and rejection of other text. The comparison with libp2p is
+ * in node/, which may import libp2p.
  */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
@@ -12,8 +12,8 @@ import { keyFromSeed } from './signer.ts'
 const hex = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'hex'))
 
 /**
- * Public key and id, printed by @libp2p/peer-id 6.0.15 for the keys of the seeds 00…, 01…, 07… and
- * ff….
+ * The public keys and ids that @libp2p/peer-id 6.0.15 printed for the keys of the seeds 00…, 01…,
+ * 07… and ff….
  */
 const PAIRS: readonly (readonly [string, string])[] = [
   [

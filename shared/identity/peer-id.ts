@@ -1,7 +1,7 @@
 /**
  * Converts an ed25519 key to its libp2p peer id and back, without libp2p: base58btc of the identity
  * multihash of the key's protobuf (libp2p specs, peer-ids). The command line and the verifiers need
- * ids without a network stack.
+ * ids, but no network stack.
  */
 import { identityError } from './errors.ts'
 import { PUBLIC_KEY_BYTES, publicKeyFault } from './ed25519.ts'
@@ -12,10 +12,13 @@ import { PUBLIC_KEY_BYTES, publicKeyFault } from './ed25519.ts'
  */
 const PREFIX = Uint8Array.from([0x00, 0x24, 0x08, 0x01, 0x12, 0x20])
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
-/** Every ed25519 peer id has exactly this many characters: the prefix fixes the leading digits. */
+/**
+ * The number of characters of every ed25519 peer id. It is constant, because the prefix determines
+ * the first digits.
+ */
 const PEER_ID_CHARACTERS = 52
 
-/** `12D3KooW…` of a 32-byte ed25519 public key. */
+/** Returns the id `12D3KooW…` of a 32-byte ed25519 public key. */
 export function peerIdOfKey(publicKey: Uint8Array): string {
   const fault = publicKeyFault(publicKey)
   if (fault !== undefined)
@@ -24,7 +27,7 @@ export function peerIdOfKey(publicKey: Uint8Array): string {
 }
 
 /**
- * The 32-byte public key of an ed25519 peer id.
+ * Returns the 32-byte public key of an ed25519 peer id.
  * @throws identity.peer-id for other key types, other lengths, wrong characters and keys of small
  * order
  */
@@ -52,8 +55,8 @@ function toBase58(bytes: Uint8Array): string {
 }
 
 /**
- * Decodes `text` to `length` bytes. Undefined if a character is wrong, the number doesn't fit, or
- * the encoding isn't canonical.
+ * Decodes `text` to `length` bytes. Returns undefined if a character is wrong, the number is too
+ * large, or the encoding isn't canonical.
  */
 function fromBase58(text: string, length: number): Uint8Array | undefined {
   let number = 0n

@@ -1,7 +1,7 @@
 /**
- * The encryption of OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf derives the key and
- * IV of an AES mode from the passphrase. Supports the AES modes that ssh-keygen wrote in the last
- * ten years. Any other cipher is rejected by name.
+ * Encrypts and decrypts OpenSSH private keys (OpenSSH PROTOCOL.key): bcrypt_pbkdf derives the key
+ * and IV of an AES mode from the passphrase. It supports the AES modes that ssh-keygen wrote in the
+ * last ten years. The error for any other cipher names it.
  */
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import bcrypt from 'bcrypt-pbkdf'
@@ -21,7 +21,7 @@ interface Cipher {
     | 'aes-256-gcm'
   readonly keyBytes: number
   readonly ivBytes: number
-  /** Bytes of authentication tag that follow the encrypted part. */
+  /** The number of bytes of the authentication tag after the encrypted part. */
   readonly tagBytes: number
 }
 
@@ -38,8 +38,8 @@ const CIPHERS: Readonly<Record<string, Cipher>> = {
 }
 
 /**
- * `ssh-keygen -a`: default 16, 24 since OpenSSH 9.9, and some users choose 100. A round blocks this
- * thread for about 20 ms, and a malicious file may specify 2^31 rounds.
+ * The maximum of `ssh-keygen -a`. Its default is 16, or 24 since OpenSSH 9.9, and some users choose
+ * 100. A round blocks this thread for about 20 ms, and a malicious file may specify 2^31 rounds.
  */
 export const MAX_BCRYPT_ROUNDS = 100
 /** OpenSSH draws 16 bytes. */
@@ -62,7 +62,7 @@ export interface Encrypted {
   readonly kdf: string
   readonly kdfOptions: Uint8Array
   readonly body: Uint8Array
-  /** Empty except for gcm. */
+  /** The authentication tag. Empty except for gcm. */
   readonly tag: Uint8Array
 }
 
@@ -137,7 +137,7 @@ export function encryptPrivatePart(
   }
 }
 
-/** Key and IV, concatenated. The caller must overwrite them. */
+/** Returns key and IV, concatenated. The caller must overwrite them. */
 function derive(cipher: Cipher, passphrase: string, salt: Uint8Array, rounds: number): Uint8Array {
   const password = Buffer.from(passphrase)
   const secret = Buffer.alloc(cipher.keyBytes + cipher.ivBytes)

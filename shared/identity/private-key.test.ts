@@ -1,6 +1,6 @@
 /**
- * OpenSSH private keys: reads those of ssh-keygen, writes those that it reads, rejects malformed
- * ones.
+ * Tests OpenSSH private keys: keys of ssh-keygen are read, ssh-keygen reads the written keys, and
+ * malformed keys are rejected.
  */
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
@@ -36,7 +36,7 @@ interface Parts {
   after?: Uint8Array
 }
 
-/** A hand-made key file, with the faults that a test specifies. */
+/** Makes a key file with the faults that a test specifies. */
 function assemble(parts: Parts = {}): string {
   const fields = Buffer.concat([
     sshUint32(parts.checks?.[0] ?? 5),
@@ -62,7 +62,7 @@ function assemble(parts: Parts = {}): string {
   )
 }
 
-/** Padding of the private part to whole AES blocks. */
+/** Pads the private part to whole AES blocks. */
 const AES_PADDING = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 const kdf = (rounds: number): Uint8Array =>
   Buffer.concat([sshString(new Uint8Array(16).fill(1)), sshUint32(rounds)])

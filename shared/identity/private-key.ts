@@ -1,8 +1,8 @@
 /**
- * OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE KEY-----`) with one
- * ed25519 key, plain or encrypted. The whole file must be valid: one key, equal check integers, a
- * public half that matches the private half, the comment, the padding 1, 2, 3, …, and nothing after
- * it. Decrypted bytes are overwritten before the reader returns.
+ * Reads and writes OpenSSH private key files (OpenSSH PROTOCOL.key, `-----BEGIN OPENSSH PRIVATE
+ * KEY-----`) with one ed25519 key, plain or encrypted. The whole file must be valid: one key, equal
+ * check integers, a public half that matches the private half, the comment, the padding 1, 2, 3, …,
+ * and no bytes after it. Decrypted bytes are overwritten before the reader returns.
  */
 import type { Random } from '../random.ts'
 import { PUBLIC_KEY_BYTES, SEED_BYTES } from './ed25519.ts'
@@ -24,12 +24,12 @@ const LINE_WIDTH = 70
 /** The default of ssh-keygen. */
 const WRITE_ROUNDS = 16
 
-/** The part of a private key file that is readable without its passphrase. */
+/** The part of a private key file that can be read without its passphrase. */
 export interface PrivateKeyFile {
   readonly publicKey: Uint8Array
   readonly encrypted: boolean
   /**
-   * The key itself. Blocks for up to two seconds if encrypted.
+   * Returns the key. Blocks for up to two seconds if the file is encrypted.
    * @throws identity.encrypted without a required passphrase, identity.passphrase, identity.cipher,
    * identity.rounds, identity.private-key
    */
@@ -101,15 +101,15 @@ function readPrivatePart(
   if (pair.length !== SEED_BYTES + PUBLIC_KEY_BYTES)
     throw bad(what, `its private half has ${pair.length} bytes`)
   const key = keyFromSeed(pair.subarray(0, SEED_BYTES), comment)
-  // The file contains the public half three times. Signing with one that doesn't match the seed
-  // would reveal the seed.
+  // The file contains the public half three times. A signature with a public half that doesn't
+  // match the seed would reveal the seed.
   for (const copy of [publicKey, inner, pair.subarray(SEED_BYTES)])
     if (!Buffer.from(copy).equals(key.publicKey))
       throw bad(what, 'its public half does not match its private half')
   return key
 }
 
-/** The text of a private key file, plain or encrypted with aes256-ctr like ssh-keygen's. */
+/** Returns the text of a private key file, plain or encrypted with aes256-ctr like ssh-keygen's. */
 export function formatPrivateKey(
   deps: { random: Random },
   key: NodeKey,

@@ -1,4 +1,7 @@
-/** Public key lines and fingerprints, compared with ssh-keygen, and rejection of other keys. */
+/**
+ * Compares public key lines and fingerprints with ssh-keygen, and tests that other keys are
+ * rejected.
+ */
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
@@ -75,7 +78,7 @@ test('rejects key lines of other types, forms and lengths with the reason', () =
     assert.throws(() => parsePublicKeyLine(line), { ...refused, message: reason })
 })
 
-test('arbitrary key lines and blobs raise only identity.public-key', () => {
+test('arbitrary key lines and blobs throw only identity.public-key', () => {
   const attempt = (parse: () => unknown): void => {
     try {
       parse()

@@ -1,6 +1,6 @@
 /**
- * OpenSSH public keys: the line in a `.pub` file and its blob (RFC 8709 section 4). Only ed25519.
- * Keys of small order, with a non-canonical encoding or off the curve are rejected at parsing.
+ * Parses and formats OpenSSH ed25519 public keys: the line in a `.pub` file and its blob (RFC 8709
+ * section 4). It rejects keys of small order, with a non-canonical encoding, or not on the curve.
  */
 import { publicKeyFault } from './ed25519.ts'
 import { identityError } from './errors.ts'
@@ -8,16 +8,16 @@ import { readSsh, SshWireEnd, sshString } from './ssh-wire.ts'
 
 export const KEY_TYPE = 'ssh-ed25519'
 
-/** A key line with a long comment is far shorter than this. */
+/** The maximum length of a key line. A line with a long comment is far shorter. */
 const MAX_LINE_CHARACTERS = 8192
 
-/** The SSH key blob: string "ssh-ed25519", string key. */
+/** Returns the SSH key blob: string "ssh-ed25519", string key. */
 export function publicKeyBlob(publicKey: Uint8Array): Uint8Array {
   return Buffer.concat([sshString(KEY_TYPE), sshString(publicKey)])
 }
 
 /**
- * The 32-byte key of an SSH public key blob.
+ * Returns the 32-byte key of an SSH public key blob.
  * @param what the source of the blob, for errors
  * @throws identity.public-key for another type, trailing bytes, or a key that {@link
  * publicKeyFault} rejects
@@ -44,7 +44,7 @@ export function parsePublicKeyBlob(blob: Uint8Array, what: string): Uint8Array {
   }
 }
 
-/** Returns `key` if it is a valid ed25519 public key; else throws identity.public-key. */
+/** Returns `key` if it is a valid ed25519 public key. Otherwise throws identity.public-key. */
 export function requirePublicKey(key: Uint8Array, what: string): Uint8Array {
   const reason = publicKeyFault(key)
   if (reason !== undefined) throw identityError('identity.public-key', { what, reason })
@@ -82,7 +82,9 @@ export function parsePublicKeyLine(
   return { publicKey: parsePublicKeyBlob(Buffer.from(base64, 'base64'), what), comment }
 }
 
-/** `ssh-ed25519 AAAA… comment` without a line end. Line breaks in the comment become blanks. */
+/**
+ * Formats `ssh-ed25519 AAAA… comment` without a line end. Line breaks in the comment become blanks.
+ */
 export function formatPublicKeyLine(publicKey: Uint8Array, comment = ''): string {
   const line = `${KEY_TYPE} ${Buffer.from(publicKeyBlob(publicKey)).toString('base64')}`
   const flat = comment.replace(/[\r\n]+/g, ' ').trim()

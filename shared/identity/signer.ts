@@ -13,15 +13,15 @@ export interface Signer {
   readonly fingerprint: Fingerprint
   readonly comment: string
   /**
-   * A 64-byte signature over `bytes`. An ssh-agent may prompt its user first, refuse, or be gone:
-   * identity.agent.
+   * Returns a 64-byte signature over `bytes`. An ssh-agent may prompt its user first. Throws
+   * identity.agent if the agent refuses or doesn't run any more.
    */
   sign(bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>
 }
 
 /**
- * A key whose private half is in this process: node keys, issuing keys, session keys, operator keys
- * from a file.
+ * A key whose private half is in this process: a node key, an issuing key, a session key, or an
+ * operator key from a file.
  */
 export interface NodeKey extends Signer {
   /** The 32-byte private seed (RFC 8032 section 5.1.5). Secret. */
@@ -32,7 +32,7 @@ export function generateKey(deps: { random: Random }, options: { comment?: strin
   return keyFromSeed(deps.random.bytes(SEED_BYTES), options.comment)
 }
 
-/** The key of a 32-byte seed. It keeps a copy of the seed. */
+/** Creates the key of a 32-byte seed. It keeps a copy of the seed. */
 export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
   if (seed.length !== SEED_BYTES)
     throw identityError('identity.private-key', {
@@ -51,6 +51,6 @@ export function keyFromSeed(seed: Uint8Array, comment = ''): NodeKey {
       return signEd25519(privateKey, bytes)
     },
   }
-  // Not enumerable: logging, spreading or comparing a key must not reveal its seed.
+  // The seed is not enumerable, because logging, spreading or comparing a key must not reveal it.
   return Object.defineProperty(key, 'seed', { enumerable: false })
 }

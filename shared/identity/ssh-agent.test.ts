@@ -1,4 +1,4 @@
-/** The real ssh-agent, and agents that answer wrongly, slowly or not at all. */
+/** Tests the real ssh-agent, and agents that respond wrongly, slowly or never. */
 import assert from 'node:assert/strict'
 import { createServer, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
@@ -20,8 +20,8 @@ const key = generateKey(deps, { comment: 'held' })
 const other = generateKey(deps)
 
 /**
- * A server of the agent's protocol. `answer` returns the bytes for one request, or undefined for no
- * answer.
+ * Starts a server of the agent's protocol. `answer` returns the bytes for one request, or undefined
+ * for no response.
  */
 async function fakeAgent(
   socket: string,
@@ -95,7 +95,7 @@ describe('ssh-agent', () => {
     })
   })
 
-  test('ID-23: a refusal, a bad answer, no answer and 4 GiB are agent errors', async () => {
+  test('ID-23: a refusal, a bad response, no response and 4 GiB are agent errors', async () => {
     await using folder = await tempFolder()
     const answers: [Uint8Array, RegExp][] = [
       [framed(Uint8Array.of(5)), /refused to list/],
@@ -142,7 +142,7 @@ describe('ssh-agent', () => {
     await assert.rejects(pending, /enough/)
   })
 
-  test('ID-23: the time limit covers an answer that arrives byte by byte', async () => {
+  test('ID-23: the time limit includes a response that arrives byte by byte', async () => {
     await using folder = await tempFolder()
     await using _ = await fakeAgent(folder.file('fake'), async (_request, connection) => {
       connection.write(sshUint32(200_000))
@@ -202,7 +202,7 @@ describe('ssh-agent', () => {
     )
   })
 
-  test('arbitrary answers of an agent raise only identity.agent', async () => {
+  test('arbitrary responses of an agent throw only identity.agent', async () => {
     await using folder = await tempFolder()
     let reply: Uint8Array = new Uint8Array(0)
     await using _ = await fakeAgent(folder.file('fake'), () => reply)

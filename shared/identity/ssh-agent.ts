@@ -1,7 +1,7 @@
 /**
  * A client of ssh-agent (RFC 9987): lists its ed25519 keys and requests signatures. Each request
- * has a connection, a time limit and a size limit. Answers aren't trusted: every signature is
- * verified.
+ * has its own connection, a time limit and a size limit. Responses aren't trusted, so every
+ * signature is verified.
  */
 import { asError } from '../as-error.ts'
 import { errno } from '../errno.ts'
@@ -14,7 +14,7 @@ import { KEY_TYPE, parsePublicKeyBlob, publicKeyBlob } from './public-key.ts'
 import type { Signer } from './signer.ts'
 import { readSsh, type SshReader, sshString, sshUint32 } from './ssh-wire.ts'
 
-/** Message numbers, RFC 9987 section 6. */
+/** The message numbers of RFC 9987 section 6. */
 const REQUEST_IDENTITIES = 11
 const IDENTITIES_ANSWER = 12
 const SIGN_REQUEST = 13
@@ -22,25 +22,28 @@ const SIGN_RESPONSE = 14
 
 /** The limit of OpenSSH's agent (AGENT_MAX_LEN); 256 keys with certificates fit. */
 const MAX_ANSWER_BYTES = 256 * 1024
-/** Listing is a lookup. A slower agent is stuck, or forwarded over a dead connection. */
+/**
+ * The time limit for a list of keys. A slower agent is stuck, or forwarded over a dead connection.
+ */
 const LIST_TIMEOUT_MS = 10_000
-/** Signing may wait for the user: `ssh-add -c` prompts. */
+/** The time limit for a signature. It may wait for the user, because `ssh-add -c` prompts. */
 const SIGN_TIMEOUT_MS = 30_000
-/** Only this many keys of an agent are read. */
+/** The maximum number of keys that are read from an agent. */
 const MAX_KEYS = 256
 
 export interface AgentDeps {
   readonly clock: Clock
 }
 export interface AgentOptions {
-  /** Path of the agent's unix socket: SSH_AUTH_SOCK. */
+  /** The path of the agent's unix socket, from SSH_AUTH_SOCK. */
   readonly socket: string
-  /** Replaces the limits above; for tests. */
+  /** Replaces the limits above, for tests. */
   readonly timeoutMs?: number
 }
 
 /**
- * The ed25519 keys of the agent as signers. Keys of other types and invalid keys are skipped.
+ * Returns the ed25519 keys of the agent as signers. Keys of other types and invalid keys are
+ * skipped.
  * @throws identity.agent
  */
 export async function listAgentKeys(
@@ -112,14 +115,14 @@ function agentSigner(
 function expectAnswer(answer: Uint8Array, kind: number, refusal: string): SshReader {
   const reader = readSsh(answer)
   const got = reader.byte()
-  // 5 is SSH_AGENT_FAILURE. Any other unexpected answer counts as a refusal too.
+  // 5 is SSH_AGENT_FAILURE. Any other unexpected response counts as a refusal too.
   if (got !== kind) throw new AgentRefusal(got === 5 ? refusal : `${refusal} (answer ${got})`)
   return reader
 }
 
 class AgentRefusal extends Error {}
 
-/** Converts any error in an answer to a failure of the agent. */
+/** Converts any error in a response to a failure of the agent. */
 function understand<T>(options: AgentOptions, read: () => T): T {
   try {
     return read()
@@ -137,7 +140,7 @@ function failed(options: AgentOptions, reason: string, cause?: unknown): Error {
   return identityError('identity.agent', { socket: options.socket, reason }, { cause })
 }
 
-/** Sends one request and returns the answer without its length field. */
+/** Sends one request and returns the response without its length field. */
 async function ask(
   deps: AgentDeps,
   options: AgentOptions,
@@ -184,7 +187,7 @@ async function readAnswer(socket: Socket, options: AgentOptions): Promise<Uint8A
     const head = Buffer.concat(chunks.splice(0))
     chunks.push(head)
     const length = head.readUInt32BE(0)
-    // Checked before more is read: the length determines how much memory an answer takes.
+    // The length is checked before more is read, because it determines the memory for the response.
     if (length === 0 || length > MAX_ANSWER_BYTES)
       throw failed(options, `it announced an answer of ${length} bytes`)
     if (received >= 4 + length) return new Uint8Array(head.subarray(4, 4 + length))

@@ -1,7 +1,7 @@
 /**
- * The data types of the SSH protocol (RFC 4251 section 5) in keys and signatures. A read past the
- * end never allocates and never returns a part: it throws {@link SshWireEnd}, which each caller
- * converts to an error of its area.
+ * Reads and writes the data types of the SSH protocol (RFC 4251 section 5) in keys and signatures.
+ * A read past the end allocates no memory and throws {@link SshWireEnd}, which each caller converts
+ * to an error of its area.
  */
 
 /** Thrown if a length or a value exceeds the remaining bytes. */
@@ -12,11 +12,11 @@ export class SshWireEnd extends Error {
 export interface SshReader {
   uint32(): number
   byte(): number
-  /** `length` bytes unchanged; a view, not a copy. */
+  /** Returns a view of `length` bytes. */
   raw(length: number): Uint8Array
-  /** A string: uint32 length and that many bytes; a view, not a copy. */
+  /** Reads a string (uint32 length and its bytes) and returns a view of its bytes. */
   string(): Uint8Array
-  /** A string that must be printable ASCII, such as an algorithm name. */
+  /** Reads a string that must be printable ASCII, such as an algorithm name. */
   name(): string
   /** The number of remaining bytes. */
   left(): number
@@ -57,7 +57,7 @@ export function sshUint32(value: number): Uint8Array {
   return bytes
 }
 
-/** A string: its length as uint32 and its bytes; text is UTF-8. */
+/** Encodes a string: its length as uint32 and its bytes. Text is encoded as UTF-8. */
 export function sshString(value: Uint8Array | string): Uint8Array {
   const bytes = typeof value === 'string' ? Buffer.from(value) : value
   return Buffer.concat([sshUint32(bytes.length), bytes])

@@ -1,4 +1,4 @@
-/** SSHSIG signatures, exchanged with the real ssh-keygen in both directions, and invalid ones. */
+/** Tests SSHSIG signatures with the real ssh-keygen in both directions, and invalid signatures. */
 import assert from 'node:assert/strict'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
@@ -30,7 +30,7 @@ interface Parts {
   after?: Uint8Array
 }
 
-/** A hand-made signature based on a valid one, with the faults that a test specifies. */
+/** Makes a signature from a valid one, with the faults that a test specifies. */
 function assemble(good: ReturnType<typeof parseSshsig>, parts: Parts): Uint8Array {
   return Buffer.concat([
     Buffer.from(parts.magic ?? 'SSHSIG'),
@@ -182,13 +182,13 @@ describe('SSHSIG', () => {
   })
 
   test('ID-19: accepts a reserved field, which is signed', async () => {
-    // The same signature with a reserved field that it doesn't cover: rejected.
+    // The same signature is rejected with a reserved field that it doesn't cover.
     const good = parseSshsig(await signSshsig(key, 'muster', MESSAGE))
     assert.throws(() => verifySshsig(assemble(good, { reserved: 'later' }), 'muster', MESSAGE), {
       ...refused,
       message: /does not match/,
     })
-    // Signed with it: accepted, and the field is ignored.
+    // A signature that covers the field is accepted, and the field is ignored.
     let signed: Uint8Array = new Uint8Array(0)
     await signSshsig(
       { ...key, sign: async (bytes) => (signed = bytes).subarray(0, 64) },

@@ -1,7 +1,7 @@
 /**
- * SSHSIG signatures (OpenSSH PROTOCOL.sshsig), ed25519 only, as `ssh-keygen -Y sign` and `-Y
- * verify` use them, binary and armored. A signature is bound to its namespace, so one for `git` or
- * `file` isn't valid for `muster`.
+ * Makes and verifies SSHSIG signatures (OpenSSH PROTOCOL.sshsig) with ed25519, binary and armored,
+ * like `ssh-keygen -Y sign` and `-Y verify`. A signature is valid only in its namespace, so one for
+ * `git` or `file` isn't valid for `muster`.
  */
 import { createHash } from 'node:crypto'
 import { SIGNATURE_BYTES, verifyEd25519 } from './ed25519.ts'
@@ -18,15 +18,15 @@ const VERSION = 1
 const HASHES = ['sha256', 'sha512'] as const
 /** The default of ssh-keygen. */
 const DEFAULT_HASH = 'sha512'
-/** An ed25519 signature takes about 180 bytes, 300 armored; valid ones are far below this limit. */
+/** The maximum size. An ed25519 signature has about 180 bytes, or 300 in armored form. */
 const MAX_BYTES = 8 * 1024
 
 const ARMOR_BEGIN = '-----BEGIN SSH SIGNATURE-----'
 const ARMOR_END = '-----END SSH SIGNATURE-----'
-/** Base64 characters in a line, as in ssh-keygen's output. */
+/** The number of base64 characters in a line, as in ssh-keygen's output. */
 const ARMOR_WIDTH = 70
 
-/** Signs `message`; returns the binary form. */
+/** Signs `message` and returns the binary form. */
 export async function signSshsig(
   signer: Signer,
   namespace: string,
@@ -47,7 +47,7 @@ export async function signSshsig(
   ])
 }
 
-/** The bytes that the key signs: the hash of the message, all other fields in full. */
+/** Returns the bytes that the key signs: the hash of the message, and all other fields in full. */
 function signedData(
   namespace: string,
   reserved: Uint8Array,
@@ -140,7 +140,9 @@ export function verifySshsig(
   return { publicKey: parsed.publicKey }
 }
 
-/** The text form, as `ssh-keygen -Y sign` writes it to a `.sig` file, with a final line end. */
+/**
+ * Returns the text form, as `ssh-keygen -Y sign` writes it to a `.sig` file, with a final line end.
+ */
 export function armorSshsig(bytes: Uint8Array): string {
   const base64 = Buffer.from(bytes).toString('base64')
   const lines = Array.from({ length: Math.ceil(base64.length / ARMOR_WIDTH) }, (_, i) =>
@@ -150,8 +152,8 @@ export function armorSshsig(bytes: Uint8Array): string {
 }
 
 /**
- * The binary form of an armored signature. Line ends may be LF or CRLF, and lines of any width.
- * Only blanks may be around it.
+ * Returns the binary form of an armored signature. Line ends may be LF or CRLF, and lines may have
+ * any width. Only blanks may be around it.
  * @throws identity.sshsig
  */
 export function dearmorSshsig(text: string): Uint8Array {

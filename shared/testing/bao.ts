@@ -1,5 +1,6 @@
 /**
- * Contents, outboards and encodings in memory, for tests of the BLAKE3 tree with any group size.
+ * Makes contents, outboards and encodings in memory, for tests of the BLAKE3 tree with any group
+ * size.
  */
 import { type Batch, Decoder, type DecodeOptions } from '../blake3/decode.ts'
 import { encode } from '../blake3/encode.ts'
@@ -15,7 +16,7 @@ import {
 import { blake3Of } from '../blake3/hash.ts'
 import { referenceParent, referenceSubtree } from './reference-blake3.ts'
 
-/** Pseudo-random bytes without repetitions that could hide an error of the tree. */
+/** Returns pseudo-random bytes without repetitions, which could hide an error of the tree. */
 export function someBytes(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length)
   let state = seed >>> 0 || 1
@@ -26,7 +27,7 @@ export function someBytes(length: number, seed = 1): Buffer {
   return bytes
 }
 
-/** The outboard computed by the reference implementation, for any group size. */
+/** Computes the outboard with the reference implementation, for any group size. */
 export function referenceOutboard(content: Uint8Array, groupBytes: number): Buffer {
   const groups = groupCount(content.length, groupBytes)
   const header = Buffer.alloc(HEADER_BYTES)

@@ -1,6 +1,6 @@
 /**
- * A pool's disk that fails at a chosen step, either before executing it or after. Both are tested
- * because a caller can't distinguish them: a reported failure may or may not have been applied.
+ * A pool's disk that fails before or after a chosen step. Tests need both, because a caller doesn't
+ * know whether a failed step changed the disk.
  */
 import { type Disk, type FileHandle, systemDisk } from '../blobs/disk.ts'
 
@@ -23,8 +23,8 @@ export interface Step {
 }
 
 /**
- * Called around every step. An error that it throws is the step's failure. A step that `before`
- * freezes never executes and never returns.
+ * Called before and after every step. An error that it throws is the step's failure. A step that
+ * `before` freezes never executes and never returns.
  */
 export interface Watch {
   before?(step: Step): void | 'freeze'
@@ -47,7 +47,7 @@ export function watchedDisk(watch: Watch): WatchedDisk {
     <A extends unknown[], R>(name: StepName, run: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       const step = { name, number: number++, args }
-      // A killed process does nothing more; for the disk this is the same.
+      // For the disk, this is the same as a killed process.
       if (watch.before?.(step) === 'freeze') await new Promise(() => undefined)
       const result = await run(...args)
       watch.after?.(step)
@@ -69,7 +69,7 @@ export function watchedDisk(watch: Watch): WatchedDisk {
   }
 }
 
-/** An error as the operating system reports it. */
+/** Creates an error like those of the operating system. */
 export function errnoError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code })
 }

@@ -1,5 +1,5 @@
 /**
- * The real OpenSSH tools for tests: ssh-keygen and ssh-agent of openssh-client, in a temporary
+ * Runs the real OpenSSH tools for tests: ssh-keygen and ssh-agent of openssh-client, in a temporary
  * folder that is removed after the test.
  */
 import { spawn } from 'node:child_process'
@@ -50,14 +50,17 @@ export async function runTool(
   return { code, stdout, stderr }
 }
 
-/** These tests compare Muster with OpenSSH: without it they fail, with the package to install. */
+/**
+ * Fails with the package to install if OpenSSH is missing, because these tests compare Muster with
+ * it.
+ */
 function unavailable(command: string, error: NodeJS.ErrnoException): Error {
   return error.code === 'ENOENT'
     ? new Error(`${command} is not installed; on Debian: apt-get install openssh-client`)
     : error
 }
 
-/** Creates a key file; ed25519 without a passphrase by default. */
+/** Creates a key file. The default is ed25519 without a passphrase. */
 export async function makeKey(
   path: string,
   args: readonly string[] = [],
@@ -84,7 +87,7 @@ export interface RunningAgent extends AsyncDisposable {
   add(keyFile: string): Promise<void>
 }
 
-/** The start limit of an ssh-agent; it takes a few milliseconds. */
+/** The time limit for the start of an ssh-agent, which takes a few milliseconds. */
 const START_MS = 10_000
 
 function listens(path: string): Promise<boolean> {

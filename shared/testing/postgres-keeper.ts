@@ -1,7 +1,7 @@
 /**
- * The process that owns a run's PostgreSQL server: `node postgres-keeper.ts FOLDER RUNNER_PID`. It
- * listens on FOLDER/keeper.sock and sends the server's URL to each client. When the runner has
- * ended and no client is connected, it stops the server and removes its files.
+ * The process that owns the PostgreSQL server of a test run: `node postgres-keeper.ts FOLDER
+ * RUNNER_PID`. It listens on FOLDER/keeper.sock and sends the server's URL to each client. When the
+ * runner has ended and no client is connected, it stops the server and removes its files.
  */
 import { existsSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
@@ -11,16 +11,16 @@ import { type EmbeddedServer, startEmbedded } from './postgres-embedded.ts'
 
 const [folder, runner] = process.argv.slice(2) as [string, string]
 /**
- * Without a client for this long it ends, even if the runner lives (a shell that ran one test
- * file).
+ * If there is no client for this time, the keeper ends, also if the runner still runs. The runner
+ * may be a shell that ran one test file.
  */
 const IDLE_MS = 15_000
 const CHECK_MS = 200
 
 const path = join(folder, 'keeper.sock')
 /**
- * A separate folder: the keeper before this one may still be stopping its server, which takes a
- * moment on a busy machine.
+ * The folder is separate, because the previous keeper may still be stopping its server. This takes
+ * longer on a busy machine.
  */
 const place = join(folder, `server-${process.pid}`)
 const clients = new Set<Socket>()
@@ -67,7 +67,7 @@ const listener = createServer((client) => {
 
 listener.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EADDRINUSE') throw error
-  // Another keeper was faster, or one died and left its socket.
+  // Another keeper was faster, or a killed one left its socket.
   const probe = connect(path)
   probe.on('connect', () => process.exit(0))
   probe.on('error', () => {

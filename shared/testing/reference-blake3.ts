@@ -1,6 +1,6 @@
 /**
- * BLAKE3 written directly from the paper, for tests: recursive, slow, without shared code with the
- * kernels. Kernels are compared with it, and it with the official vectors.
+ * Implements BLAKE3 directly from the paper, for tests. It is recursive and slow, and shares no
+ * code with the kernels. Tests compare the kernels with it, and it with the official vectors.
  */
 import { leftGroups } from '../blake3/geometry.ts'
 
@@ -14,8 +14,8 @@ const COLUMNS_THEN_DIAGONALS = ['048c', '159d', '26ae', '37bf', '05af', '16bc', 
 const [CHUNK_START, CHUNK_END, PARENT, ROOT] = [1, 2, 4, 8] as const
 
 /**
- * The chaining value of the subtree over `content`, whose first chunk has number `chunk`; the hash
- * if it is the root.
+ * Computes the chaining value of the subtree over `content`, whose first chunk has number `chunk`.
+ * For the root, computes the hash.
  */
 export function referenceSubtree(content: Uint8Array, chunk: number, root: boolean): Uint8Array {
   const flag = root ? ROOT : 0
@@ -37,7 +37,7 @@ export function referenceSubtree(content: Uint8Array, chunk: number, root: boole
   return referenceParent(Buffer.concat(children), root)
 }
 
-/** The chaining value of a parent node of 64 bytes. */
+/** Computes the chaining value of a parent node of 64 bytes. */
 export function referenceParent(node: Uint8Array, root: boolean): Uint8Array {
   return bytesOf(compress(IV, wordsOf(node), 0, 64, PARENT | (root ? ROOT : 0)))
 }

@@ -8,8 +8,8 @@ import { MIB } from '../units.ts'
 const ZEROS = Buffer.alloc(MIB)
 
 /**
- * One byte is written for each piece: it sets the file's length, and the file system leaves the
- * rest empty.
+ * Only one byte is written for each piece. It sets the file's length, and the file system leaves
+ * the rest empty.
  */
 async function write(
   file: FileHandle,

@@ -1,6 +1,6 @@
 /**
- * Statements for tests: one valid body of every kind, all of one fleet with a root. Each call
- * creates new bodies, so a test may change them.
+ * Creates statements for tests: one valid body of every kind, all of one fleet with a root. Each
+ * call creates new bodies, so a test may change them.
  */
 import { rfc3339 } from '../clock.ts'
 import type { AgentId, FleetId, OperationId, Sha256 } from '../ids.ts'
@@ -17,20 +17,20 @@ export const TEST_OPERATION = '01990000-0000-7000-8000-000000000001' as Operatio
 /** 2026-01-31T08:00:00.000Z: the time at which every sample is valid. */
 export const TEST_TIME = 1_769_846_400_000
 
-/** The same key for the same number, 0 to 255. */
+/** Returns the same key for the same number, 0 to 255. */
 export function testKey(number: number): NodeKey {
   return keyFromSeed(new Uint8Array(32).fill(number), `test key ${number}`)
 }
 
 export const base64Key = (signer: Signer): string =>
   Buffer.from(signer.publicKey).toString('base64')
-/** A time in a statement's format, `minutes` after {@link TEST_TIME}. */
+/** Returns a time in a statement's format, `minutes` after {@link TEST_TIME}. */
 export const minutesLater = (minutes: number): string => rfc3339(TEST_TIME + minutes * 60_000)
-/** A UUID with the given last digits. */
+/** Returns a UUID with the given last digits. */
 export const testUuid = (number: number): string =>
   `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`
 
-/** A body of the kind that `signer` may sign. */
+/** Returns a body of the kind that `signer` may sign. */
 export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K> {
   const bodies: { readonly [Each in Kind]: () => Unsigned<Each> } = {
     root: () => ({
@@ -141,7 +141,7 @@ export function sampleBody<K extends Kind>(kind: K, signer: Signer): Unsigned<K>
   return bodies[kind]()
 }
 
-/** A valid statement of the kind, with some changed fields. */
+/** Returns a valid statement of the kind, with some changed fields. */
 export function signedSample<K extends Kind>(
   kind: K,
   signer: Signer,
