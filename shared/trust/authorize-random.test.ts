@@ -1,6 +1,6 @@
 /**
- * authorize() on random fleets: it agrees with a naive implementation of the rules, and has the
- * required properties.
+ * Tests authorize() on random fleets. It must agree with a naive implementation of the rules and
+ * have the required properties.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -76,11 +76,11 @@ const FIELDS = {
   parent: fc.constantFrom(null, ...IDS),
 } as const
 
-/** Any grant. */
+/** Makes any grant. */
 const randomGrant: fc.Arbitrary<Grant> = fc
   .record(FIELDS)
   .map((fields) => ({ ...BASE, ...fields }) as Grant)
-/** A grant that covers everything except one or two fields. */
+/** Makes a grant that covers everything except one or two fields. */
 const wideGrant: fc.Arbitrary<Grant> = fc
   .tuple(fc.record(FIELDS), fc.subarray(Object.keys(FIELDS), { maxLength: 2 }))
   .map(([fields, changed]) => ({
@@ -90,8 +90,8 @@ const wideGrant: fc.Arbitrary<Grant> = fc
   }))
 
 /**
- * Wide grants linked into a chain from the operator through alice and bob to carol; some links may
- * be broken.
+ * Makes wide grants in a chain from the operator through alice and bob to carol. Some links may be
+ * broken.
  */
 const randomChain: fc.Arbitrary<Grant[]> = fc
   .tuple(
@@ -158,7 +158,7 @@ const randomAsk: fc.Arbitrary<Ask> = fc
   })
   .map(({ target, ...rest }) => ({ ...rest, ...(target && { target }) }))
 
-/** A naive implementation of the rules: tries every sequence of up to four grants. */
+/** Implements the rules naively: tries every sequence of up to four grants. */
 function oracle(state: TrustState, ask: Ask): boolean {
   const grants = state.grants.map((item) => item.grant)
   const revokedKey = (key: string): boolean =>
@@ -247,7 +247,7 @@ describe('authorize on random fleets', () => {
           const before = authorize(state, ask)
           const passedOn = extra.map((each) => ({ grant: { ...each, issuer: grantee } }))
           const after = authorize({ ...state, grants: [...state.grants, ...passedOn] }, ask)
-          // Anything newly allowed was already allowed to the grantee.
+          // Each newly allowed request was already allowed to the grantee.
           if (after.allowed && !before.allowed)
             assert.equal(authorize(state, { ...ask, actor: grantee }).allowed, true)
         },

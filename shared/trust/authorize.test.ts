@@ -1,4 +1,7 @@
-/** Examples for authorize(). authorize-random.test.ts compares it with a naive implementation. */
+/**
+ * Tests authorize() with examples. authorize-random.test.ts compares it with a naive
+ * implementation.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -37,7 +40,9 @@ const OTHER_AGENT = testUuid(0xa2) as AgentId
 const web: Target = { agent: TEST_AGENT, labels: { role: 'web', site: 'a' } }
 const db: Target = { agent: OTHER_AGENT, labels: { role: 'db' } }
 
-/** A grant from the operator to alice with some changed fields. Always a signable one. */
+/**
+ * Makes a grant from the operator to alice with some changed fields, which can always be signed.
+ */
 function grant(changes: Partial<Grant> = {}): Grant {
   const made = {
     ...sampleBody('grant', testKey(1)),
@@ -233,7 +238,7 @@ describe('authorize', () => {
     denies('its grant does not lead to an operator of the fleet', [
       grant({ issuer: bob, parent: testUuid(99) }),
     ])
-    // A grant by an operator with a parent is checked by that parent.
+    // If an operator's grant has a parent, it is checked by that parent.
     denies('its grant does not lead to an operator of the fleet', [grant({ parent: testUuid(99) })])
   })
 
@@ -338,7 +343,7 @@ describe('authorize', () => {
     })
 
     test('a copied grant id neither uses the chain nor revokes it', () => {
-      // Dave, who has no rights, issues a grant with the id of alice's. It has no effect.
+      // Dave, who has no rights, issues a grant with the id of alice's grant. It has no effect.
       const fake = grant({
         id: testUuid(0x11),
         level: 'control',

@@ -1,11 +1,12 @@
 /**
- * The only place that checks grants. Pure: the coordinator, the agent and an offline audit reach
- * the same decision from the same state. Denies unless the actor is an operator of the root, or a
- * chain of grants leads from an operator to the actor and each of its grants alone covers the
- * request. So a delegation can only narrow rights, and a void grant voids all below it.
+ * Checks grants. Only this module does so, without side effects: the coordinator, the agent and an
+ * offline audit get the same decision from the same state. A request is allowed if the actor is an
+ * operator of the root. It is also allowed if a chain of grants leads from an operator to the actor
+ * and each of its grants covers the request. So a delegation can only narrow rights, and a void
+ * grant makes all grants below it void.
  *
- * The caller has read every grant with readSigned (valid signature, matching issuer) and every
- * revocation with acceptRevocation.
+ * The caller must have read every grant with readSigned (valid signature, matching issuer) and
+ * every revocation with acceptRevocation.
  */
 import { parseRfc3339 } from '../clock.ts'
 import type { AgentId, Fingerprint } from '../ids.ts'
@@ -32,17 +33,19 @@ export interface Ask {
   readonly namespace: string
   readonly level: Level
   /**
-   * The target host. Without one the request is about the fleet, and only grants for all hosts
+   * The target host. If it is absent, the request is for the fleet, and only grants for all hosts
    * cover it.
    */
   readonly target?: Target
-  /** Milliseconds since the epoch: the current time to act, the time of the log entry to audit. */
+  /**
+   * Milliseconds since the epoch. To act, the current time. To audit, the time of the log entry.
+   */
   readonly at: number
 }
 
 /**
- * Reasons of denial, ordered by closeness to success: of several grants, the closest one gives the
- * reason.
+ * The reasons for a denial, ordered by closeness to success. If there are several grants, the
+ * reason is that of the closest one.
  */
 export const DENY_REASONS = [
   'its key was revoked',
@@ -66,8 +69,8 @@ export type Decision =
   | { readonly allowed: false; readonly reason: DenyReason }
 
 /**
- * The limit of parents followed in one check. Valid chains need three; it stops a flood of grants
- * with one id.
+ * The maximum number of parents that one check follows. Valid chains need three. The limit stops a
+ * flood of grants with one id.
  */
 const MAX_PARENTS = 256
 
@@ -108,7 +111,7 @@ export function requireRight(state: TrustState, ask: Ask, on = ''): readonly Gra
   })
 }
 
-/** Why `grant` alone does not cover the request; undefined if it does. */
+/** Returns the reason why `grant` alone does not cover the request. Undefined if it does. */
 function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefined {
   if (grant.fleet !== state.root.fleet) return 'no grant names it'
   if (!coversNamespace(grant.namespace, ask)) return 'no grant covers this namespace'
@@ -124,12 +127,12 @@ function faultOf(grant: Grant, state: TrustState, ask: Ask): DenyReason | undefi
 }
 
 /**
- * True if an operator or the grant's issuer revoked it, or the issuer's key was revoked. Issuers
- * further up are checked along the chain.
+ * Returns true if an operator or the grant's issuer revoked it, or if the issuer's key was revoked.
+ * The other issuers of the chain are checked separately.
  */
 export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant: Grant): boolean {
-  // The id alone isn't enough: a delegate could issue a grant with another grant's id and revoke
-  // that.
+  // The id alone isn't enough, because a delegate could issue a grant with another grant's id and
+  // then revoke it.
   const taken = revocations.some(
     ({ revocation, byOperator }) =>
       revocation.kind === 'grant' &&
@@ -140,8 +143,8 @@ export function isGrantRevoked(revocations: readonly AcceptedRevocation[], grant
 }
 
 /**
- * The chain from an operator down to `grant`; undefined if none is complete. `grant` itself is
- * known to cover the request.
+ * Returns the chain from an operator down to `grant`. Undefined if none is complete. The caller has
+ * checked that `grant` covers the request.
  */
 function chainTo(
   grant: Grant,
@@ -151,12 +154,12 @@ function chainTo(
   budget: { parents: number },
 ): readonly Grant[] | undefined {
   if (grant.parent === null) return operators.has(grant.issuer) ? [grant] : undefined
-  // Issuers choose ids, so two grants may share one. Every candidate is tried, none is trusted for
-  // its id.
+  // Issuers choose ids, so two grants may have the same id. Every candidate is tried, because the
+  // id proves nothing.
   for (const { grant: parent } of state.grants) {
     if (parent.id !== grant.parent || parent.subject !== grant.issuer) continue
     if (--budget.parents < 0) return undefined
-    // Decreasing depth bounds the chain and prevents cycles.
+    // The decreasing depth limits the chain and prevents cycles.
     if (parent.depth <= grant.depth || faultOf(parent, state, ask) !== undefined) continue
     const chain = chainTo(parent, state, ask, operators, budget)
     if (chain === undefined) continue
@@ -174,24 +177,25 @@ function chainTo(
 }
 
 /**
- * Namespaces about hosts: their second part names a host by id or by labels, as in `run/role=web`.
+ * The namespaces about hosts. Their second part names a host by id or by labels, as in
+ * `run/role=web`.
  */
 const HOST_NAMESPACES: ReadonlySet<string> = new Set(['run', 'deploy', 'facts'])
 
-/** The part before the first slash. */
+/** Returns the part before the first slash. */
 function areaOf(namespace: string): string {
   return namespace.split('/', 1)[0] ?? ''
 }
 
-/** True if a request in this namespace is about hosts, also if it names none. */
+/** Returns true if a request in this namespace is about hosts, also if it names none. */
 export function isAboutHosts(namespace: string): boolean {
   return HOST_NAMESPACES.has(areaOf(namespace))
 }
 
 /**
- * True if a grant for `granted` covers the request: the same namespace, one below it, or, for
- * namespaces about hosts, the same one narrowed to the target. A request whose namespace names
- * another host than its target is never covered.
+ * Returns true if a grant for `granted` covers the request: the same namespace or one below it. A
+ * namespace about hosts may also be narrowed to the target. If the namespace of a request names
+ * another host than its target, the request is never covered.
  */
 function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   const below = granted.slice(granted.indexOf('/') + 1)
@@ -203,7 +207,7 @@ function coversNamespace(granted: string, { namespace, target }: Ask): boolean {
   return aboutHosts && granted.startsWith(`${area}/`) && namesHost(below, target)
 }
 
-/** True if `text` is the host's id, or `k=v,…` with labels that the host all has. */
+/** Returns true if `text` is the host's id, or `k=v,…` and the host has all these labels. */
 function namesHost(text: string, target: Target): boolean {
   if (text === target.agent) return true
   return text.split(',').every((pair) => {

@@ -15,8 +15,8 @@ export const ROLES = ['coordinator', 'agent', 'observer'] as const
 export type Role = (typeof ROLES)[number]
 
 /**
- * 24 hours, plus tolerance for hosts whose clocks are behind. Limits how long a revoked node is
- * trusted by nodes that can't learn of the revocation.
+ * 24 hours, plus tolerance for hosts whose clocks are behind. After this time, a revoked node isn't
+ * trusted any more by nodes that did not get the revocation.
  */
 export const MAX_CERTIFICATE_MS = 25 * 3_600_000
 
@@ -28,14 +28,14 @@ export const certificateSchema = z
     /** The node's ed25519 public key, which is its peer id. */
     subject: keyField,
     role: z.enum(ROLES),
-    /** The agent's id; null for the other roles. */
+    /** The agent's id. Null for the other roles. */
     agent: agentField.nullable(),
     name: nameField,
     /** The host's labels in the coordinator's log, never the host's own claims. */
     labels: labelsField,
     /**
-     * Increases at a new enrolment or a label change. A reader that has seen a higher epoch rejects
-     * a lower one.
+     * Increases at a new enrolment or a label change. A reader that has a higher epoch rejects a
+     * lower one.
      */
     epoch: counterField,
     notBefore: timeField,

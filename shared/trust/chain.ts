@@ -1,11 +1,14 @@
 /**
- * The link from one grant to the next, apart from their contents: the issuer is an operator or the
+ * Checks the link between two grants, but not their rights. The issuer must be an operator, or the
  * subject of a grant that allows delegation.
  */
 import type { Fingerprint } from '../ids.ts'
 import type { Grant } from './grant.ts'
 
-/** True if `grant` is a delegation of `above`; without `above`, if an operator issued it. */
+/**
+ * Returns true if `grant` is a delegation of `above`. If `above` is undefined, returns true if an
+ * operator issued `grant`.
+ */
 export function isLink(
   grant: Grant,
   above: Grant | undefined,
@@ -16,8 +19,8 @@ export function isLink(
 }
 
 /**
- * True if `grants` contains a chain from an operator down to `grant`. Decreasing depth bounds the
- * search and prevents cycles.
+ * Returns true if `grants` contains a chain from an operator down to `grant`. The decreasing depth
+ * limits the search and prevents cycles.
  */
 export function leadsToOperator(
   grant: Grant,

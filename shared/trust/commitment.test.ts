@@ -1,4 +1,7 @@
-/** Commitments open only to the signed values, and don't allow to guess them. */
+/**
+ * Checks that commitments open only to the signed values, and that the values can not be guessed
+ * from them.
+ */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
@@ -53,7 +56,7 @@ test('AL-13: different openings have different commitments', () => {
   fc.assert(
     fc.property(opening, opening, (one, other) => {
       assert.equal(commitmentOf(one) === commitmentOf(other), key(one) === key(other))
-      // The same bytes with another boundary.
+      // These are the same bytes with another boundary between name and value.
       const moved = { ...one, name: one.name + one.value, value: '' }
       assert.equal(commitmentOf(one) === commitmentOf(moved), one.value === '')
     }),

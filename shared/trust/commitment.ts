@@ -1,16 +1,15 @@
 /**
- * Commitments: a signed intent contains a commitment in place of a value that may be secret. The
- * log keeps the intent permanently and many can read it. The value is sent beside the intent, and
- * its receiver checks that it is the one that the operator signed.
+ * Makes and opens commitments. A signed intent contains a commitment in place of a value that may
+ * be secret, because the log keeps the intent permanently and many parties can read it. The value
+ * is sent with the intent, and the receiver checks that the operator signed this value.
  *
  * commitment = SHA-256(domain ‖ salt ‖ name ‖ value), each part preceded by its length in bytes as
  * a 32-bit big-endian number, text in UTF-8.
  *
- * The salt isn't part of the intent. A public salt would only prevent precomputed tables: a reader
- * of the log could still try likely passwords against an entry. A secret salt of 256 random bits
- * prevents that, even for weak values. Each variable has a new salt, so a leaked one opens no
- * other, and equal values look different. A second value with the same commitment would be a
- * collision of SHA-256.
+ * The salt isn't part of the intent. If the log had the salt, a reader could test likely values and
+ * soon find weak passwords. A secret salt of 256 random bits prevents this. Each variable has a new
+ * salt, so a leaked salt opens no other commitment, and equal values look different. A second value
+ * with the same commitment would be a collision of SHA-256.
  */
 import { createHash } from 'node:crypto'
 import { type Sha256, sha256Hex } from '../ids.ts'
@@ -27,7 +26,7 @@ export interface Opening {
   readonly value: string
 }
 
-/** An opening for each variable, with a fresh salt. */
+/** Makes an opening for each variable, with a fresh salt. */
 export function openingsOf(
   deps: { random: Random },
   variables: Readonly<Record<string, string>>,
@@ -50,7 +49,7 @@ export function commitmentOf({ name, salt, value }: Opening): Sha256 {
 }
 
 /**
- * The values by name, each verified. They must be exactly those of the commitments.
+ * Verifies the values and returns them by name. They must be exactly those of the commitments.
  * @throws trust.opening with the variable's name, never its value
  */
 export function openCommitments(

@@ -1,4 +1,4 @@
-/** Certificates, sessions and intents: key, fleet, coordinator and time. */
+/** Tests the checks of certificates, sessions and intents: key, fleet, coordinator and time. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { peerIdOfKey } from '../identity/peer-id.ts'
@@ -140,7 +140,8 @@ describe('intents', () => {
   })
 
   test('ID-21: an audit uses the time of the log entry, not the claimed times', async () => {
-    // Dated within its validity and that of the grant; the log received it an hour later.
+    // Its times are within its validity and that of the grant, but the log received it an hour
+    // later.
     const signed = await signedSample('intent', operator)
     assert.throws(() => checkIntent(signed, { fleet: TEST_FLEET, at: at + 60 * minute }), {
       code: 'trust.expired',

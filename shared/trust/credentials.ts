@@ -1,7 +1,7 @@
 /**
- * Statements with a limited validity: node certificates, session delegations and intents, checked
- * against the fleet's root, its revocations and the time. A returned intent is genuine and fresh;
- * authorize.ts decides whether it is allowed.
+ * Checks statements with a limited validity: node certificates, session delegations and intents.
+ * They are checked against the fleet's root, its revocations and the time. A returned intent is
+ * genuine and fresh. authorize.ts decides whether it is allowed.
  */
 import { parseRfc3339, rfc3339 } from '../clock.ts'
 import { fingerprintOf } from '../identity/fingerprint.ts'
@@ -14,7 +14,10 @@ import type { Root } from './root.ts'
 import type { Session } from './session.ts'
 import { readSigned, type Signed } from './signed.ts'
 
-/** How far the signer's clock may be ahead of the reader's. Ends have no such tolerance. */
+/**
+ * The time by which the signer's clock may be ahead of the reader's. The end of a validity has no
+ * such tolerance.
+ */
 export const CLOCK_SKEW_MS = 2 * 60_000
 
 /**
@@ -93,7 +96,7 @@ export function checkIntent(signed: Signed, state: { fleet: FleetId; at: number 
 function requireTime(what: string, from: string, until: string, at: number): void {
   if (at < parseRfc3339(from) - CLOCK_SKEW_MS)
     throw trustError('trust.too-early', { what, from, at: rfc3339(at) })
-  // This form also rejects NaN.
+  // This form of the condition also rejects NaN.
   if (!(at < parseRfc3339(until)))
     throw trustError('trust.expired', { what, until, at: rfc3339(at) })
 }

@@ -1,4 +1,4 @@
-/** The pre-authentication encoding: the published example, and distinct encodings. */
+/** Tests the pre-authentication encoding: the published example, and distinct encodings. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,11 +1,11 @@
 /**
- * The pre-authentication encoding of DSSE (secure-systems-lab/dsse protocol.md), which node and
- * issuing keys sign.
+ * Makes the pre-authentication encoding of DSSE (secure-systems-lab/dsse protocol.md), which node
+ * keys and issuing keys sign.
  */
 
 /**
- * `DSSEv1 <length> <type> <length> <body>`. Lengths are bytes in decimal, so each (type, body) has
- * a unique encoding.
+ * Returns `DSSEv1 <length> <type> <length> <body>`. Lengths are bytes in decimal, so each (type,
+ * body) has a unique encoding.
  */
 export function pae(type: string, body: Uint8Array): Uint8Array {
   return Buffer.concat([

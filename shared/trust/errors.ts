@@ -1,6 +1,6 @@
 /**
- * Errors of statements and rights: malformed, wrongly signed, out of their validity, or not
- * allowed.
+ * Declares errors of statements and rights: malformed, wrongly signed, out of their validity, or
+ * not allowed.
  */
 import { defineErrors, type ErrorData } from '../errors.ts'
 
@@ -102,10 +102,11 @@ export const trustError = defineErrors({
 function deniedHint(d: Denied): string {
   if (d.reason === 'its key was revoked')
     return 'sign with another key: --identity FILE (a revoked key has no rights)'
-  // A grant names no parent that it may be passed on from, so no further grant would help.
+  // The grant has no parent that allows delegation, so no further grant would help.
   if (d.namespace === 'policy' && d.level === 'control')
     return "ask an operator of the fleet's root statement to do it"
-  // The host is unknown, or the caller may not know it: no grant for a named host would help.
+  // The host is unknown, or the caller has no right to see it. So no grant for a named host would
+  // help.
   if (d.reason === 'its grant does not cover this host' && d.on === 'HOST')
     return 'name a host that the grant covers; an operator sees all with `muster agent list`'
   // The docs fill in text.
@@ -119,9 +120,11 @@ interface Denied extends ErrorData {
   readonly namespace: string
   readonly level: string
   readonly reason: string
-  /** The target hosts in the form of `--on`; '' if only a right to all hosts covers the request. */
+  /**
+   * The target hosts in the form of `--on`, or '' if only a right to all hosts covers the request.
+   */
   readonly on: string
-  /** Grants that the command needs beside this one, as commands. Absent: none. */
+  /** The commands for other grants that the command needs. Absent if there are none. */
   readonly more?: readonly string[]
 }
 

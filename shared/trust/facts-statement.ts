@@ -13,7 +13,7 @@ import {
   timeField,
 } from './fields.ts'
 
-/** The limit of changes in a statement; more are sent as a blob. */
+/** The maximum number of changes in a statement. More are sent as a blob. */
 const MAX_EVENTS = 1024
 
 export const factsSchema = z
@@ -21,13 +21,13 @@ export const factsSchema = z
     type: z.literal('muster/facts/v1'),
     fleet: fleetField,
     agent: agentField,
-    /** A new journal starts a new epoch; within one, sequence numbers have no gaps. */
+    /** A new journal starts a new epoch. In an epoch, sequence numbers have no gaps. */
     epoch: counterField,
     sequence: counterField,
-    /** Digest of the full set after this statement, 64 lower-case hex digits. */
+    /** The digest of the full set after this statement, 64 lower-case hex digits. */
     root: sha256Field,
     kind: z.enum(['events', 'full']),
-    /** Blob of canonical JSON with the full set, or with the events if they don't fit here. */
+    /** The blob of canonical JSON with the full set, or with the events if they don't fit here. */
     payload: blobField.nullable(),
     events: z.array(objectField).max(MAX_EVENTS).nullable(),
     at: timeField,

@@ -1,6 +1,6 @@
 /**
- * The field types of statements. Each value has exactly one encoding, so equal statements have
- * equal bytes, and every field is bounded.
+ * Defines the field types of statements. Each value has exactly one encoding, so equal statements
+ * have equal bytes. Every field has a maximum size.
  */
 import { z } from 'zod'
 import { parseRfc3339 } from '../clock.ts'
@@ -39,10 +39,7 @@ export const timeField = z.custom<string>(
   'expected a time like 2026-01-31T08:00:00.000Z',
 )
 
-/**
- * Standard base64 with padding of a 32-byte ed25519 public key, with the same checks as for other
- * keys.
- */
+/** A 32-byte ed25519 public key in standard base64 with padding. It is checked like other keys. */
 export const keyField = z.custom<string>((value) => {
   if (typeof value !== 'string' || value.length !== 44) return false
   const bytes = Buffer.from(value, 'base64')
@@ -70,9 +67,9 @@ export const nameField = z
 
 export const LABEL_KEY = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/
 export const LABEL_VALUE = /^[A-Za-z0-9._:@+-]{0,128}$/
-/** A host needs fewer labels; a selector costs one comparison for each. */
+/** The maximum number of labels. A host needs fewer, and a selector compares each of them. */
 const MAX_LABELS = 64
-/** z.record passes over this key, so it is refused first. */
+/** z.record ignores this key, so it is refused first. */
 const withoutPrototype = z.custom<Readonly<Record<string, unknown>>>(
   (value) => typeof value !== 'object' || value === null || !Object.hasOwn(value, '__proto__'),
   'expected a label name, got __proto__',
@@ -98,7 +95,7 @@ export const objectField = z.custom<JsonObject>(
   'expected an object',
 )
 
-/** Why a validity is rejected: empty, reversed or longer than `maxMs`. */
+/** Returns the reason why a validity is rejected: empty, reversed or longer than `maxMs`. */
 export function validityFault(
   from: string,
   to: string,

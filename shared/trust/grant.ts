@@ -1,6 +1,6 @@
 /**
- * A grant: one key gives another a right, for a time, on some hosts. Only authorize.ts decides what
- * grants allow.
+ * A grant: one key gives another key a right, for a time, on some hosts. Only authorize.ts decides
+ * what grants allow.
  */
 import { z } from 'zod'
 import {
@@ -18,10 +18,7 @@ export const LEVELS = ['observe', 'control'] as const
 /** `control` implies `observe`. */
 export type Level = (typeof LEVELS)[number]
 
-/**
- * What can be granted. A first part alone covers all namespaces below it: `repo` covers
- * `repo/rhel9-baseos`.
- */
+/** The namespaces that can be granted. `repo` covers `repo/NAME`, and so on. */
 export const NAMESPACES = [
   'fleet',
   'repo',
@@ -42,13 +39,13 @@ export const namespaceField = z
   .regex(NAMESPACE, `expected one of ${NAMESPACES.join(', ')}, or one of them with /NAME`)
 
 /**
- * How often rights may be delegated. Longer chains aren't useful and make rights hard to explain.
+ * The maximum number of delegations. Longer chains aren't useful and make rights hard to explain.
  */
 export const MAX_DELEGATIONS = 3
-/** Host ids in one selector; use labels for more hosts. */
+/** The maximum number of host ids in one selector. Labels can select more hosts. */
 const MAX_AGENTS = 512
 
-/** Which hosts: all, or the listed ones and those that have every label. */
+/** Selects all hosts, or the listed ones and those that have every label. */
 export const selectorSchema = z
   .strictObject({
     agents: z.array(agentField).min(1).max(MAX_AGENTS).optional(),
@@ -69,7 +66,10 @@ export const grantSchema = z
     type: z.literal('muster/grant/v1'),
     fleet: fleetField,
     id: uuidField,
-    /** The signer: an operator of the root if `parent` is null, else the subject of the parent. */
+    /**
+     * The signer. It is an operator of the root if `parent` is null, otherwise the subject of the
+     * parent.
+     */
     issuer: fingerprintField,
     subject: fingerprintField,
     namespace: namespaceField,
@@ -77,10 +77,10 @@ export const grantSchema = z
     selector: selectorSchema,
     notBefore: timeField,
     notAfter: timeField,
-    /** How many times the subject may delegate the right; 0: not at all. */
+    /** The number of times that the subject may delegate the right. 0 for none. */
     depth: z.int().min(0).max(MAX_DELEGATIONS),
     parent: uuidField.nullable(),
-    /** The fleet's revocation epoch known to the issuer. */
+    /** The newest revocation epoch of the fleet that the issuer had. */
     epoch: counterField,
   })
   .superRefine((grant, context) => {

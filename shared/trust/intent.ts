@@ -1,6 +1,6 @@
 /**
- * An intent: an operator asks for one operation, now. An agent acts on nothing else. The arguments
- * are any JSON object here; the verb's schema checks them where the operation runs.
+ * An intent: an operator requests one operation, now. An agent acts only on intents. The arguments
+ * can be any JSON object here. The verb's schema checks them where the operation runs.
  */
 import { z } from 'zod'
 import {
@@ -13,21 +13,27 @@ import {
 } from './fields.ts'
 import { namespaceField } from './grant.ts'
 
-/** An older intent is not executed. Agents remember operation ids for this long. */
+/** An older intent is not executed. Agents keep operation ids for this time. */
 export const MAX_INTENT_MS = 5 * 60_000
 /**
- * More hosts need several intents; a statement of 48 KiB has room for about 400 with their run ids.
+ * The maximum number of targets. More hosts need several intents. A statement of 48 KiB has space
+ * for about 400 hosts with their run ids.
  */
 const MAX_TARGETS = 1024
 
-/** Checked by the command line before it signs: the targets are words that the operator typed. */
+/**
+ * The command line checks the targets before it signs, because they are words that the operator
+ * typed.
+ */
 export const intentTargets = z.array(z.string().min(1).max(256)).max(MAX_TARGETS)
 
 export const intentSchema = z
   .strictObject({
     type: z.literal('muster/intent/v1'),
     fleet: fleetField,
-    /** UUIDv7 drawn by the operator's command line. A retry of the operation has the same bytes. */
+    /**
+     * A UUIDv7 that the operator's command line draws. A retry of the operation has the same bytes.
+     */
     operation: operationField,
     actor: fingerprintField,
     /** `area.verb`, such as `run.start`. */

@@ -1,6 +1,6 @@
 /**
- * The kinds of signed statements. Each has a type (inside the signed bytes), a schema, one
- * signature scheme, and a rule for its author. A statement of one kind never verifies as another.
+ * Declares the kinds of signed statements. Each has a type (inside the signed bytes), a schema, one
+ * signature scheme, and a rule for its author. A statement of one kind is never valid as another.
  */
 import type { z } from 'zod'
 import type { SshsigNamespace } from '../identity/sshsig.ts'
@@ -17,7 +17,7 @@ import { sessionSchema } from './session.ts'
 import { trustEventSchema } from './trust-event.ts'
 
 /**
- * `sshsig`: an operator's SSH key. `dsse`: a node key or an issuing key, over DSSE-PAE(type,
+ * `sshsig`: an operator's SSH key signs. `dsse`: a node key or an issuing key signs DSSE-PAE(type,
  * bytes).
  */
 export type Scheme = 'sshsig' | 'dsse'
@@ -45,8 +45,8 @@ interface KindRow<K extends Kind> {
   /** For `sshsig` only. */
   readonly namespace?: SshsigNamespace
   /**
-   * The field that names the signer. Without it, the reader checks the key against keys that it
-   * knows (root, certificate, …).
+   * The field that names the signer. If it is absent, the reader checks the key against known keys
+   * (root, certificate, …).
    */
   readonly author?: (body: Statement<K>) => Fingerprint
 }
@@ -93,7 +93,7 @@ export function kindRow<K extends Kind>(
   return { ...ROWS[kind], schema: SCHEMAS[kind] as unknown as z.ZodType<Statement<K>> }
 }
 
-/** The kind of a statement's `type`; undefined for a type of another version or program. */
+/** Returns the kind of a statement's `type`. Undefined for a type of another version or program. */
 export function kindOfType(type: string): Kind | undefined {
   return KINDS.find((kind) => ROWS[kind].type === type)
 }

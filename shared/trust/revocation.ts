@@ -11,8 +11,8 @@ import { MAX_DELEGATIONS } from './grant.ts'
 const TARGET = { grant: operationId.is, key: fingerprint.is, agent: agentId.is } as const
 
 /**
- * A signed grant in the form of a log entry; revoker.ts checks it. Bounded by the size of the
- * enclosing statement.
+ * A signed grant in the form of a log entry, which revoker.ts checks. The size of the enclosing
+ * statement limits it.
  */
 const grantText = z.strictObject({
   statement: z.string(),
@@ -29,7 +29,7 @@ export const revocationSchema = z
     kind: z.enum(['grant', 'key', 'agent']),
     /** The id of the grant, the fingerprint of the key, or the id of the agent. */
     target: z.string(),
-    /** 1 for the first revocation of a fleet, then one more each. */
+    /** 1 for the first revocation of a fleet. Each next one has the next number. */
     epoch: z.int().min(1),
     issuer: fingerprintField,
     /**

@@ -1,4 +1,7 @@
-/** The revocation state only grows, detects forks, and doesn't depend on the order of arrival. */
+/**
+ * Checks that the revocation state only grows, detects forks, and doesn't depend on the order of
+ * arrival.
+ */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
@@ -46,7 +49,7 @@ const revoke = (
   signedSample('revocation', signer, { epoch, id: testUuid(epoch % 2 ** 40), ...changes })
 const revokeKey = (epoch: number, target: Signer, signer: Signer = operator): Promise<Signed> =>
   revoke(epoch, { kind: 'key', target: target.fingerprint }, signer)
-/** The grants from an operator over alice to bob, and the first of them alone. */
+/** Makes the grants from an operator over alice to bob, and the first of them alone. */
 const grants = async (): Promise<[Signed, Signed]> => [
   await signedSample('grant', operator, { id: testUuid(60), subject: alice.fingerprint, depth: 2 }),
   await signedSample('grant', alice, {
@@ -112,7 +115,7 @@ describe('revocations', () => {
     const state = acceptAll([await revoke(5), await revoke(2)])
     assert.equal(state.epoch, 5)
     assert.deepEqual(missingEpochs(state), [1, 3, 4])
-    // This is sent to a coordinator, which answers with all later revocations.
+    // This is sent to a coordinator, which returns all later revocations.
     assert.deepEqual([completeEpoch(state), completeEpoch(NOTHING_REVOKED)], [0, 0])
     assert.equal(completeEpoch(acceptAll([await revoke(1)], state)), 2)
     assert.equal(
@@ -248,7 +251,7 @@ describe('revocations', () => {
       await revoke(1, { target: testUuid(5) }, stranger),
     ])
       assert.throws(() => acceptRevocation(state, root, squat), { code: 'trust.revoker' })
-    // Also one by a revoked key, even far ahead.
+    // A revocation by a revoked key doesn't, either, even if its epoch is far ahead.
     state = acceptAll([await revokeKey(2, second)], state)
     const ahead = await revoke(9, {}, second)
     assert.throws(() => acceptRevocation(state, root, ahead), { code: 'trust.revoked' })
@@ -262,7 +265,7 @@ describe('revocations', () => {
   test('ID-26: an epoch taken by a revoked key is free once that is certain', async () => {
     const squat = await revoke(4, {}, second)
     const early = acceptAll([await revoke(1), squat])
-    // Epoch 2 isn't known yet, and could void the revocation of the key that took epoch 3.
+    // Epoch 2 isn't known yet. It could make the revocation of the key that used epoch 3 void.
     const between = acceptAll([await revokeKey(3, second)], early)
     assert.deepEqual([between.known.length, between.accepted.length], [3, 2])
     const certain = acceptAll([await revoke(2)], between)

@@ -15,8 +15,8 @@ import { readSigned, type Signed } from './signed.ts'
 export interface AcceptedRevocation {
   readonly revocation: Revocation
   /**
-   * True if an operator of the root issued it: it is then valid for everything. Else it is valid
-   * for grants that its issuer delegated.
+   * True if an operator of the root issued it. Then it is valid for everything. Otherwise it is
+   * valid for grants that its issuer delegated.
    */
   readonly byOperator: boolean
   /** SHA-256 of the statement bytes. */
@@ -24,13 +24,13 @@ export interface AcceptedRevocation {
 }
 
 export interface RevocationState {
-  /** The highest known epoch; 0 before the first revocation. */
+  /** The highest known epoch. 0 before the first revocation. */
   readonly epoch: number
   /** The valid revocations, by epoch. */
   readonly accepted: readonly AcceptedRevocation[]
   /**
-   * All genuine revocations, by epoch, including those that are void as far as is known, because
-   * their issuer's key was revoked before.
+   * All genuine revocations by epoch. They include void ones, whose issuer's key was revoked
+   * before.
    */
   readonly known: readonly AcceptedRevocation[]
 }
@@ -38,8 +38,8 @@ export interface RevocationState {
 export const NOTHING_REVOKED: RevocationState = { epoch: 0, accepted: [], known: [] }
 
 /**
- * How far an epoch may be ahead of the known one. Gossip may overtake a pull by some; larger gaps
- * are pulled in order.
+ * The number by which an epoch may be ahead of the known one. Gossip may be ahead of a pull by a
+ * few. Larger gaps are pulled in order.
  */
 export const MAX_EPOCH_JUMP = 1024
 
@@ -62,7 +62,8 @@ export function acceptRevocation(
   const digest = sha256Hex.parse(createHash('sha256').update(signed.statement).digest('hex'))
   const twin = state.known.find((item) => item.revocation.epoch === revocation.epoch)
   if (twin?.digest === digest) return state
-  // Checked first. Otherwise an unauthorised statement could occupy a number of a genuine one.
+  // This is checked first. Otherwise an unauthorised statement could use the epoch of a genuine
+  // one.
   const byOperator = requireRevoker(revocation, root, former) === 'operator'
   const item = { revocation, byOperator, digest }
   const all = [...state.known.filter((each) => each !== twin), item].sort(
@@ -94,9 +95,10 @@ function settle(known: readonly AcceptedRevocation[]): readonly AcceptedRevocati
 }
 
 /**
- * True if the key that signed it was revoked before, for certain: with every epoch up to that one
- * known, no later statement can void the revocation. A thief of a revoked key then can't occupy
- * epochs. Before that the statement is kept, because the revocation may itself become void.
+ * Returns true if it is certain that the key that signed it was revoked before. This is certain if
+ * every epoch up to that revocation is known, because then no later statement can make it void. So
+ * a thief of a revoked key can't use up epochs. Until then the statement is kept, because the
+ * revocation may become void.
  */
 function isVoidForGood(
   item: AcceptedRevocation,
@@ -110,13 +112,13 @@ function isVoidForGood(
   return by !== undefined && all.indexOf(by) === by.revocation.epoch - 1
 }
 
-/** The epochs up to the highest known one that are missing: the ones to pull. */
+/** Returns the missing epochs up to the highest known one, which must be pulled. */
 export function missingEpochs(state: RevocationState): readonly number[] {
   const present = new Set(state.known.map((item) => item.revocation.epoch))
   return Array.from({ length: state.epoch }, (_, i) => i + 1).filter((epoch) => !present.has(epoch))
 }
 
-/** The highest epoch up to which every revocation is known. */
+/** Returns the highest epoch up to which every revocation is known. */
 export function completeEpoch(state: RevocationState): number {
   const [missing] = missingEpochs(state)
   return missing === undefined ? state.epoch : missing - 1

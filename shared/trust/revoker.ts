@@ -1,6 +1,7 @@
 /**
- * Who may revoke: an operator of the root, anything; the issuer of a grant, the grants below it,
- * with the chain as proof. Coordinators and hosts check this before a revocation's epoch counts.
+ * Checks the right to revoke. An operator of the root may revoke anything. The issuer of a grant
+ * may revoke the grants below it, with the chain as proof. Coordinators and hosts check this before
+ * they accept a revocation's epoch.
  */
 import type { Fingerprint } from '../ids.ts'
 import { isLink } from './chain.ts'

@@ -1,6 +1,6 @@
 /**
- * Root statements: thresholds count operators, rotation needs the old and the new operators, a fork
- * is an error.
+ * Tests root statements: thresholds count operators, rotation needs the old and the new operators,
+ * and a fork is an error.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
@@ -29,7 +29,7 @@ const signAll = (signers: readonly Signer[], changes: RootChanges): Promise<Sign
       signStatement(signer, 'root', { ...sampleBody('root', a), ...changes }),
     ),
   )
-/** Version 1 with operators a, b and c; two must sign. */
+/** Makes version 1 with operators a, b and c, of which two must sign. */
 const first = async (): Promise<RootState> =>
   openRoot(await signAll([a, b], { operators: rows(a, b, c), threshold: 2 }))
 const following = (

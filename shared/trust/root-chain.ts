@@ -1,7 +1,8 @@
 /**
- * The chain of root statements. A root is accepted if enough of its operators signed the same bytes
- * and it is pinned, or if it follows the known one: the next version, with the known one's digest,
- * signed by the threshold of both roots. A returned root is trusted; its version only increases.
+ * Checks the chain of root statements. A root is accepted if it is pinned and enough of its
+ * operators signed the same bytes. A root is also accepted if it is the next version after the
+ * known one, contains the known one's digest, and is signed by the threshold of both roots. A
+ * returned root is trusted, and its version only increases.
  */
 import { sha256Hex } from '../ids.ts'
 import { createHash } from 'node:crypto'
@@ -15,8 +16,8 @@ import { readSigned, type Signed } from './signed.ts'
 export interface RootState {
   readonly root: Root
   /**
-   * SHA-256 of the statement bytes: the root fingerprint in tickets, and the link from the next
-   * version.
+   * The SHA-256 of the statement bytes. It is the root fingerprint in tickets, and the next version
+   * contains it.
    */
   readonly digest: Sha256
   /** The statement, once for each signature. */
@@ -111,7 +112,7 @@ function readRoot(signatures: readonly Signed[]): RootState {
   const first = signatures[0]
   if (first === undefined)
     throw trustError('trust.malformed', { what: 'a root statement', reason: 'it has no signature' })
-  // Each signature costs a verification: at most as many as the keys of two roots.
+  // Each signature needs a verification, so there may be at most as many as the keys of two roots.
   if (signatures.length > 2 * MAX_ROOT_KEYS)
     throw trustError('trust.malformed', {
       what: 'a root statement',

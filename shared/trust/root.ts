@@ -8,7 +8,7 @@ import { fingerprintOf } from '../identity/fingerprint.ts'
 import type { Fingerprint } from '../ids.ts'
 import { fleetField, keyField, nameField, sha256Field } from './fields.ts'
 
-/** The limit of keys per root; a fleet has a few operators and coordinators. */
+/** The maximum number of keys in a root. A fleet has a few operators and coordinators. */
 export const MAX_ROOT_KEYS = 64
 
 const keyRow = z.strictObject({ key: keyField, name: nameField })
@@ -17,14 +17,14 @@ export const rootSchema = z
   .strictObject({
     type: z.literal('muster/root/v1'),
     fleet: fleetField,
-    /** 1 at `muster init`; each next root is exactly one higher. */
+    /** 1 at `muster init`. Each next root is exactly one higher. */
     version: z.int().min(1),
-    /** How many operators must sign the next version. */
+    /** The number of operators that must sign the next version. */
     threshold: z.int().min(1),
     operators: z.array(keyRow).min(1).max(MAX_ROOT_KEYS),
     /** Keys that sign node certificates, checkpoints and the coordinator's own log statements. */
     issuers: z.array(keyRow).min(1).max(MAX_ROOT_KEYS),
-    /** SHA-256 of the statement bytes of the version before; null in version 1. */
+    /** The SHA-256 of the statement bytes of the version before. Null in version 1. */
     previous: sha256Field.nullable(),
   })
   .superRefine((root, context) => {
@@ -43,7 +43,7 @@ export const rootSchema = z
 
 export type Root = z.infer<typeof rootSchema>
 
-/** The fingerprints of a root's operators. */
+/** Returns the fingerprints of a root's operators. */
 export function operatorsOf(root: Root): ReadonlySet<Fingerprint> {
   return new Set(
     root.operators.map((operator) => fingerprintOf(Buffer.from(operator.key, 'base64'))),

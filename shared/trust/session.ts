@@ -1,7 +1,7 @@
 /**
- * A session delegation: an operator lets an ephemeral key open sessions with one coordinator for
- * some hours. It allows nothing else; every mutating operation needs an intent that the operator's
- * key signed.
+ * A session delegation: an operator allows an ephemeral key to open sessions with one coordinator
+ * for some hours. It allows nothing else. Every operation that changes something needs an intent
+ * that the operator's key signed.
  */
 import { z } from 'zod'
 import {
@@ -13,7 +13,7 @@ import {
   validityFault,
 } from './fields.ts'
 
-/** A working day: the longest time that a stolen laptop session can observe. */
+/** A working day. It limits the time in which a thief of a laptop can use the session. */
 export const MAX_SESSION_MS = 12 * 3_600_000
 
 export const sessionSchema = z

@@ -1,4 +1,7 @@
-/** Signed statements: accepted only if their author signed exactly these bytes as this kind. */
+/**
+ * Checks that a signed statement is accepted only if its author signed exactly these bytes as this
+ * kind.
+ */
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
@@ -358,7 +361,7 @@ describe('signed statements', () => {
     await assert.rejects(signedSample('session', key, { key: identity }), {
       code: 'trust.malformed',
     })
-    // It doesn't verify as a signer either.
+    // The key isn't accepted as a signer, either.
     const { statement } = await signedSample('facts', key)
     const signed: Signed = {
       statement,

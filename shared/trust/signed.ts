@@ -1,7 +1,7 @@
 /**
- * Signed statements: the signed bytes, never serialised again. Reading one checks, in this order:
- * size, scheme, signature, canonical form, type, schema, author. The result is what the named key
- * signed. root-chain.ts, credentials.ts and authorize.ts decide whether it is allowed.
+ * Signs and reads statements. The signed bytes are never serialised again. Reading checks, in this
+ * order: size, scheme, signature, canonical form, type, schema, author. The result is what the
+ * named key signed. root-chain.ts, credentials.ts and authorize.ts decide whether it is allowed.
  */
 import { isJsonObject } from '../canonical-json.ts'
 import { asError } from '../as-error.ts'
@@ -56,7 +56,7 @@ export async function signStatement<K extends Kind>(
       got: scheme,
     })
   const statement = Buffer.from(canonicalJson({ ...body, type: row.type }))
-  // Parsed before it is signed, so that no invalid statement is signed.
+  // The statement is parsed before it is signed, so that no invalid statement is signed.
   const read = parseStatement(statement, kind)
   checkAuthor(read, kind, signer.publicKey)
   const signature =
@@ -162,12 +162,12 @@ function parseStatement<K extends Kind>(bytes: Uint8Array, kind: K): Statement<K
   )
 }
 
-/** No valid statement has longer arrays or larger objects. */
+/** The maximum size of arrays and objects. No valid statement has larger ones. */
 const MAX_ITEMS = 4096
 
 /**
- * Why a parsed value is rejected. `__proto__` is rejected because copying such an object could
- * change its prototype.
+ * Returns the reason why a parsed value is rejected. `__proto__` is rejected, because copying such
+ * an object could change its prototype.
  */
 function bounds(value: Json): string | undefined {
   if (value === null || typeof value !== 'object') return undefined

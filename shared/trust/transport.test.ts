@@ -1,4 +1,7 @@
-/** Encodings of signed statements: both preserve the bytes, and invalid input is a Muster error. */
+/**
+ * Tests the encodings of signed statements: both preserve the bytes, and invalid input is a Muster
+ * error.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decode, encode } from 'cborg'

@@ -1,5 +1,5 @@
 /**
- * Encodings of a signed statement: byte strings in a protocol's CBOR frame, and strings in a log
+ * Encodes a signed statement: as byte strings in a protocol's CBOR frame, and as strings in a log
  * entry. Both preserve exactly the signed bytes. Neither verifies the signature.
  */
 import { z } from 'zod'
@@ -15,7 +15,7 @@ const bytes = (min: number, max: number): z.ZodType<Uint8Array> =>
     `expected ${min} to ${max} bytes`,
   )
 
-/** The wire form, for protocol messages. Like every wire object it tolerates unknown keys. */
+/** The wire form, for protocol messages. Like every wire object, it may have unknown keys. */
 export const signedWire = z.object({
   statement: bytes(2, MAX_STATEMENT_BYTES),
   scheme: z.enum(['sshsig', 'dsse']),

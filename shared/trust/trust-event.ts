@@ -17,11 +17,11 @@ export const trustEventSchema = z.strictObject({
   fleet: fleetField,
   /** One word or several with dashes, such as `asked`, `enrolled`, `displaced`. */
   event: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected an event such as enrolled'),
-  /** The host of the event; null if there is none. */
+  /** The host of the event. Null if there is none. */
   agent: agentField.nullable(),
-  /** The operator who caused it; null if there is none. */
+  /** The operator who caused it. Null if there is none. */
   actor: fingerprintField.nullable(),
-  /** The operation that it belongs to; null if there is none. */
+  /** The operation that it belongs to. Null if there is none. */
   operation: operationField.nullable(),
   detail: objectField,
   at: timeField,
