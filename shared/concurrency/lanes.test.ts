@@ -148,11 +148,11 @@ test('lanes: a call with an aborted signal never lets two jobs of one key overla
       let running = 0
       const results: Promise<unknown>[] = []
       for (const { leaves, before, inside } of calls) {
-        for (let i = 0; i < before; i += 1) await undefined
+        for (let i = 0; i < before; i += 1) await Promise.resolve()
         const job = async (): Promise<void> => {
           running += 1
           assert.equal(running, 1, 'two jobs overlap')
-          for (let i = 0; i < inside; i += 1) await undefined
+          for (let i = 0; i < inside; i += 1) await Promise.resolve()
           running -= 1
         }
         const call = lanes.run('a', job, leaves ? aborted : undefined)
