@@ -26,15 +26,14 @@ export async function publishedDamage(
   if (damaged.size === 0) return []
   const end = deps.clock.monotonic() + ms
   const found: string[] = []
-  for (const tree of trees) {
-    const folders = [await realpath(tree).catch(() => tree)]
-    for (const folder of folders) {
-      signal.throwIfAborted()
-      if (deps.clock.monotonic() > end) return found
-      for (const { path, inode, isFolder } of await entriesIn(folder)) {
-        if (isFolder) folders.push(path)
-        else if (damaged.has(inode)) found.push(path)
-      }
+  const folders = await Promise.all(trees.map((tree) => realpath(tree).catch(() => tree)))
+  // Folders that are found are added, and are visited after the others.
+  for (const folder of folders) {
+    signal.throwIfAborted()
+    if (deps.clock.monotonic() > end) return found
+    for (const { path, inode, isFolder } of await entriesIn(folder)) {
+      if (isFolder) folders.push(path)
+      else if (damaged.has(inode)) found.push(path)
     }
   }
   return found
