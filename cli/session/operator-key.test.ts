@@ -52,7 +52,7 @@ test('CC-05: a pass phrase is never shown, and Ctrl-C ends the prompt', async (t
     type(file, [[phrase, 'gr\u0003']]),
   ])
   assert.deepEqual([yes.code, yes.shown.includes(fingerprint)], [0, true], yes.shown)
-  assert.deepEqual([no.code, no.shown.includes('not done')], [1, true], no.shown)
+  assert.deepEqual([no.code, no.shown.includes('nothing was done')], [1, true], no.shown)
   assert.deepEqual([both.code, both.shown.includes(fingerprint)], [0, true], both.shown)
   assert.equal(wrong.code, 4, wrong.shown)
   assert.deepEqual(
