@@ -25,7 +25,10 @@ import { connectRunner, type RunnerClient } from '../runner/socket/client.ts'
 
 /** The pool must not fill the volume, because other programs of the host use it. */
 const RESERVE_BYTES = 512 * MIB
-/** The agent waits so long for the lock. A `muster agent facts --once` holds it for less. */
+/**
+ * The longest wait for the lock of the home. `muster agent facts --once` holds the lock for a
+ * shorter time.
+ */
 const LOCK_PATIENCE_MS = 30_000
 
 export interface AgentDeps {

@@ -164,6 +164,7 @@ test('facts push: another set at the same position begins a new epoch', async (t
 test('facts push: a coordinator of the previous version accepts facts', async (t) => {
   const { host } = await fleetOfTwo(t, { older: true })
   assert.equal(await (await host(setOf('a')))(), 'applied')
-  // Without facts, the host would send only the collection. This version does not support that.
+  // A host without known packages sends only its collection, with `report`. The previous version
+  // has no `report`, and the host ignores the rejection.
   assert.equal(await (await host(setOf()))(), 'known')
 })

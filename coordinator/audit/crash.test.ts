@@ -9,7 +9,7 @@ import { outcomeStatement } from '../../fixtures/audit/fleet.ts'
 import { testLog } from './testing.ts'
 
 const program = fileURLToPath(new URL('./testing/act-until-killed.ts', import.meta.url))
-/** More than the number of places in one operation. */
+/** Larger than the number of places in one operation at which the program can kill itself. */
 const MAX_PLACES = 60
 
 it('AL-01: an operation killed at any place has one outcome and at most one effect', async () => {

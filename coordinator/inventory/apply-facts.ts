@@ -1,7 +1,7 @@
 /**
  * Applies a host's statements to its stored state, one at a time for each host. A statement is
- * applied only if its host signed it, if it follows the stored state, and if the result has the
- * root in the statement.
+ * applied only if its host signed it, if it follows the stored state, and if the resulting package
+ * set hashes to the root that the statement names.
  */
 import { factsRefusal } from '../../protocols/facts/errors.ts'
 import { jsonError } from '../../shared/canonical-json.ts'

@@ -15,10 +15,10 @@ import type { TargetResult } from '../outcomes/result.ts'
 const MAX_DETAIL_BYTES = 40 * KIB
 
 /**
- * If a detail is too large, lists and texts are cut to half of this length. The length is halved
- * until the detail fits.
+ * If a detail is too large, its lists, objects and texts are cut to this number of items or
+ * characters, then to half of it, and so on until the detail fits.
  */
-const MAX_ITEMS = 1024
+const FIRST_CUT = 512
 
 /** Returns the detail and the error of a result. Lists and texts are cut until they fit. */
 export function outcomeDetail({ detail, error }: TargetResult): JsonObject {
@@ -27,7 +27,7 @@ export function outcomeDetail({ detail, error }: TargetResult): JsonObject {
     ? { ...values, error: { code: error.code, data: statementValues(error.data) } }
     : values
   let fitting = whole
-  for (let most = MAX_ITEMS / 2; !fits(fitting); most = Math.floor(most / 2))
+  for (let most = FIRST_CUT; !fits(fitting); most = Math.floor(most / 2))
     fitting = cutObject(whole, most)
   return fitting
 }

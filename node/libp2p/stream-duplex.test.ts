@@ -9,7 +9,7 @@ import { MAX_STREAM_WINDOW_BYTES, STREAM_BUFFER_BYTES } from './limits.ts'
 import { streamDuplex } from './stream-duplex.ts'
 import { addressOf, createTestFleet } from '../testing/fleet.ts'
 
-/** Returns both ends of a stream between two real nodes. `open` opens one more stream. */
+/** Connects two real nodes. `open` opens a stream between them and returns both ends. */
 async function ends(
   t: TestContext,
 ): Promise<{ open(): Promise<{ near: Duplex; far: Duplex }>; streams(): number }> {
@@ -50,7 +50,7 @@ test('duplex: after a half-close the other direction still works', async (t) => 
   await assert.rejects(near.write(Buffer.from('more')), { code: 'protocol.closed' })
 })
 
-test('duplex: a reset ends both directions after the bytes sent before it', async (t) => {
+test('duplex: after a reset, both ends can neither read nor write', async (t) => {
   const { open } = await ends(t)
   const { near, far } = await open()
   await far.write(Buffer.from('last words'))

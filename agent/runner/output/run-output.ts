@@ -10,7 +10,10 @@ import { PIPE_BYTES, type Pump, startPump } from './output-pump.ts'
 import { OutputStore } from './output-store.ts'
 import { hasEnded, type RunRecord, STREAMS, type Stream } from '../ground/run-state.ts'
 
-/** The time after the end of the main process in which output of a grandchild is kept. */
+/**
+ * The time for which the runner stores output of a grandchild after the main process ended. Later
+ * output is discarded.
+ */
 const DRAIN_MS = 2000
 const DRAIN_PAUSE_MS = 20
 
@@ -23,17 +26,18 @@ export class RunOutput {
   readonly store: OutputStore
   readonly #folder: string
   readonly #onChange: () => void
-  readonly #onSign: () => void
+  readonly #onActivity: () => void
   #pumps: Pump[] = []
   #ended: boolean
 
   /**
-   * @param on.sign called when output arrives or a pipe closes, before Node reports the exit
+   * @param on.activity called when output arrives or a pipe closes. The program may have exited
+   * then, and Node reports the exit later.
    */
-  constructor(folder: string, record: RunRecord, on: { change: () => void; sign: () => void }) {
+  constructor(folder: string, record: RunRecord, on: { change: () => void; activity: () => void }) {
     this.#folder = folder
     this.#onChange = on.change
-    this.#onSign = on.sign
+    this.#onActivity = on.activity
     this.store = new OutputStore(folder, record.limits.outputBytes, record.output)
     this.#ended = hasEnded(record)
   }
@@ -49,7 +53,7 @@ export class RunOutput {
           openReader(path),
           (chunk) => this.#take(stream, chunk),
           () => {
-            this.#onSign()
+            this.#onActivity()
             rmSync(path, { force: true })
           },
         ),
@@ -72,9 +76,8 @@ export class RunOutput {
   }
 
   /**
-   * Ends the output after the main process. If the pipes are closed or no process is left, it ends
-   * at once, otherwise after a pause. Later output is read and discarded, so that no process
-   * blocks.
+   * Ends the output after the main process: when the pipes are closed, when no process is left, or
+   * after DRAIN_MS. Later output is read and discarded, so that no process blocks.
    */
   async finish(deps: { clock: Clock }, isEmpty: () => boolean): Promise<void> {
     const until = deps.clock.monotonic() + DRAIN_MS
@@ -103,7 +106,7 @@ export class RunOutput {
 
   #take(stream: Stream, chunk: Buffer): void {
     // After a full chunk there is more to read, so the exit is not checked.
-    if (chunk.length < PIPE_BYTES) this.#onSign()
+    if (chunk.length < PIPE_BYTES) this.#onActivity()
     if (this.#ended) return
     this.store.append(stream, chunk)
     this.#onChange()

@@ -73,7 +73,7 @@ export class Run {
     this.#journal = new RunJournal(deps, folder, record)
     this.output = new RunOutput(folder, record, {
       change: () => this.#journal.wake(),
-      sign: () => this.#checkExit(),
+      activity: () => this.#checkExit(),
     })
     // If the end is in the future, the clock was set back. The age then counts from now.
     const ageMs = hasEnded(record) ? Math.max(0, deps.clock.now() - (record.endedAt ?? 0)) : 0
