@@ -58,7 +58,7 @@ test('pool check and doctor find damage in a coordinator and repair it', async (
     assert.equal(code, 9, stdout + stderr)
     assert.match(stdout, /1 damaged, 0 missing, 1 of them fetched again/)
     assert.match(stderr, new RegExp(`sample: ${rpm}.* damaged; fetched again from upstream`))
-    assert.match(stderr, /sample\/latest.* laid out again/)
+    assert.match(stderr, /sample\/latest.* the tree was built again/)
     assert.deepEqual(await readFile(join(served, rpm)), wanted)
     assert.equal((await json(fleet, 'coordinator', deep)).code, 0)
     assert.deepEqual(await doctor(fleet, 'coordinator'), { code: 0, status: 'ok' })
