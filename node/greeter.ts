@@ -24,12 +24,18 @@ export interface Greeter {
   greet(peer: string, signal?: AbortSignal): Promise<void>
   /** Greets all connected peers. Failures are logged. */
   greetAll(): Promise<void>
+  /**
+   * Resolves when the greeting of this peer that is under way has ended, also if it failed.
+   * Undefined if none is under way.
+   */
+  underWay(peer: string): Promise<unknown> | undefined
   readonly handlers: Handlers<typeof hello>
 }
 
 export function createGreeter(deps: GreeterDeps): Greeter {
   const { membership, connections, events, log } = deps
-  const greet = async (peer: string, signal?: AbortSignal): Promise<void> => {
+  const running = new Map<string, Promise<void>>()
+  const call = async (peer: string, signal?: AbortSignal): Promise<void> => {
     const client = openClient(hello, await connections.openStream(peer, hello.id, signal), deps)
     try {
       const answer = await client.call('greet', membership.introduce(), defined({ signal }))
@@ -38,6 +44,15 @@ export function createGreeter(deps: GreeterDeps): Greeter {
         log.warn({ peer, reason: answer.refused }, 'the peer rejected our certificate')
     } finally {
       await client.close().catch(() => undefined)
+    }
+  }
+  const greet = async (peer: string, signal?: AbortSignal): Promise<void> => {
+    const mine = call(peer, signal)
+    running.set(peer, mine)
+    try {
+      await mine
+    } finally {
+      if (running.get(peer) === mine) running.delete(peer)
     }
     events.emit('connect', peer)
   }
@@ -50,6 +65,7 @@ export function createGreeter(deps: GreeterDeps): Greeter {
       for (const item of greetings)
         if (item.status === 'rejected') log.debug({ error: item.reason }, 'greeting failed')
     },
+    underWay: (peer) => running.get(peer)?.catch(() => undefined),
     handlers: {
       greet: async (greeting, context) => {
         const answer = await membership.handlers.greet(greeting, context)

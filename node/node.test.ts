@@ -8,6 +8,7 @@ import { generateKey } from '../shared/identity/signer.ts'
 import { systemRandom } from '../shared/random.ts'
 import { recordedLog } from '../shared/testing/recorded-log.ts'
 import type { Protocol } from '../protocols/rpc/define-protocol.ts'
+import { blobs } from '../protocols/blobs/protocol.ts'
 import { hello } from '../protocols/hello/protocol.ts'
 import { openClient } from '../protocols/rpc/call.ts'
 import { serveProtocol } from '../protocols/rpc/serve.ts'
@@ -37,6 +38,26 @@ test('node: two members greet and know each other', async (t) => {
   assert.equal(coordinator.peers().length, 1)
   assert.equal((await agent.dial(addressOf(coordinator))).id, coordinator.peerId)
   assert.deepEqual(met, [agent.peerId])
+})
+
+test('node: a stream that arrives during a greeting is served as from a member', async (t) => {
+  const fleet = await createTestFleet()
+  const coordinator = await fleet.node(t, { role: 'coordinator', name: 'coord' })
+  const agent = await fleet.node(t, { role: 'agent', name: 'web-1' })
+  const served = Promise.withResolvers<string | undefined>()
+  await agent.handle(blobs, async (_, peer) => served.resolve(peer.member?.role))
+  const { handlers } = coordinator.membership
+  const { greet } = handlers
+  // The coordinator opens a stream before it sends its response to the greeting.
+  Object.assign(handlers, {
+    greet: async (...call: Parameters<typeof greet>) => {
+      const response = await greet(...call)
+      await coordinator.open(agent.peerId, blobs.id)
+      return response
+    },
+  })
+  await agent.dial(addressOf(coordinator))
+  assert.equal(await served.promise, 'coordinator')
 })
 
 test('ID-01: strangers reach only open methods, others are denied before parsing', async (t) => {

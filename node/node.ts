@@ -165,7 +165,7 @@ async function assemble(deps: NodeDeps, parts: Parts): Promise<MusterNode> {
   )
   const connections = createConnections(parts, closing.signal)
   const greeter = createGreeter({ ...deps, membership, connections, events })
-  const protocols = createServedProtocols(parts, closing.signal)
+  const protocols = createServedProtocols({ network, membership, greeter }, closing.signal)
   const serving = { ...deps, policy: createNodePolicy() }
   await protocols.add(hello, serveProtocol(hello, greeter.handlers, serving))
   let closed: Promise<void> | undefined
