@@ -30,7 +30,7 @@ export function agentStatusWords(agent: AgentRow): string {
   return [
     status,
     ...(copies === undefined ? [] : ['copied']),
-    // The path is only in `muster agent show`.
+    // The text is `problem: path`. Only `muster agent show` prints the path.
     ...(trouble === undefined ? [] : trouble.split(':', 1)),
     ...factMarks(agent),
     ...wrongClock,

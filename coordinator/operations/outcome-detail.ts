@@ -9,8 +9,8 @@ import { KIB } from '../../shared/units.ts'
 import type { TargetResult } from '../outcomes/result.ts'
 
 /**
- * The maximum size of a detail. A statement has at most 48 KiB, and the entry that contains it as
- * text has at most 64 KiB. The difference is for the other fields of the statement.
+ * The maximum size of a detail. A statement has at most 48 KiB, so 8 KiB are left for its other
+ * fields.
  */
 const MAX_DETAIL_BYTES = 40 * KIB
 

@@ -105,7 +105,8 @@ export class RunOutput {
   }
 
   #take(stream: Stream, chunk: Buffer): void {
-    // After a full chunk there is more to read, so the exit is not checked.
+    // The run checks now whether its program has exited. After a full chunk there is probably more
+    // output, so this check waits.
     if (chunk.length < PIPE_BYTES) this.#onActivity()
     if (this.#ended) return
     this.store.append(stream, chunk)
